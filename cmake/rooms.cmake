@@ -1,0 +1,27 @@
+# jobflow_room(NAME [LINK lib...] [TEST_LINK lib...])
+# A static library jobflow_NAME of the folder's *.cc files, and a test binary NAME_test of its
+# *_test.cc files (beside what they test). Each gtest case becomes a ctest case.
+function(jobflow_room name)
+  cmake_parse_arguments(ROOM "" "" "LINK;TEST_LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/testing/")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$|/testing/")
+  if(sources)
+    add_library(jobflow_${name} STATIC ${sources})
+    target_include_directories(jobflow_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(jobflow_${name} PUBLIC ${ROOM_LINK} PRIVATE jobflow_warnings)
+  else()
+    add_library(jobflow_${name} INTERFACE)
+    target_include_directories(jobflow_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(jobflow_${name} INTERFACE ${ROOM_LINK})
+  endif()
+  if(JOBFLOW_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE jobflow_${name} ${ROOM_TEST_LINK} GTest::gtest
+                                               GTest::gtest_main jobflow_warnings)
+    include(GoogleTest)
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+                         PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

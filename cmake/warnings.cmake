@@ -1,0 +1,10 @@
+# The warnings every room builds with; errors where JOBFLOW_WERROR is on (CI, ./dev check).
+add_library(jobflow_warnings INTERFACE)
+target_compile_options(
+  jobflow_warnings
+  INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+            -Woverloaded-virtual -Wimplicit-fallthrough -Wswitch-enum
+            $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op -Wsuggest-override>
+            # Designated initialisers that leave fields to their defaults are how we write values.
+            -Wno-missing-field-initializers
+            $<$<BOOL:${JOBFLOW_WERROR}>:-Werror>)

@@ -1,0 +1,48 @@
+// What the engine decided: changes to write, then effects to release once they are durable (I4).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/change.h"
+#include "model/event.h"
+#include "model/image.h"
+#include "model/work.h"
+
+namespace jobflow::engine {
+
+struct SendAssignment {
+  Id incarnation;
+  Assignment assignment;
+};
+struct SendCancel {
+  Id incarnation;
+  CancelOrder order;
+};
+// The report is durable, or will never count: the worker may forget it (S7.3).
+struct SendAck {
+  Id incarnation;
+  Id token;
+};
+using Effect = std::variant<SendAssignment, SendCancel, SendAck>;
+
+// What the asker learns.
+struct Reply {
+  Id id;                  // of the run or definition
+  int revision = 0;       // saved definition
+  bool created = false;   // false: an idempotency key's first run, an unchanged definition
+  std::string name;       // saved definition
+};
+
+struct Decision {
+  std::vector<Change> changes;
+  std::vector<Event> events;
+  std::vector<Effect> effects;
+  std::optional<Outcome<Reply>> answer;  // set when somebody asked
+  // Not empty: nothing was decided; read these rows and ask again with them (3c).
+  CommandReads reads;
+};
+
+}  // namespace jobflow::engine

@@ -1,0 +1,121 @@
+// What people write down: jobs, workflows, their triggers and policies, as read from a document.
+// The document is the definition file of interfaces 7 as JSON: {metadata: {...}, spec: {...}}.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/id.h"
+#include "model/limits.h"
+#include "model/states.h"
+#include "model/time.h"
+
+namespace jobflow {
+
+// When a failed attempt is tried again (S3.2). The n-th retry waits
+// min(max, initial * factor^(n-1)), then up to `jitter` of that is taken off, derived from run + attempt.
+struct RetryPolicy {
+  int max_attempts = 1;  // 1 = none
+  Span initial = seconds(1);
+  double factor = 2.0;
+  Span max = minutes(5);
+  double jitter = 0.2;  // 0 to 1
+  bool operator==(const RetryPolicy&) const = default;
+};
+
+// Zero means: the product's default bound.
+struct Timeouts {
+  Span execution;   // of one attempt
+  Span queue_wait;  // expire when not started
+  bool operator==(const Timeouts&) const = default;
+};
+
+enum class Strategy : std::uint8_t { round_robin, random, least_loaded };
+std::string_view to_string(Strategy strategy);
+
+// What to run and how: shared by a job and a step.
+struct Task {
+  std::string handler;
+  std::string params = "{}";  // JSON object; in a step its strings may hold {{ ... }} templates
+  int priority = 0;           // -100..100, higher first
+  RetryPolicy retry;
+  Timeouts timeouts;
+  Strategy strategy = Strategy::round_robin;
+  std::vector<std::string> tags;  // a worker must carry all of them; sorted
+  bool operator==(const Task&) const = default;
+};
+
+// When to run. `name` is its identity inside the definition, for life.
+struct TriggerSpec {
+  std::string name;
+  std::string cron;  // the expression; 5 or 6 fields, UTC
+  bool enabled = true;
+  std::string params = "{}";  // merged over the job's, or the workflow's inputs
+  bool operator==(const TriggerSpec&) const = default;
+};
+
+struct JobSpec {
+  Task task;
+  std::vector<TriggerSpec> triggers;
+};
+
+enum class InputType : std::uint8_t { any, string, number, integer, boolean, object, array };
+
+struct InputSpec {
+  std::string name;
+  InputType type = InputType::any;
+  bool required = false;
+  std::string default_value = "null";  // JSON
+};
+
+struct StepSpec {
+  std::string id;
+  std::vector<int> needs;       // positions in WorkflowSpec::steps
+  std::vector<int> dependants;  // the other direction, derived
+  Task task;
+};
+
+struct WorkflowSpec {
+  std::vector<InputSpec> inputs;
+  std::vector<StepSpec> steps;  // in the document's order
+  std::string output = "null";  // template for the run's result; null = none
+  std::vector<TriggerSpec> triggers;
+  int step_index(std::string_view id) const;  // -1 when there is none
+};
+
+struct Definition {
+  DefinitionKind kind = DefinitionKind::job;
+  std::string name_space = "default";
+  std::string name;
+  std::string title;
+  std::string description;
+  std::map<std::string, std::string> labels;
+  bool enabled = true;
+  std::string document;  // canonical JSON text of {metadata, spec}
+  std::variant<JobSpec, WorkflowSpec> spec;
+
+  const std::vector<TriggerSpec>& triggers() const;
+  const JobSpec& job() const { return std::get<JobSpec>(spec); }
+  const WorkflowSpec& workflow() const { return std::get<WorkflowSpec>(spec); }
+};
+
+// A definition as far as it could be read, and everything that is wrong with its shape.
+struct Decoded {
+  Definition definition;
+  std::vector<FieldProblem> problems;
+};
+
+// Reads a document and checks its shape: fields, types, limits, unique ids, needs, cycles; every
+// problem at once, each with its JSON pointer (S8.2). `kind` must agree with the document's own
+// `kind` when it states one. Expressions are the engine's to check (engine/definition_check.h).
+Decoded decode_definition(DefinitionKind kind, std::string_view json_text);
+
+// A name: 1-128 of [A-Za-z0-9._-], starting with a letter (so that it is never taken for an id).
+bool is_valid_name(std::string_view name);
+
+}  // namespace jobflow

@@ -1,0 +1,42 @@
+// What is read back from the store into a shard's memory: whole shards, and single rows on demand.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/rows.h"
+
+namespace jobflow {
+
+// Everything a new owner needs to know of a shard, from one snapshot.
+struct ShardImage {
+  ShardNumber shard = 0;
+  std::int64_t epoch = 1;
+  Id last_id;
+  std::int64_t next_event = 1;               // the next journal number
+  std::int64_t batch = 0;                    // the reading member's batch number in that snapshot
+  std::vector<DefinitionRow> definitions;    // current revisions, not deleted
+  std::vector<DefinitionRow> old_revisions;  // older or deleted ones that live runs still use
+  std::vector<TriggerRow> triggers;
+  std::vector<RunRow> live_runs;    // not final, ordered by id
+  std::vector<RunRow> ended_steps;  // final step runs of live workflow runs, ordered by id
+};
+
+// What a command names that is not in memory (house 3c), to be read in one snapshot.
+struct CommandReads {
+  std::vector<Id> runs;  // with its steps, when it is a workflow run
+  std::vector<std::pair<Id, std::string>> keys;  // (definition, idempotency key)
+  bool empty() const { return runs.empty() && keys.empty(); }
+};
+
+struct CommandRows {
+  std::int64_t batch = 0;  // the member's batch number in that snapshot
+  std::vector<RunRow> runs;
+  std::vector<RunRow> steps;             // of the workflow runs among them, ordered by id
+  std::vector<DefinitionRow> revisions;  // the ones those runs use
+  std::vector<IdempotencyRow> keys;      // unexpired or not
+};
+
+}  // namespace jobflow

@@ -1,0 +1,56 @@
+// Every limit of the product, in one table (I7). Each is refused at the door with a clear error.
+#pragma once
+
+#include <cstddef>
+
+#include "model/time.h"
+
+namespace jobflow::limits {
+
+// Names and texts.
+inline constexpr std::size_t kNameBytes = 128;
+inline constexpr std::size_t kTitleBytes = 512;
+inline constexpr std::size_t kIdempotencyKeyBytes = 256;
+inline constexpr std::size_t kErrorMessageBytes = 4096;  // longer messages are cut with a marker
+
+// Payloads.
+inline constexpr std::size_t kParamsBytes = 256 * 1024;
+inline constexpr std::size_t kResultBytes = 256 * 1024;      // S5.4
+inline constexpr std::size_t kDefinitionBytes = 8 * 1024 * 1024;
+inline constexpr std::size_t kHttpBodyBytes = 16 * 1024 * 1024;
+inline constexpr int kJsonDepth = 32;
+
+// Shapes.
+inline constexpr int kStepsMax = 10'000;
+inline constexpr int kNeedsMax = 10'000;
+inline constexpr int kTriggersMax = 64;
+inline constexpr int kTagsMax = 32;
+inline constexpr int kBatchItems = 1000;       // items of one runs/batch
+inline constexpr int kAttemptsMax = 1000;
+inline constexpr int kDecisionRows = 1000;     // rows one decision writes at most (house 3.8)
+
+// Waiting work.
+inline constexpr std::size_t kInboxCommands = 200'000;       // commands not yet decided
+inline constexpr std::size_t kUnsentDecisions = 200'000;     // decisions not yet durable
+inline constexpr std::size_t kLiveRunsPerShard = 1'000'000;  // unfinished runs of one shard
+inline constexpr std::size_t kHandlersPerWorker = 10'000;
+inline constexpr std::size_t kWorkerSlots = 100'000;
+
+// Logs (S10.2).
+inline constexpr std::size_t kLogLineBytes = 16 * 1024;
+inline constexpr std::size_t kLogRunBytes = 64 * 1024 * 1024;
+
+// Bounds in time (I5).
+inline constexpr Span kQueuedMax = days(7);
+inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the latest then
+inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout goes first
+inline constexpr Span kIdempotencyWindow = hours(24);
+inline constexpr Span kWorkerHeartbeat = seconds(1);
+inline constexpr Span kWorkerLease = seconds(10);
+inline constexpr Span kDefaultExecutionTimeout = hours(24);
+
+// The journal (S9.1).
+inline constexpr Span kJournalKept = minutes(10);
+inline constexpr std::size_t kJournalBytes = 256 * 1024 * 1024;
+
+}  // namespace jobflow::limits

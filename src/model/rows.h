@@ -1,0 +1,122 @@
+// The rows of the store, as values: what is durable, and nothing else.
+// Texts marked JSON are canonical JSON; "" in an optional text means "none".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/id.h"
+#include "model/states.h"
+#include "model/time.h"
+
+namespace jobflow {
+
+// A revision of a job or workflow. The newest revision is the definition's current one.
+struct DefinitionRow {
+  Id id;  // its shard is home_shard(namespace, kind, name)
+  DefinitionKind kind = DefinitionKind::job;
+  std::string name_space;
+  std::string name;
+  int revision = 1;
+  bool enabled = true;
+  bool deleted = false;
+  std::string document;  // JSON
+  Instant created;       // of revision 1
+  Instant updated;       // of this revision
+  std::string principal; // who saved this revision
+};
+
+struct TriggerRow {
+  Id id;
+  Id definition;
+  std::string name;  // unique in the definition
+  std::string cron;
+  std::string params;  // JSON
+  TriggerState state = TriggerState::active;
+  Instant next_due;  // unset unless active
+  std::string note;  // why it is set aside
+};
+
+// Where a run stands: the columns that change. One UPDATE writes exactly these.
+struct RunProgress {
+  RunState state = RunState::queued;
+  int version = 1;   // workflow runs: grows with each retry (S8.6)
+  int attempt = 0;   // number of the current or last attempt, 0 before the first
+  Id token;          // of that attempt (S1.3)
+  std::string worker;
+  Id incarnation;    // of that worker
+  Instant due;       // scheduled: when it may start
+  Instant started;   // of the current attempt: when it was assigned
+  Instant ended;
+  double progress = 0;
+  std::string result;      // JSON
+  std::string error_kind;  // "", "handler", "timeout", "lost", "expression", "store_refused", ...
+  std::string error;       // message
+  std::string versions;    // JSON, workflow runs: [{"version":2,"from":["a"]}]
+};
+
+// One execution of a job or workflow, or of a step. Its first attempt lives here (house 3.5).
+struct RunRow {
+  Id id;
+  RunKind kind = RunKind::job;
+  Id definition;
+  int revision = 1;
+  Id parent;         // steps: the workflow run
+  std::string step;  // steps: the step's id
+  std::string handler;
+  std::string params;  // JSON; a workflow run's inputs
+  int priority = 0;
+  Instant created;
+  Id trigger;        // the trigger that fired it
+  Instant planned;   // its occasion: the planned instant (I2)
+  std::string idempotency_key;
+  std::string principal;
+  RunProgress progress;
+};
+
+// A try of a run. The current one is in the run's row; ended ones before it get rows when a
+// retry replaces them.
+struct AttemptRow {
+  Id run;
+  int number = 1;
+  Id token;
+  AttemptState state = AttemptState::assigned;
+  std::string worker;
+  Id incarnation;
+  Instant started;
+  Instant ended;
+  std::string error_kind;
+  std::string error;
+  Instant retry_at;  // when the next attempt is due; unset = none
+};
+
+// Neighbouring planned instants of a trigger that did not run, and why (S4.8).
+struct SkippedFiringRow {
+  Id trigger;
+  Instant from;
+  Instant to;
+  int count = 1;
+  std::string reason;
+};
+
+// A repeat of the same key within its window answers with the first run (S5.2).
+struct IdempotencyRow {
+  Id definition;
+  std::string key;
+  Id run;
+  Instant expires;
+};
+
+// An access token, hashed (S13.2). No home: written by small transactions.
+struct TokenRow {
+  Id id;
+  std::string name;
+  std::string role;         // "admin" | "worker" | ...
+  std::string sha256_hex;   // of the secret
+  Instant created;
+  Instant expires;          // unset = never
+};
+
+}  // namespace jobflow

@@ -1,0 +1,104 @@
+// The hall: one member's shards, their committer, timers and workers, all on one executor.
+//
+// bytes -> command -> shard + engine -> decision -> one transaction -> effects. Doors (api, link)
+// submit commands from any thread and get an answer once it is durable. Everything inside runs on
+// the executor, one task at a time, so that a simulation can drive it. start() and stop() are
+// called once each; stop() ends with nothing under way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/command.h"
+#include "engine/decision.h"
+#include "runtime/worker_door.h"
+#include "store/store.h"
+
+namespace jobflow::store {
+class LogStore;
+}
+
+namespace jobflow::runtime {
+
+class Clock;
+class Executor;
+class Feed;
+class Metrics;
+
+using Answer = std::function<void(Outcome<engine::Reply>)>;
+
+// A command on its way in, with the one who waits. `answer` is called once, on the executor.
+struct Submission {
+  engine::Command command;  // `now` is set by the hall
+  Answer answer;
+};
+
+// A worker as lists show it.
+struct WorkerView {
+  WorkerHello hello;
+  std::string state;  // "online" | "suspect" | "draining"
+  int busy = 0;
+  double load = 0;
+  Instant connected;
+  Instant last_heard;
+};
+
+struct HallSettings {
+  std::string member_name = "solo";
+  Span worker_lease = limits::kWorkerLease;
+};
+
+class Hall final : public WorkerDesk {
+ public:
+  Hall(HallSettings settings,
+       store::Store& store,
+       store::LogStore& logs,
+       Clock& clock,
+       Executor& executor,
+       Metrics& metrics);
+  ~Hall() override;
+
+  // Joins, loads all shards, then calls `ready` on the executor.
+  void start(std::function<void(Outcome<Done>)> ready);
+  // Takes nothing new, commits what was decided, then calls `stopped` on the executor.
+  void stop(std::function<void()> stopped);
+
+  // Any thread. Over a limit or while the store is away, the answers come at once.
+  void submit(std::vector<Submission> submissions);
+
+  bool ready() const;  // any thread
+  std::string not_ready_reason() const;  // any thread; "" when ready
+
+  // Called on the executor, with a copy of the workers there are.
+  void list_workers(std::function<void(std::vector<WorkerView>)> done);
+
+  Feed& feed();
+  const store::StoreFacts& store_facts() const;
+
+  // Called once when this member may no longer write (fenced): the process should end.
+  void on_fenced(std::function<void(std::string)> handler);
+
+  void connected(WorkerHello hello,
+                 std::shared_ptr<WorkerStream> stream,
+                 std::function<void(Outcome<Done>)> welcomed) override;
+  void heard(Id incarnation, const WorkerStream* stream, FromWorker said) override;
+  void log_lines(Id incarnation,
+                 std::vector<LogChunk> chunks,
+                 std::function<void(Outcome<Done>)> durable) override;
+  void closed(Id incarnation,
+              const WorkerStream* stream,
+              std::vector<Assignment> unsent) override;
+
+ private:
+  class Inside;
+  std::shared_ptr<Inside> inside_;
+};
+
+// Decodes and checks a definition document: every problem of shape, expressions and graph at once.
+Outcome<std::shared_ptr<const Definition>> read_definition(DefinitionKind kind,
+                                                           std::string_view json_text);
+
+}  // namespace jobflow::runtime

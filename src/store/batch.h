@@ -1,0 +1,29 @@
+// One transaction's worth of decisions: fenced, numbered, the same bytes however often it is sent.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/change.h"
+#include "model/event.h"
+
+namespace jobflow::store {
+
+// What one shard wants written. `journal` may be empty of events; last_id is written all the same.
+struct ShardPart {
+  ShardNumber shard = 0;
+  std::int64_t epoch = 1;
+  Id last_id;  // the greatest id the shard has made
+  JournalPart journal;
+  std::vector<Change> changes;
+};
+
+struct Batch {
+  std::int64_t member = 0;
+  std::int64_t term = 0;
+  std::int64_t number = 0;  // of this batch: the member row must hold number - 1
+  Instant time;             // of the journal rows
+  std::vector<ShardPart> parts;
+};
+
+}  // namespace jobflow::store
