@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/timer_wheel.h"
 #include "model/definition.h"
 #include "model/image.h"
 #include "model/work.h"
@@ -54,15 +55,16 @@ struct AttemptEnded {
 struct ProgressMade {
   ProgressReport report;
 };
-// The incarnation is connected and states what it holds: what else it was given is sent again.
-struct WorkerBack {
-  Id incarnation;
-  std::shared_ptr<const std::vector<Id>> holding;  // tokens, sorted
-};
-// The incarnation is gone, or was silent for a whole lease: its attempts are lost (S6.6).
-struct WorkerGone {
-  Id incarnation;
+// The incarnation is gone, or was silent for a whole lease (S6.6).
+struct AttemptLost {
+  Id run, token;
   std::string reason;
+};
+// The same incarnation is connected again and says that it holds this token, or does not: then it
+// is sent again, which is harmless (S6.5).
+struct AttemptReclaimed {
+  Id run, token;
+  bool held = false;
 };
 // The assignment did not leave the server (S6.7).
 struct AssignmentUnsent {
@@ -72,10 +74,19 @@ struct AssignmentUnsent {
 
 // --- from the hall itself
 
-struct TimersDue {};
-// Queued runs look for workers, at most `most` of them.
-struct DispatchWaiting {
-  int most = 256;
+// One timer of the shard's wheel fired.
+struct TimerDue {
+  Timer timer;
+};
+// The next queued run that some worker can take is given to it.
+struct DispatchNext {};
+// A workflow run whose work is wider than one decision goes on (house 3.8).
+struct ContinueRun {
+  Id run;
+};
+// Live runs of a deleted definition are cancelled, a slice at a time.
+struct ContinueDelete {
+  Id definition;
 };
 // The store refuses what this run's report, or this trigger's firing, wants written (3b).
 struct SetAside {
@@ -85,8 +96,9 @@ struct SetAside {
 };
 
 using Request = std::variant<SaveDefinition, DeleteDefinition, TriggerRun, CancelRun, RetryRun,
-                             AttemptEnded, ProgressMade, WorkerBack, WorkerGone, AssignmentUnsent,
-                             TimersDue, DispatchWaiting, SetAside>;
+                             AttemptEnded, ProgressMade, AttemptLost, AttemptReclaimed,
+                             AssignmentUnsent, TimerDue, DispatchNext, ContinueRun, ContinueDelete,
+                             SetAside>;
 
 struct Command {
   Request request;

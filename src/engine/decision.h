@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/command.h"
 #include "model/change.h"
 #include "model/event.h"
 #include "model/image.h"
@@ -43,6 +44,8 @@ struct Decision {
   std::optional<Outcome<Reply>> answer;  // set when somebody asked
   // Not empty: nothing was decided; read these rows and ask again with them (3c).
   CommandReads reads;
+  // The row budget was used up: the hall submits this next (house 3.8).
+  std::optional<Request> more;
 };
 
 }  // namespace jobflow::engine

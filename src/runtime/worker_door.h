@@ -11,13 +11,22 @@
 
 namespace jobflow::runtime {
 
-// What the hall sends to a worker in one go.
+// A shard's current epoch: the worker refuses lower ones from then on (S6.5).
+struct ShardEpoch {
+  ShardNumber shard = 0;
+  std::int64_t epoch = 1;
+};
+
+// What the hall sends to a worker in one go. Epochs go before assignments.
 struct ToWorker {
+  std::vector<ShardEpoch> epochs;
   std::vector<Assignment> assignments;
   std::vector<CancelOrder> cancels;
   std::vector<Id> acks;  // tokens
   bool drain = false;
-  bool empty() const { return assignments.empty() && cancels.empty() && acks.empty() && !drain; }
+  bool empty() const {
+    return epochs.empty() && assignments.empty() && cancels.empty() && acks.empty() && !drain;
+  }
 };
 
 // What a worker said in one go. Logs take another path (WorkerDesk::log_lines).
