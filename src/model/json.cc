@@ -22,13 +22,7 @@ bool is_empty_object(std::string_view text) { return text.empty() || text == "{}
 Outcome<Json> parse_json(std::string_view text) {
   boost::json::parser parser({}, options());
   boost::system::error_code error;
-  const std::size_t used = parser.write_some(text.data(), text.size(), error);
-  if (!error) {
-    parser.finish(error);
-  }
-  if (!error && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
-    error = boost::json::error::extra_data;
-  }
+  const std::size_t used = parser.write(text.data(), text.size(), error);
   if (error) {
     return Problem{ProblemCode::invalid,
                    "not valid JSON near byte " + std::to_string(used) + ": " + error.message()};
