@@ -14,6 +14,7 @@
 
 #include "engine/command.h"
 #include "engine/decision.h"
+#include "runtime/command_door.h"
 #include "runtime/worker_door.h"
 #include "store/store.h"
 
@@ -27,24 +28,6 @@ class Clock;
 class Executor;
 class Feed;
 class Metrics;
-
-using Answer = std::function<void(Outcome<engine::Reply>)>;
-
-// A command on its way in, with the one who waits. `answer` is called once, on the executor.
-struct Submission {
-  engine::Command command;  // `now` is set by the hall
-  Answer answer;
-};
-
-// A worker as lists show it.
-struct WorkerView {
-  WorkerHello hello;
-  std::string state;  // "online" | "suspect" | "draining"
-  int busy = 0;
-  double load = 0;
-  Instant connected;
-  Instant last_heard;
-};
 
 struct HallSettings {
   std::string member_name = "solo";

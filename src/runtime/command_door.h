@@ -1,0 +1,48 @@
+// What the doors may ask of the hall: commands, the workers there are, readiness and the live feed.
+// The hall implements it; a door's tests put a fake in its place. Thread-safe; never blocks.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/command.h"
+#include "engine/decision.h"
+#include "model/outcome.h"
+#include "model/work.h"
+
+namespace jobflow::runtime {
+
+class Feed;
+
+using Answer = std::function<void(Outcome<engine::Reply>)>;
+
+// A command on its way in, with the one who waits. `answer` is called once, on the executor.
+struct Submission {
+  engine::Command command;  // `now` is set by the hall
+  Answer answer;
+};
+
+// A worker as lists show it.
+struct WorkerView {
+  WorkerHello hello;
+  std::string state;  // "online" | "suspect" | "draining"
+  int busy = 0;
+  double load = 0;
+  Instant connected;
+  Instant last_heard;
+};
+
+class CommandDoor {
+ public:
+  virtual ~CommandDoor() = default;
+  // Over a limit or while the store is away, the answers come at once.
+  virtual void submit(std::vector<Submission> submissions) = 0;
+  // Called on the executor, with a copy of the workers there are.
+  virtual void list_workers(std::function<void(std::vector<WorkerView>)> done) = 0;
+  virtual bool ready() const = 0;
+  virtual std::string not_ready_reason() const = 0;  // "" when ready
+  virtual Feed& feed() = 0;
+};
+
+}  // namespace jobflow::runtime
