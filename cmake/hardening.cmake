@@ -8,7 +8,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_link_options(-pie -Wl,-z,relro,-z,now)
 endif()
 if(JOBFLOW_SANITIZE)
-  add_compile_options(-fsanitize=${JOBFLOW_SANITIZE} -fno-omit-frame-pointer)
+  # A finding ends the test that made it.
+  add_compile_options(-fsanitize=${JOBFLOW_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${JOBFLOW_SANITIZE})
 endif()
 if(JOBFLOW_COVERAGE)

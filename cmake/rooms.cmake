@@ -1,12 +1,15 @@
 # jobflow_room(NAME [LINK lib...] [TEST_LINK lib...])
 # A static library jobflow_NAME of the folder's *.cc files, and a test binary NAME_test of its
 # *_test.cc files (beside what they test). Each gtest case becomes a ctest case.
+# The target all_verify_interface_header_sets compiles every header alone (./dev check headers).
 function(jobflow_room name)
   cmake_parse_arguments(ROOM "" "" "LINK;TEST_LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/testing/")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$|/testing/")
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  list(FILTER headers EXCLUDE REGEX "/testing/")
   if(sources)
     add_library(jobflow_${name} STATIC ${sources})
     target_include_directories(jobflow_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
@@ -15,6 +18,11 @@ function(jobflow_room name)
     add_library(jobflow_${name} INTERFACE)
     target_include_directories(jobflow_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(jobflow_${name} INTERFACE ${ROOM_LINK})
+  endif()
+  if(headers)
+    target_sources(jobflow_${name} INTERFACE FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}/src
+                                             FILES ${headers})
+    set_target_properties(jobflow_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
   if(JOBFLOW_TESTS AND tests)
     add_executable(${name}_test ${tests})
