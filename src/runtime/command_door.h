@@ -2,14 +2,14 @@
 // The hall implements it; a door's tests put a fake in its place. Thread-safe; never blocks.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
-
 #include "engine/command.h"
 #include "engine/decision.h"
 #include "model/outcome.h"
 #include "model/work.h"
+
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace jobflow::runtime {
 
