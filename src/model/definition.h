@@ -65,6 +65,7 @@ struct JobSpec {
 };
 
 enum class InputType : std::uint8_t { any, string, number, integer, boolean, object, array };
+std::string_view to_string(InputType type);
 
 struct InputSpec {
   std::string name;
@@ -85,6 +86,7 @@ struct WorkflowSpec {
   std::vector<StepSpec> steps;  // in the document's order
   std::string output = "null";  // template for the run's result; null = none
   std::vector<TriggerSpec> triggers;
+  std::vector<int> steps_by_id;  // positions ordered by the steps' ids, derived
   int step_index(std::string_view id) const;  // -1 when there is none
 };
 

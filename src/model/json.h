@@ -12,9 +12,15 @@ namespace jobflow {
 
 using Json = boost::json::value;
 
-// Strict JSON, at most limits::kJsonDepth deep; a problem names the byte.
+// Strict JSON, at most limits::kJsonDepth deep; a problem names the byte, its one field the line.
 Outcome<Json> parse_json(std::string_view text);
+// Compact, members in their order, numbers in their shortest exact form.
 std::string to_text(const Json& value);
+
+// "a string", "a number", "an object" ...: for messages.
+std::string_view kind_in_words(const Json& value);
+// The JSON pointer of a member of what `parent` points to.
+std::string pointer_to(std::string_view parent, std::string_view member);
 
 // True when `text` is one JSON value within the depth limit.
 bool is_json(std::string_view text);

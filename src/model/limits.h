@@ -10,6 +10,9 @@ namespace jobflow::limits {
 // Names and texts.
 inline constexpr std::size_t kNameBytes = 128;
 inline constexpr std::size_t kTitleBytes = 512;
+inline constexpr std::size_t kDescriptionBytes = 16 * 1024;
+inline constexpr std::size_t kLabelBytes = 256;
+inline constexpr std::size_t kCronBytes = 256;
 inline constexpr std::size_t kIdempotencyKeyBytes = 256;
 inline constexpr std::size_t kErrorMessageBytes = 4096;  // longer messages are cut with a marker
 
@@ -25,6 +28,9 @@ inline constexpr int kStepsMax = 10'000;
 inline constexpr int kNeedsMax = 10'000;
 inline constexpr int kTriggersMax = 64;
 inline constexpr int kTagsMax = 32;
+inline constexpr int kLabelsMax = 64;
+inline constexpr int kInputsMax = 256;
+inline constexpr int kProblemsMax = 200;       // problems told of one document; more are counted
 inline constexpr int kBatchItems = 1000;       // items of one runs/batch
 inline constexpr int kAttemptsMax = 1000;
 inline constexpr int kDecisionRows = 1000;     // rows one decision writes at most (house 3.8)
@@ -41,6 +47,7 @@ inline constexpr std::size_t kLogLineBytes = 16 * 1024;
 inline constexpr std::size_t kLogRunBytes = 64 * 1024 * 1024;
 
 // Bounds in time (I5).
+inline constexpr Span kSpanMax = days(36'500);      // the longest duration anyone may write
 inline constexpr Span kQueuedMax = days(7);
 inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the latest then
 inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout goes first

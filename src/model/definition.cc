@@ -1,0 +1,52 @@
+#include "model/definition.h"
+
+#include "model/check.h"
+
+#include <algorithm>
+#include <array>
+
+namespace jobflow {
+
+std::string_view to_string(Strategy strategy) {
+  static constexpr std::array<std::string_view, 3> kNames{"round_robin", "random", "least_loaded"};
+  const auto index = static_cast<std::size_t>(strategy);
+  check(index < kNames.size(), "strategy out of range");
+  return kNames[index];
+}
+
+std::string_view to_string(InputType type) {
+  static constexpr std::array<std::string_view, 7> kNames{"any",     "string", "number", "integer",
+                                                          "boolean", "object", "array"};
+  const auto index = static_cast<std::size_t>(type);
+  check(index < kNames.size(), "input type out of range");
+  return kNames[index];
+}
+
+int WorkflowSpec::step_index(std::string_view id) const {
+  if (steps_by_id.size() != steps.size()) {  // made by hand, not decoded
+    const auto found = std::find_if(steps.begin(), steps.end(),
+                                    [&](const StepSpec& step) { return step.id == id; });
+    return found == steps.end() ? -1 : static_cast<int>(found - steps.begin());
+  }
+  const auto id_of = [this](int index) -> const std::string& {
+    return steps[static_cast<std::size_t>(index)].id;
+  };
+  const auto found =
+      std::lower_bound(steps_by_id.begin(), steps_by_id.end(), id,
+                       [&](int index, std::string_view x) { return id_of(index) < x; });
+  return found != steps_by_id.end() && id_of(*found) == id ? *found : -1;
+}
+
+const std::vector<TriggerSpec>& Definition::triggers() const {
+  return kind == DefinitionKind::job ? job().triggers : workflow().triggers;
+}
+
+bool is_valid_name(std::string_view name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && name.size() <= limits::kNameBytes && is_letter(name.front()) &&
+         std::all_of(name.begin(), name.end(), [&](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+         });
+}
+
+}  // namespace jobflow

@@ -1,0 +1,279 @@
+#include "model/definition.h"
+#include "model/definition_parts.h"
+
+#include <algorithm>
+#include <array>
+
+namespace jobflow {
+namespace {
+
+constexpr std::string_view kApiVersion = "jobflow/v1";
+constexpr std::array<std::string_view, 2> kKinds{"Job", "Workflow"};  // by DefinitionKind
+constexpr std::array<std::string_view, 5> kShorthands{"shell", "python", "noop", "sleep", "fail"};
+constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "random", "least_loaded"};
+
+constexpr std::string_view kLater = "is not supported yet";
+
+constexpr std::array kJobHints = std::to_array<FieldHint>({
+    {"with", "unknown field: a job's parameters are called 'params'"},
+    {"http", kLater},
+    {"sql", kLater},
+    {"overlap", kLater},
+    {"concurrency", kLater},
+    {"misfire", kLater},
+    {"workers", kLater},
+    {"total_timeout", kLater},
+});
+
+constexpr std::array kTriggerHints = std::to_array<FieldHint>({
+    {"timezone", "is not supported yet: cron expressions are read in UTC"},
+    {"every", kLater},
+    {"at", kLater},
+    {"after", kLater},
+    {"delay", kLater},
+    {"dialect", kLater},
+    {"misfire", kLater},
+    {"overlap", kLater},
+    {"calendar", kLater},
+    {"jitter", kLater},
+    {"gap", kLater},
+    {"start", kLater},
+    {"end", kLater},
+    {"with", "unknown field: a trigger's parameters are called 'params'"},
+    {"inputs", "unknown field: a trigger gives a workflow's inputs as 'params'"},
+});
+
+void read_retry(const Json& value, std::string pointer, RetryPolicy& retry, ProblemList& problems) {
+  Fields fields(problems, value, std::move(pointer));
+  fields.whole("max_attempts", 1, limits::kAttemptsMax, retry.max_attempts);
+  const bool initial_given = fields.span("initial", Span{}, retry.initial);
+  fields.number("factor", 1, 100, retry.factor);
+  const bool max_given = fields.span("max", Span{}, retry.max);
+  fields.number("jitter", 0, 1, retry.jitter);
+  fields.refuse_others();
+  if (retry.initial > retry.max) {
+    if (initial_given && max_given) {
+      fields.wrong("max", "is less than 'initial'");
+    } else if (initial_given) {
+      retry.max = retry.initial;  // only the default bound stood in the way
+    } else {
+      retry.initial = retry.max;
+    }
+  }
+}
+
+void read_tags(Fields& fields, Task& task) {
+  const auto* tags = fields.list("tags", limits::kTagsMax);
+  if (tags == nullptr) {
+    return;
+  }
+  task.tags.clear();
+  for (std::size_t i = 0; i < tags->size(); ++i) {
+    const Json& tag = (*tags)[i];
+    if (!tag.is_string() || tag.get_string().empty() ||
+        tag.get_string().size() > limits::kNameBytes) {
+      fields.wrong("tags", "item " + std::to_string(i) + " must be a string of 1 to " +
+                               std::to_string(limits::kNameBytes) + " bytes");
+      continue;
+    }
+    task.tags.emplace_back(tag.get_string().data(), tag.get_string().size());
+  }
+  std::sort(task.tags.begin(), task.tags.end());
+  task.tags.erase(std::unique(task.tags.begin(), task.tags.end()), task.tags.end());
+}
+
+TriggerSpec read_trigger(const Json& value,
+                         std::string pointer,
+                         std::size_t position,
+                         ProblemList& problems) {
+  TriggerSpec trigger;
+  trigger.name = "cron-" + std::to_string(position + 1);
+  Fields fields(problems, value, std::move(pointer));
+  fields.name("name", trigger.name);
+  if (fields.text("cron", limits::kCronBytes, trigger.cron)) {
+    if (trigger.cron.empty()) {
+      fields.wrong("cron", "is empty: write an expression such as \"30 2 * * *\"");
+    }
+  } else if (value.is_object()) {
+    fields.must_have("cron", "write an expression such as \"30 2 * * *\"");
+  }
+  fields.flag("enabled", trigger.enabled);
+  fields.object_text("params", limits::kParamsBytes, trigger.params);
+  fields.refuse_others(kTriggerHints);
+  return trigger;
+}
+
+void read_metadata(const Json& value, Definition& definition, ProblemList& problems) {
+  Fields fields(problems, value, "/metadata");
+  if (!fields.name("name", definition.name) && value.is_object()) {
+    fields.must_have("name", "every job and workflow has a name");
+  }
+  fields.name("namespace", definition.name_space);
+  fields.text("title", limits::kTitleBytes, definition.title);
+  fields.text("description", limits::kDescriptionBytes, definition.description);
+  if (const Json* labels = fields.find("labels")) {
+    Fields members(problems, *labels, fields.at("labels"));
+    const auto* object = labels->if_object();
+    if (object != nullptr && object->size() > static_cast<std::size_t>(limits::kLabelsMax)) {
+      fields.wrong("labels", "has more than " + std::to_string(limits::kLabelsMax) + " labels");
+    } else if (object != nullptr) {
+      for (const auto& [key, unused] : *object) {
+        if (key.empty() || key.size() > limits::kNameBytes) {
+          fields.wrong("labels",
+                       "a label's name has 1 to " + std::to_string(limits::kNameBytes) + " bytes");
+          continue;
+        }
+        members.text(key, limits::kLabelBytes, definition.labels[std::string(key)]);
+      }
+    }
+  }
+  fields.refuse_others();
+}
+
+// False when the document says it is something else than it was handed in as.
+bool is_of_kind(Fields& top, DefinitionKind kind) {
+  std::string version;
+  if (top.text("apiVersion", limits::kNameBytes, version) && version != kApiVersion) {
+    top.wrong("apiVersion", "'" + version + "' is not known here: this server reads '" +
+                                std::string(kApiVersion) + "'");
+  }
+  const int stated = top.word("kind", kKinds);
+  if (stated >= 0 && static_cast<DefinitionKind>(stated) != kind) {
+    top.wrong("kind", "the document is a " + std::string(kKinds[static_cast<std::size_t>(stated)]) +
+                          ", but was handed in as a " + std::string(to_string(kind)));
+    return false;
+  }
+  return true;
+}
+
+std::string canonical(const Json& document) {
+  boost::json::object kept;
+  for (const auto* part : {"metadata", "spec"}) {
+    if (const Json* value = document.get_object().if_contains(part)) {
+      kept.emplace(part, *value);
+    }
+  }
+  return to_text(Json(std::move(kept)));
+}
+
+}  // namespace
+
+void read_policies(Fields& fields, Task& task, ProblemList& problems) {
+  fields.whole("priority", -100, 100, task.priority);
+  if (const Json* retry = fields.find("retry")) {
+    read_retry(*retry, fields.at("retry"), task.retry, problems);
+  }
+  fields.span("timeout", milliseconds(1), task.timeouts.execution);
+  fields.span("queue_timeout", milliseconds(1), task.timeouts.queue_wait);
+  if (const int strategy = fields.word("strategy", kStrategies); strategy >= 0) {
+    task.strategy = static_cast<Strategy>(strategy);
+  }
+  read_tags(fields, task);
+}
+
+void read_handler(Fields& fields, std::string_view params_name, Task& task) {
+  std::string_view first = fields.name("handler", task.handler) ? "handler" : "";
+  const bool handler_stated = fields.find("handler") != nullptr;
+  const bool params_stated = fields.find(params_name) != nullptr;
+  fields.object_text(params_name, limits::kParamsBytes, task.params);
+  for (const std::string_view shorthand : kShorthands) {
+    const Json* value = fields.find_any(shorthand);  // `noop:` alone is null in YAML
+    if (value == nullptr) {
+      continue;
+    }
+    if (!first.empty() || handler_stated) {
+      fields.wrong(shorthand, "only one thing can run here: '" +
+                                  std::string(handler_stated ? "handler" : first) +
+                                  "' is already given");
+      continue;
+    }
+    first = shorthand;
+    task.handler = shorthand;
+    if (params_stated) {
+      fields.wrong(params_name, "'" + std::string(params_name) +
+                                    "' goes with 'handler'; here, write its members under '" +
+                                    std::string(shorthand) + "'");
+    }
+    fields.object_text(shorthand, limits::kParamsBytes, task.params);
+  }
+  if (first.empty() && !handler_stated) {
+    fields.wrong("handler",
+                 "is missing: name a handler, or use one of shell, python, noop, sleep, "
+                 "fail");
+  }
+}
+
+std::vector<TriggerSpec> read_triggers(Fields& fields, ProblemList& problems) {
+  std::vector<TriggerSpec> triggers;
+  const auto* list = fields.list("triggers", limits::kTriggersMax);
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    const std::string pointer = pointer_to(fields.at("triggers"), std::to_string(i));
+    TriggerSpec trigger = read_trigger((*list)[i], pointer, i, problems);
+    const auto twin = std::find_if(triggers.begin(), triggers.end(), [&](const TriggerSpec& other) {
+      return other.name == trigger.name;
+    });
+    if (twin != triggers.end()) {
+      problems.add(pointer_to(pointer, "name"),
+                   "the trigger before it at position " + std::to_string(twin - triggers.begin()) +
+                       " is named '" + trigger.name + "' too: give one of them another name");
+    }
+    triggers.push_back(std::move(trigger));
+  }
+  return triggers;
+}
+
+JobSpec read_job(Fields& fields, ProblemList& problems) {
+  JobSpec job;
+  read_handler(fields, "params", job.task);
+  read_policies(fields, job.task, problems);
+  job.triggers = read_triggers(fields, problems);
+  fields.refuse_others(kJobHints);
+  return job;
+}
+
+Decoded decode_definition(DefinitionKind kind, std::string_view json_text) {
+  Decoded decoded;
+  Definition& definition = decoded.definition;
+  definition.kind = kind;
+  if (kind == DefinitionKind::workflow) {
+    definition.spec = WorkflowSpec{};
+  }
+  if (json_text.size() > limits::kDefinitionBytes) {
+    decoded.problems.push_back(
+        {"", "the document is larger than " + std::to_string(limits::kDefinitionBytes) + " bytes"});
+    return decoded;
+  }
+  const auto document = parse_json(json_text);
+  if (!document) {
+    decoded.problems = document.problem().fields;
+    return decoded;
+  }
+  ProblemList problems;
+  Fields top(problems, *document, "");
+  if (document->is_object()) {
+    const bool kind_agrees = is_of_kind(top, kind);
+    if (const Json* metadata = top.find("metadata")) {
+      read_metadata(*metadata, definition, problems);
+    } else {
+      top.must_have("metadata", "write metadata: {name: ...}");
+    }
+    const Json* spec = top.find("spec");
+    if (spec == nullptr) {
+      top.must_have("spec", "it says what runs, and when");
+    } else if (kind_agrees) {
+      Fields fields(problems, *spec, "/spec");
+      fields.flag("enabled", definition.enabled);
+      if (spec->is_object() && kind == DefinitionKind::job) {
+        definition.spec = read_job(fields, problems);
+      } else if (spec->is_object()) {
+        definition.spec = read_workflow(fields, problems);
+      }
+    }
+    top.refuse_others();
+    definition.document = canonical(*document);
+  }
+  decoded.problems = problems.take();
+  return decoded;
+}
+
+}  // namespace jobflow
