@@ -1,10 +1,14 @@
 // The live journal: durable events, handed on to whoever subscribed (S9.2).
 //
-// publish() is the hall's, on its executor, right after a batch landed. subscribe() and cancel() are
-// anyone's, from any thread. A subscriber gets each source's events in order, without gap or repeat,
-// from its start numbers on: out of a bounded memory of recent parts, or else from the store. One that
-// is slower than its bounded queue gets `lagged` once and nothing more: it takes a fresh snapshot.
+// publish() is the hall's, on its executor, right after a batch landed. subscribe() and cancel()
+// are anyone's, from any thread. A subscriber gets each source's events in order, without gap or
+// repeat, from its start numbers on: out of a bounded memory of recent parts (kept while anyone
+// listens), or else from the store. One that is slower than its bounded queue, or wants what the
+// journal no longer holds, gets `lagged` once and nothing more: it takes a fresh snapshot.
 #pragma once
+
+#include "model/event.h"
+#include "store/store.h"
 
 #include <cstdint>
 #include <functional>
@@ -13,9 +17,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "model/event.h"
-#include "store/store.h"
 
 namespace jobflow::runtime {
 
@@ -36,23 +37,38 @@ struct NumberedEvent {
 struct FeedSlice {
   std::vector<NumberedEvent> events;
   bool lagged = false;
+  // The slice counts against its subscriber's queue until the last copy of this is gone: keep it
+  // with the events until they have left.
+  std::shared_ptr<const void> held;
+};
+
+// Bounds; smaller ones are for tests.
+struct FeedLimits {
+  std::size_t recent_bytes = 4 * 1024 * 1024;  // of recent parts, all sources together
+  std::size_t queued_events = 16'384;          // a subscriber was given and still holds
+  int read_rows = 64;                          // journal rows of one catch-up read
 };
 
 class Feed {
  public:
-  using Listener = std::function<void(FeedSlice)>;  // any thread; must only post; never blocks
-  using Wanted = std::function<bool(const Event&)>;  // pure, cheap; called on the hall's executor
+  // Any thread, one call at a time. Must only post: no lock that is also held around cancel().
+  using Listener = std::function<void(FeedSlice)>;
+  using Wanted = std::function<bool(const Event&)>;  // pure, cheap; any thread
 
-  explicit Feed(store::Store& store);
-  ~Feed();
+  explicit Feed(store::Store& store, FeedLimits limits = {});
+  ~Feed();  // cancels every subscription
 
   // The hall: at load (the next number of a source), then each landed part.
   void begin(ShardNumber source, std::int64_t next);
+  // Borrowed for the call; nearly free while nobody listens.
+  void publish(const std::vector<const JournalPart*>& parts);
   void publish(const std::vector<JournalPart>& parts);
 
-  // From `start` on; sources that `start` does not name begin now. Answers the subscription's number.
+  // From `start` on; sources that `start` does not name begin now. Answers the subscription's
+  // number.
   std::int64_t subscribe(Cursor start, Wanted wanted, Listener listener);
-  void cancel(std::int64_t subscription);  // afterwards the listener is not called again
+  // Afterwards the listener is not called again; allowed from within it.
+  void cancel(std::int64_t subscription);
 
   // The cursor "now": after everything published so far.
   Cursor now() const;
