@@ -1,5 +1,11 @@
-// What somebody asked of one shard: the engine's input. A value, kept until its decision is durable.
+// What somebody asked of one shard: the engine's input. A value, kept until its decision is
+// durable.
 #pragma once
+
+#include "engine/timer_wheel.h"
+#include "model/definition.h"
+#include "model/image.h"
+#include "model/work.h"
 
 #include <cstdint>
 #include <memory>
@@ -7,11 +13,6 @@
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "engine/timer_wheel.h"
-#include "model/definition.h"
-#include "model/image.h"
-#include "model/work.h"
 
 namespace jobflow::engine {
 
@@ -30,9 +31,9 @@ struct DeleteDefinition {
 struct TriggerRun {
   DefinitionKind kind = DefinitionKind::job;
   std::string name_space, name;
-  Id definition;          // instead of a name
-  std::string params;     // JSON object, merged over the definition's; "" = none
-  Instant start_at;       // unset = now; in the past = now
+  Id definition;       // instead of a name
+  std::string params;  // JSON object, merged over the definition's; "" = none
+  Instant start_at;    // unset = now; in the past = now
   std::optional<int> priority;
   std::string idempotency_key;
 };
@@ -95,9 +96,20 @@ struct SetAside {
   std::string incident;
 };
 
-using Request = std::variant<SaveDefinition, DeleteDefinition, TriggerRun, CancelRun, RetryRun,
-                             AttemptEnded, ProgressMade, AttemptLost, AttemptReclaimed,
-                             AssignmentUnsent, TimerDue, DispatchNext, ContinueRun, ContinueDelete,
+using Request = std::variant<SaveDefinition,
+                             DeleteDefinition,
+                             TriggerRun,
+                             CancelRun,
+                             RetryRun,
+                             AttemptEnded,
+                             ProgressMade,
+                             AttemptLost,
+                             AttemptReclaimed,
+                             AssignmentUnsent,
+                             TimerDue,
+                             DispatchNext,
+                             ContinueRun,
+                             ContinueDelete,
                              SetAside>;
 
 struct Command {

@@ -1,16 +1,16 @@
 // What the engine decided: changes to write, then effects to release once they are durable (I4).
 #pragma once
 
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "engine/command.h"
 #include "model/change.h"
 #include "model/event.h"
 #include "model/image.h"
 #include "model/work.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace jobflow::engine {
 
@@ -31,10 +31,11 @@ using Effect = std::variant<SendAssignment, SendCancel, SendAck>;
 
 // What the asker learns.
 struct Reply {
-  Id id;                  // of the run or definition
-  int revision = 0;       // saved definition
-  bool created = false;   // false: an idempotency key's first run, an unchanged definition
-  std::string name;       // saved definition
+  Id id;                 // of the run or definition
+  int revision = 0;      // saved definition
+  bool created = false;  // false: an earlier one answers (a repeated key, a name that was there)
+  bool changed = true;   // false: saved what was saved already
+  std::string name;      // saved definition
 };
 
 struct Decision {
@@ -44,8 +45,8 @@ struct Decision {
   std::optional<Outcome<Reply>> answer;  // set when somebody asked
   // Not empty: nothing was decided; read these rows and ask again with them (3c).
   CommandReads reads;
-  // The row budget was used up: the hall submits this next (house 3.8).
-  std::optional<Request> more;
+  // The row budget was used up: the hall submits these next (house 3.8).
+  std::vector<Request> more;
 };
 
 }  // namespace jobflow::engine

@@ -3,11 +3,11 @@
 // docs/state-machines.md is printed from them.
 #pragma once
 
+#include "model/states.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "model/states.h"
 
 namespace jobflow::engine {
 
@@ -21,29 +21,29 @@ struct Transition {
 
 // What can happen to a run of a job or a step.
 enum class RunEvent : std::uint8_t {
-  come_due,       // its start or retry instant is here
-  assign,         // a worker was chosen for it
-  return_unsent,  // the assignment was refused or never left: no attempt (S6.7)
-  succeed,        // the body ended well
-  fail_finally,   // the attempt failed, timed out or was lost; no attempt is left
-  retry_later,    // the same, and another attempt is due later
-  time_out,       // the last attempt ran out of time
-  ask_cancel,     // somebody wants it stopped
-  confirm_cancel, // the worker stopped it, is gone, or never answered within the grace
-  expire,         // not started within its queue wait
-  retry_by_hand,  // a person wants another attempt of a finished run
-  set_aside,      // the store refused its report (3b)
+  come_due,        // its start or retry instant is here
+  assign,          // a worker was chosen for it
+  return_unsent,   // the assignment was refused or never left: no attempt (S6.7)
+  succeed,         // the body ended well
+  fail_finally,    // the attempt failed, timed out or was lost; no attempt is left
+  retry_later,     // the same, and another attempt is due later
+  time_out,        // the last attempt ran out of time
+  ask_cancel,      // somebody wants it stopped
+  confirm_cancel,  // the worker stopped it, is gone, or never answered within the grace
+  expire,          // not started within its queue wait
+  retry_by_hand,   // a person wants another attempt of a finished run
+  set_aside,       // the store refused its report (3b)
 };
 inline constexpr int kRunEvents = 12;
 
 // What can happen to a workflow run.
 enum class WorkflowEvent : std::uint8_t {
-  begin,             // its start instant is here
-  complete,          // all steps ended, none failed
-  complete_failed,   // all steps ended, one failed
-  ask_cancel,        // with steps still live
-  all_cancelled,     // asked, and the last live step ended
-  retry_by_hand,     // a new version begins
+  begin,            // its start instant is here
+  complete,         // all steps ended, none failed
+  complete_failed,  // all steps ended, one failed
+  ask_cancel,       // with steps still live
+  all_cancelled,    // asked, and the last live step ended
+  retry_by_hand,    // a new version begins
   set_aside,
 };
 inline constexpr int kWorkflowEvents = 7;
@@ -52,9 +52,9 @@ enum class AttemptEvent : std::uint8_t { succeed, fail, time_out, lose, cancel, 
 inline constexpr int kAttemptEvents = 6;
 
 enum class TriggerEvent : std::uint8_t {
-  fire,       // due, and another instant follows
-  run_out,    // due or edited, and none follows
-  pause,      // by a person, or its definition was disabled
+  fire,     // due, and another instant follows
+  run_out,  // due or edited, and none follows
+  pause,    // by a person, or its definition was disabled
   resume,
   set_aside,  // the store refused its firing
 };

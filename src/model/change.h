@@ -1,9 +1,9 @@
 // The changes a decision may ask of the store. A value each; a later one sees the earlier.
 #pragma once
 
-#include <variant>
-
 #include "model/rows.h"
+
+#include <variant>
 
 namespace jobflow {
 
@@ -41,7 +41,14 @@ struct InsertIdempotency {  // replaces an older one of the same (definition, ke
   IdempotencyRow row;
 };
 
-using Change = std::variant<InsertRun, UpdateRun, InsertAttempt, SaveRevision, SaveTrigger,
-                            AdvanceTrigger, DeleteTrigger, InsertSkippedFiring, InsertIdempotency>;
+using Change = std::variant<InsertRun,
+                            UpdateRun,
+                            InsertAttempt,
+                            SaveRevision,
+                            SaveTrigger,
+                            AdvanceTrigger,
+                            DeleteTrigger,
+                            InsertSkippedFiring,
+                            InsertIdempotency>;
 
 }  // namespace jobflow

@@ -1,12 +1,12 @@
 // What is read back from the store into a shard's memory: whole shards, and single rows on demand.
 #pragma once
 
+#include "model/rows.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "model/rows.h"
 
 namespace jobflow {
 
@@ -26,12 +26,13 @@ struct ShardImage {
 
 // What a command names that is not in memory (house 3c), to be read in one snapshot.
 struct CommandReads {
-  std::vector<Id> runs;  // with its steps, when it is a workflow run
+  std::vector<Id> runs;                          // with its steps, when it is a workflow run
   std::vector<std::pair<Id, std::string>> keys;  // (definition, idempotency key)
   bool empty() const { return runs.empty() && keys.empty(); }
 };
 
 struct CommandRows {
+  CommandReads asked;      // what was looked for; set by the hall
   std::int64_t batch = 0;  // the member's batch number in that snapshot
   std::vector<RunRow> runs;
   std::vector<RunRow> steps;             // of the workflow runs among them, ordered by id

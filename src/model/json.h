@@ -1,12 +1,13 @@
 // The server's only JSON: Boost.JSON's value, and its text codec with our limits.
 #pragma once
 
+#include "model/outcome.h"
+
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+
 #include <string>
 #include <string_view>
-
-#include "model/outcome.h"
 
 namespace jobflow {
 

@@ -1,0 +1,189 @@
+// A shard: the live state of a slice of the jobs and workflows, and every rule that moves it.
+//
+// (state, command, now) -> decision. Deciding moves the in-memory state on at once; the caller sees
+// to it that the decision becomes durable, in order, before its effects are released (I4). When the
+// store refuses one, the caller drops this object, loads a new one, and asks again (house 3b).
+// Pure: no I/O, clock, thread or random number; ids come from the counter in its state (I6).
+// Not thread-safe: the hall's executor alone.
+#pragma once
+
+#include "engine/command.h"
+#include "engine/decision.h"
+#include "engine/graph.h"
+#include "engine/plan.h"
+#include "engine/recency.h"
+#include "engine/roster.h"
+#include "engine/timer_wheel.h"
+#include "engine/transitions.h"
+#include "model/image.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace jobflow::engine {
+
+class Shard {
+ public:
+  Shard(ShardImage image, Instant now);
+  Shard(Shard&&) = delete;
+  ~Shard();
+
+  Decision decide(const Command& command, Roster& roster);
+
+  // Decisions from now on belong to batch `gathering`; all up to `landed` are durable (3c).
+  void set_batches(std::int64_t gathering, std::int64_t landed);
+  // What was decided may have landed in batches up to `batch`: older reads are not accepted.
+  void distrust_reads_before(std::int64_t batch) { recent_.distrust_before(batch); }
+
+  ShardNumber number() const { return number_; }
+  std::int64_t epoch() const { return epoch_; }
+  Id last_id() const { return last_id_; }
+
+  // Work to go on with after loading: to be submitted once, in this order.
+  std::vector<Request> unfinished_business() const;
+  // Moves the wheel and appends what fired.
+  void take_due(Instant now, std::vector<Timer>& due) { wheel_.advance(now, due); }
+  Instant next_due() const { return wheel_.next_due(); }
+  // Arms the bounds (I5) that fall due within the next window; call at least every kSweepEvery.
+  void sweep(Instant now);
+  static constexpr Span kSweepEvery = seconds(10);
+  static constexpr Span kBoundWindow = seconds(25);
+
+  std::size_t waiting() const { return waiting_; }
+  std::size_t live_runs() const { return live_.size(); }
+  // The incarnations that hold attempts of this shard, and those attempts, ordered.
+  std::vector<Id> incarnations() const;
+  struct Held {
+    Id run, token;
+  };
+  std::vector<Held> held_by(Id incarnation) const;
+
+ private:
+  struct LiveRun {
+    RunRow row;
+    std::shared_ptr<Plan> plan;
+    int lane = 0;                  // in the plan; a step's position
+    Instant armed;                 // the bound the wheel holds for it
+    std::unique_ptr<Graph> graph;  // workflow runs
+    Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
+    const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
+  };
+  struct Known {  // a definition, not deleted
+    DefinitionRow row;
+    std::shared_ptr<Plan> plan;
+    std::vector<TriggerRow> triggers;
+  };
+  // One call of decide().
+  struct Turn {
+    const Command& command;
+    Roster& roster;
+    Decision out;
+    Instant now;
+    bool has_row_budget() const;
+  };
+
+  // shard.cc: commands, ids, what every change records.
+  void answer(Turn& turn, Reply reply) { turn.out.answer = std::move(reply); }
+  void answer(Turn& turn, Problem problem) { turn.out.answer = std::move(problem); }
+  Id make_id(Instant now) { return last_id_ = next_id(last_id_, number_, now); }
+  LiveRun* find_live(Id run);
+  void note(Turn& turn, const LiveRun& run, std::string detail = {});
+  void write(Turn& turn, LiveRun& run, std::string detail = {});
+  void arm(LiveRun& run, Instant now);
+  Instant bound_of(const LiveRun& run) const;
+  LiveRun& insert_live(LiveRun run);
+  void forget(LiveRun& run);
+  void load_run(RunRow row, std::vector<RunRow> steps, const std::shared_ptr<Plan>& plan);
+  const RunRow* finished_run(Turn& turn, Id run);
+
+  // shard_definitions.cc
+  void save(Turn& turn, const SaveDefinition& ask);
+  void remove(Turn& turn, const DeleteDefinition& ask);
+  void continue_delete(Turn& turn, Id definition);
+  void save_triggers(Turn& turn, Known& known, bool was_enabled);
+  void plan_trigger(Turn& turn, TriggerRow& row, bool enabled);
+  std::shared_ptr<Plan> make_plan(Id id,
+                                  int revision,
+                                  std::shared_ptr<const Definition> definition);
+  Queue* queue_for(const std::string& name_space, const Task& task);
+  Known* find_known(DefinitionKind kind, const std::string& name_space, const std::string& name);
+
+  // shard_triggers.cc
+  void timer_due(Turn& turn, const Timer& timer);
+  void fire(Turn& turn, Known& known, TriggerRow& trigger);
+
+  // shard_runs.cc
+  void trigger_run(Turn& turn, const TriggerRun& ask);
+  bool answer_repeat(Turn& turn, const TriggerRun& ask, Id definition);
+  struct NewRun {
+    std::string params;  // JSON object or ""
+    Instant start_at = {};
+    std::optional<int> priority = {};
+    std::string idempotency_key = {};
+    Id trigger = {};
+    Instant planned = {};
+  };
+  Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
+  void cancel(Turn& turn, Id run);
+  void ask_cancel(Turn& turn, LiveRun& run);
+  void retry(Turn& turn, const RetryRun& ask);
+  void retry_task(Turn& turn, LiveRun& run);
+  void set_aside(Turn& turn, const SetAside& ask);
+  void move(LiveRun& run, RunEvent event);
+  void enter_queue(Turn& turn, LiveRun& run);
+  void list_in_queue(LiveRun& run);
+  void leave_queue(LiveRun& run);
+  void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
+
+  // shard_attempts.cc
+  void dispatch_next(Turn& turn);
+  void assign(Turn& turn, LiveRun& run, RosterWorker& worker);
+  void attempt_ended(Turn& turn, const AttemptEnded& ask);
+  void attempt_failed(Turn& turn, LiveRun& run, AttemptEvent event, const FinishedReport& report);
+  void attempt_lost(Turn& turn, const AttemptLost& ask);
+  void attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask);
+  void assignment_unsent(Turn& turn, Id run, Id token, bool refused);
+  void progress_made(Turn& turn, const ProgressReport& report);
+  void free_attempt(LiveRun& run);
+  void keep_attempt(Turn& turn, const LiveRun& run, AttemptState state, Instant retry_at);
+  Assignment assignment_of(LiveRun& run) const;
+
+  // shard_workflows.cc
+  void advance(Turn& turn, LiveRun& workflow);
+  void start_step(Turn& turn, LiveRun& workflow, int step);
+  void skip_step(Turn& turn, LiveRun& workflow, int step);
+  RunRow step_row(Turn& turn, LiveRun& workflow, int step);
+  void fail_new_step(Turn& turn, LiveRun& workflow, int step, RunRow row, const Problem& problem);
+  void step_ended(Turn& turn, const RunRow& row);
+  void conclude(Turn& turn, LiveRun& workflow);
+  void cancel_steps(Turn& turn, LiveRun& workflow);
+  void retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from);
+  void move_workflow(LiveRun& run, WorkflowEvent event);
+  LiveRun* revive_workflow(Turn& turn, Id run);
+
+  ShardNumber number_;
+  std::int64_t epoch_;
+  Id last_id_;
+  std::int64_t gathering_ = 0;
+  std::unordered_map<Id, LiveRun> live_;
+  std::unordered_map<Id, Known> known_;
+  std::unordered_map<std::string, Id> by_name_;
+  std::unordered_map<Id, Id> trigger_owner_;
+  std::map<std::string, std::unique_ptr<Queue>> queues_;  // by what their runs ask for
+  std::set<std::string> busy_queues_;                     // keys of those with waiting runs
+  std::string last_served_;                               // queues take turns
+  std::size_t waiting_ = 0;
+  std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
+  TimerWheel wheel_;
+  Recency recent_;
+};
+
+}  // namespace jobflow::engine

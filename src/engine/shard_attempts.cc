@@ -1,0 +1,312 @@
+// Attempts: given to workers against credits, reported back, lost, tried again (S3.2, S6.1-S6.7).
+#include "engine/shard.h"
+#include "model/json.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace jobflow::engine {
+namespace {
+
+// A worker that refused waits this long before it is asked again: it may be full or draining.
+constexpr Span kRefusedPause = milliseconds(500);
+
+// The n-th retry's pause (S3.2): min(max, initial * factor^(n-1)), less a part derived from run
+// and attempt, so that equal runs do not come back all at once (I6).
+Span back_off(const RetryPolicy& policy, Id run, int attempt) {
+  const double full =
+      std::min(static_cast<double>(policy.max.ms),
+               static_cast<double>(policy.initial.ms) * std::pow(policy.factor, attempt - 1));
+  const std::uint64_t hash = stable_hash(to_string(run), static_cast<std::uint64_t>(attempt));
+  const double part = static_cast<double>(hash >> 11) / static_cast<double>(1ULL << 53);
+  return milliseconds(std::llround(full * (1.0 - policy.jitter * part)));
+}
+
+RunEvent final_event(AttemptEvent event) {
+  return event == AttemptEvent::time_out ? RunEvent::time_out : RunEvent::fail_finally;
+}
+
+}  // namespace
+
+// Queues take turns; within one, priority and then arrival decide. Nothing to give out, or nobody
+// to give it to: an empty decision.
+void Shard::dispatch_next(Turn& turn) {
+  auto next = busy_queues_.upper_bound(last_served_);
+  for (std::size_t seen = 0; seen < busy_queues_.size(); ++seen, ++next) {
+    if (next == busy_queues_.end()) {
+      next = busy_queues_.begin();
+    }
+    Queue& queue = *queues_.at(*next);
+    const auto& candidates = turn.roster.candidates(
+        {.name_space = queue.name_space, .handler = queue.handler, .tags = &queue.tags});
+    if (candidates.empty()) {
+      continue;
+    }
+    while (!queue.by_priority.empty()) {
+      auto& [priority, line] = *queue.by_priority.begin();
+      const Id id = line.front();
+      line.pop_front();
+      if (line.empty()) {
+        queue.by_priority.erase(queue.by_priority.begin());
+      }
+      LiveRun* run = find_live(id);
+      if (run == nullptr || run->row.progress.state != RunState::queued) {
+        continue;
+      }
+      Lane& lane = run->its_lane();
+      const std::uint64_t choice =
+          stable_hash(to_string(id), static_cast<std::uint64_t>(run->row.progress.attempt));
+      last_served_ = queue.key;
+      assign(turn, *run, *choose(lane.task->strategy, candidates, lane.turn, choice));
+      return;
+    }
+  }
+}
+
+void Shard::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
+  leave_queue(run);
+  move(run, RunEvent::assign);
+  RunProgress& progress = run.row.progress;
+  progress.attempt += 1;
+  progress.token = make_id(turn.now);
+  progress.worker = worker.hello.name;
+  progress.incarnation = worker.hello.incarnation;
+  progress.started = turn.now;
+  progress.due = Instant{};
+  progress.progress = 0;
+  progress.error_kind.clear();
+  progress.error.clear();
+  by_incarnation_[progress.incarnation].insert(run.row.id);
+  turn.roster.take(progress.incarnation, progress.token);
+  turn.out.effects.emplace_back(SendAssignment{progress.incarnation, assignment_of(run)});
+  write(turn, run, worker.hello.name);
+}
+
+Assignment Shard::assignment_of(LiveRun& run) const {
+  const Definition& definition = *run.plan->definition;
+  return {.run = run.row.id,
+          .token = run.row.progress.token,
+          .attempt = run.row.progress.attempt,
+          .epoch = epoch_,
+          .handler = run.row.handler,
+          .params = run.row.params,
+          .timeout = run.task().timeouts.execution,
+          .job = run.row.step.empty() ? definition.name : definition.name + "/" + run.row.step,
+          .idempotency_key = run.row.idempotency_key};
+}
+
+// The attempt is over: its incarnation no longer holds it. The credit comes back by the worker's
+// own word or with its end (the roster's matter), not here.
+void Shard::free_attempt(LiveRun& run) {
+  const auto found = by_incarnation_.find(run.row.progress.incarnation);
+  if (found != by_incarnation_.end()) {
+    found->second.erase(run.row.id);
+    if (found->second.empty()) {
+      by_incarnation_.erase(found);
+    }
+  }
+}
+
+void Shard::attempt_ended(Turn& turn, const AttemptEnded& ask) {
+  const FinishedReport& report = ask.report;
+  LiveRun* run = find_live(report.run);
+  const bool counts = run != nullptr && run->row.progress.token == report.token &&
+                      (run->row.progress.state == RunState::running ||
+                       run->row.progress.state == RunState::cancelling);
+  if (!counts) {
+    // Old or repeated: it changes nothing; the worker may forget it (I3, S7.3). A run that is not
+    // live has had its end already.
+    if (run != nullptr) {
+      turn.out.events.push_back({.type = EventType::stale_report_refused,
+                                 .state = static_cast<std::uint8_t>(run->row.progress.state),
+                                 .subject = report.run,
+                                 .definition = run->row.definition,
+                                 .parent = run->row.parent,
+                                 .attempt = run->row.progress.attempt,
+                                 .time = turn.now,
+                                 .text = run->row.step,
+                                 .detail = "token " + to_string(report.token)});
+    }
+    turn.out.effects.emplace_back(SendAck{ask.incarnation, report.token});
+    return;
+  }
+  turn.out.effects.emplace_back(SendAck{ask.incarnation, report.token});
+  switch (report.outcome) {
+    case ReportOutcome::succeeded: {
+      if (report.result.size() > limits::kResultBytes) {
+        FinishedReport too_large = report;
+        too_large.error_kind = "result_too_large";
+        too_large.error =
+            "the result is over the limit of " + std::to_string(limits::kResultBytes) + " bytes";
+        too_large.do_not_retry = true;
+        attempt_failed(turn, *run, AttemptEvent::fail, too_large);
+        return;
+      }
+      free_attempt(*run);
+      check(attempt_transition(AttemptState::assigned, AttemptEvent::succeed).verdict ==
+                Verdict::move,
+            "an assigned attempt may succeed");
+      move(*run, RunEvent::succeed);
+      RunProgress& progress = run->row.progress;
+      progress.result = report.result;
+      progress.progress = 1;
+      progress.error_kind.clear();
+      progress.error.clear();
+      finish(turn, *run);
+      return;
+    }
+    case ReportOutcome::failed:
+      attempt_failed(turn, *run, AttemptEvent::fail, report);
+      return;
+    case ReportOutcome::timed_out:
+      attempt_failed(turn, *run, AttemptEvent::time_out, report);
+      return;
+    case ReportOutcome::cancelled:
+      // Nobody here asked: the worker stopped it because it reached no server (S7.7).
+      attempt_failed(turn, *run,
+                     run->row.progress.state == RunState::cancelling ? AttemptEvent::cancel
+                                                                     : AttemptEvent::lose,
+                     report);
+      return;
+    case ReportOutcome::refused:
+      assignment_unsent(turn, report.run, report.token, true);
+      return;
+  }
+}
+
+// An attempt ended without success: another one, or the run's end (S3.2).
+void Shard::attempt_failed(Turn& turn,
+                           LiveRun& run,
+                           AttemptEvent event,
+                           const FinishedReport& report) {
+  free_attempt(run);
+  RunProgress& progress = run.row.progress;
+  const auto attempt = attempt_transition(AttemptState::assigned, event);
+  check(attempt.verdict == Verdict::move, "an assigned attempt may end any way");
+  if (progress.state == RunState::cancelling) {
+    move(run, RunEvent::confirm_cancel);
+    finish(turn, run);
+    return;
+  }
+  progress.error_kind =
+      report.error_kind.empty() ? std::string(to_string(attempt.to)) : report.error_kind;
+  progress.error = report.error;
+  const RetryPolicy& policy = run.task().retry;
+  if (report.do_not_retry || progress.attempt >= policy.max_attempts) {
+    if (event == AttemptEvent::lose && policy.max_attempts == 1) {
+      progress.error = "lost: it may have run" + (report.error.empty() ? "" : "; " + report.error);
+    }
+    move(run, final_event(event));
+    finish(turn, run);
+    return;
+  }
+  const Span pause = report.retry_after.ms > 0 ? report.retry_after
+                                               : back_off(policy, run.row.id, progress.attempt);
+  keep_attempt(turn, run, attempt.to, turn.now + pause);
+  move(run, RunEvent::retry_later);
+  progress.due = turn.now + pause;
+  write(turn, run, progress.error_kind);
+}
+
+// The attempt that a retry replaces gets a row of its own (house 3.5).
+void Shard::keep_attempt(Turn& turn, const LiveRun& run, AttemptState state, Instant retry_at) {
+  const RunProgress& progress = run.row.progress;
+  if (progress.attempt == 0) {
+    return;  // it never started: nothing to keep
+  }
+  turn.out.changes.emplace_back(
+      InsertAttempt{{.run = run.row.id,
+                     .number = progress.attempt,
+                     .token = progress.token,
+                     .state = state,
+                     .worker = progress.worker,
+                     .incarnation = progress.incarnation,
+                     .started = progress.started,
+                     .ended = progress.ended.is_set() ? progress.ended : turn.now,
+                     .error_kind = progress.error_kind,
+                     .error = progress.error,
+                     .retry_at = retry_at}});
+}
+
+void Shard::attempt_lost(Turn& turn, const AttemptLost& ask) {
+  LiveRun* run = find_live(ask.run);
+  if (run == nullptr || run->row.progress.token != ask.token ||
+      (run->row.progress.state != RunState::running &&
+       run->row.progress.state != RunState::cancelling)) {
+    return;
+  }
+  turn.roster.give_back(run->row.progress.incarnation, ask.token);
+  attempt_failed(turn, *run, AttemptEvent::lose, {.error_kind = "lost", .error = ask.reason});
+}
+
+// The same process is back. What it does not hold never reached it, or its end was acknowledged:
+// then it would not be live here. So it is sent again (S6.6).
+void Shard::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
+  LiveRun* run = find_live(ask.run);
+  if (run == nullptr || run->row.progress.token != ask.token) {
+    return;
+  }
+  const RunProgress& progress = run->row.progress;
+  if (progress.state == RunState::running) {
+    turn.roster.take(progress.incarnation, progress.token);
+    if (!ask.held) {
+      turn.out.effects.emplace_back(SendAssignment{progress.incarnation, assignment_of(*run)});
+    }
+  } else if (progress.state == RunState::cancelling) {
+    if (ask.held) {
+      turn.roster.take(progress.incarnation, progress.token);
+      turn.out.effects.emplace_back(
+          SendCancel{progress.incarnation, {run->row.id, progress.token}});
+    } else {
+      attempt_failed(turn, *run, AttemptEvent::cancel, {});
+    }
+  }
+}
+
+// It never started: no attempt (S6.7). Unsent ones queue at once; refused ones after a pause.
+void Shard::assignment_unsent(Turn& turn, Id id, Id token, bool refused) {
+  LiveRun* run = find_live(id);
+  if (run == nullptr || run->row.progress.token != token) {
+    return;
+  }
+  RunProgress& progress = run->row.progress;
+  if (progress.state != RunState::running && progress.state != RunState::cancelling) {
+    return;
+  }
+  check(attempt_transition(AttemptState::assigned, AttemptEvent::return_unsent).verdict ==
+            Verdict::move,
+        "an assigned attempt may come back");
+  turn.roster.give_back(progress.incarnation, token);
+  free_attempt(*run);
+  const bool was_running = progress.state == RunState::running;
+  if (!was_running) {
+    move(*run, RunEvent::return_unsent);
+    finish(turn, *run);
+    return;
+  }
+  progress.attempt -= 1;
+  progress.token = Id{};
+  progress.worker.clear();
+  progress.incarnation = Id{};
+  progress.started = Instant{};
+  if (refused) {
+    move(*run, RunEvent::retry_later);
+    progress.due = turn.now + kRefusedPause;
+    write(turn, *run, "refused by its worker");
+  } else {
+    move(*run, RunEvent::return_unsent);
+    enter_queue(turn, *run);
+  }
+}
+
+void Shard::progress_made(Turn& turn, const ProgressReport& report) {
+  LiveRun* run = find_live(report.run);
+  if (run == nullptr || run->row.progress.token != report.token ||
+      run->row.progress.state != RunState::running) {
+    return;
+  }
+  run->row.progress.progress = std::clamp(report.progress, 0.0, 1.0);
+  write(turn, *run, "progress");
+}
+
+}  // namespace jobflow::engine

@@ -1,0 +1,382 @@
+// Runs asked for, cancelled, retried and ended (S5.2, S5.3, S2.3).
+#include "engine/shard.h"
+#include "model/inputs.h"
+#include "model/json.h"
+
+#include <algorithm>
+
+namespace jobflow::engine {
+namespace {
+
+std::string repeat_key(Id definition, const std::string& key) {
+  return to_string(definition) + '\0' + key;
+}
+
+// How the last attempt of a finished run ended.
+AttemptState ended_attempt(const RunProgress& progress) {
+  if (progress.error_kind == "lost") {
+    return AttemptState::lost;
+  }
+  return progress.state == RunState::cancelled   ? AttemptState::cancelled
+         : progress.state == RunState::timed_out ? AttemptState::timed_out
+                                                 : AttemptState::failed;
+}
+
+Problem wrong_state(Id run, RunState state, std::string_view asked) {
+  return {ProblemCode::wrong_state, "run " + to_string(run) + " is " +
+                                        std::string(to_string(state)) + ": it cannot be " +
+                                        std::string(asked)};
+}
+
+}  // namespace
+
+void Shard::trigger_run(Turn& turn, const TriggerRun& ask) {
+  Known* known = nullptr;
+  if (ask.definition.is_set()) {
+    const auto found = known_.find(ask.definition);
+    known = found == known_.end() ? nullptr : &found->second;
+  } else {
+    known = find_known(ask.kind, ask.name_space, ask.name);
+  }
+  if (known == nullptr) {
+    answer(turn, Problem{ProblemCode::not_found,
+                         "there is no " + std::string(to_string(ask.kind)) + " '" +
+                             (ask.name.empty() ? to_string(ask.definition) : ask.name) + "'"});
+    return;
+  }
+  if (!ask.idempotency_key.empty() && answer_repeat(turn, ask, known->row.id)) {
+    return;
+  }
+  if (live_.size() >= limits::kLiveRunsPerShard) {
+    answer(turn, Problem{ProblemCode::queue_full, "this shard holds its limit of " +
+                                                      std::to_string(limits::kLiveRunsPerShard) +
+                                                      " unfinished runs: try again later"});
+    return;
+  }
+  auto created = create_run(turn, *known,
+                            {.params = ask.params,
+                             .start_at = ask.start_at,
+                             .priority = ask.priority,
+                             .idempotency_key = ask.idempotency_key});
+  if (!created) {
+    answer(turn, created.problem());
+    return;
+  }
+  const Id run = (*created)->row.id;
+  if (!ask.idempotency_key.empty()) {
+    recent_.key_bound(repeat_key(known->row.id, ask.idempotency_key), run, gathering_);
+    turn.out.changes.emplace_back(
+        InsertIdempotency{{.definition = known->row.id,
+                           .key = ask.idempotency_key,
+                           .run = run,
+                           .expires = turn.now + limits::kIdempotencyWindow}});
+  }
+  if ((*created)->graph && (*created)->row.progress.state == RunState::running) {
+    advance(turn, **created);
+  }
+  answer(turn, Reply{.id = run, .created = true});
+}
+
+// The first run of a repeated key answers (S5.2). True when the command is settled, or must read.
+bool Shard::answer_repeat(Turn& turn, const TriggerRun& ask, Id definition) {
+  if (const Id run = recent_.run_of_key(repeat_key(definition, ask.idempotency_key));
+      run.is_set()) {
+    answer(turn, Reply{.id = run, .created = false});
+    return true;
+  }
+  const CommandRows* rows = turn.command.rows.get();
+  if (rows == nullptr || !recent_.may_trust(rows->batch)) {
+    turn.out.reads.keys.emplace_back(definition, ask.idempotency_key);
+    return true;
+  }
+  for (const IdempotencyRow& row : rows->keys) {
+    if (row.definition == definition && row.key == ask.idempotency_key && row.expires > turn.now) {
+      answer(turn, Reply{.id = row.run, .created = false});
+      return true;
+    }
+  }
+  return false;
+}
+
+// A new run of a job (queued or scheduled) or of a workflow (running or scheduled; its first steps
+// are the caller's to start, by advance()).
+Outcome<Shard::LiveRun*> Shard::create_run(Turn& turn, Known& known, NewRun wanted) {
+  const Definition& definition = *known.plan->definition;
+  const bool is_workflow = definition.kind == DefinitionKind::workflow;
+  auto params = is_workflow ? complete_inputs(definition.workflow().inputs, wanted.params)
+                            : merge_objects(definition.job().task.params, wanted.params);
+  if (!params) {
+    return params.problem();
+  }
+  if (params->size() > limits::kParamsBytes) {
+    return Problem{ProblemCode::too_large, "params are over the limit of " +
+                                               std::to_string(limits::kParamsBytes) + " bytes"};
+  }
+  LiveRun run;
+  run.plan = known.plan;
+  RunRow& row = run.row;
+  row.id = make_id(turn.now);
+  row.kind = is_workflow ? RunKind::workflow : RunKind::job;
+  row.definition = known.row.id;
+  row.revision = known.row.revision;
+  row.params = std::move(params).value();
+  row.created = turn.now;
+  row.trigger = wanted.trigger;
+  row.planned = wanted.planned;
+  row.idempotency_key = std::move(wanted.idempotency_key);
+  row.principal = turn.command.principal;
+  if (is_workflow) {
+    row.priority = wanted.priority.value_or(0);
+    run.graph = std::make_unique<Graph>(definition.workflow());
+  } else {
+    row.handler = definition.job().task.handler;
+    row.priority = wanted.priority.value_or(definition.job().task.priority);
+  }
+  const bool is_later = wanted.start_at > turn.now;
+  row.progress.state = is_later      ? RunState::scheduled
+                       : is_workflow ? RunState::running
+                                     : RunState::queued;
+  row.progress.due = is_later ? wanted.start_at : turn.now;
+  if (is_workflow && !is_later) {
+    row.progress.started = turn.now;
+  }
+  LiveRun& live = insert_live(std::move(run));
+  turn.out.changes.emplace_back(InsertRun{live.row});
+  note(turn, live);
+  arm(live, turn.now);
+  if (live.row.progress.state == RunState::queued) {
+    list_in_queue(live);
+  }
+  return &live;
+}
+
+void Shard::move(LiveRun& run, RunEvent event) {
+  const auto transition = run_transition(run.row.progress.state, event);
+  check(transition.verdict == Verdict::move, "the run's table allows this move");
+  run.row.progress.state = transition.to;
+}
+
+// The run is queued from now on; the row says since when.
+void Shard::enter_queue(Turn& turn, LiveRun& run) {
+  check(run.row.progress.state == RunState::queued, "only queued runs wait in a queue");
+  run.row.progress.due = turn.now;
+  list_in_queue(run);
+  write(turn, run);
+}
+
+void Shard::list_in_queue(LiveRun& run) {
+  Queue& queue = *run.its_lane().queue;
+  queue.by_priority[run.row.priority].push_back(run.row.id);
+  ++queue.waiting;
+  ++waiting_;
+  busy_queues_.insert(queue.key);
+}
+
+// Its entry stays behind and is passed over.
+void Shard::leave_queue(LiveRun& run) {
+  Queue& queue = *run.its_lane().queue;
+  check(queue.waiting > 0 && waiting_ > 0, "a queued run is counted");
+  --waiting_;
+  if (--queue.waiting == 0) {
+    queue.by_priority.clear();
+    busy_queues_.erase(queue.key);
+  }
+}
+
+void Shard::cancel(Turn& turn, Id id) {
+  LiveRun* run = find_live(id);
+  if (run == nullptr) {
+    const RunRow* row = finished_run(turn, id);
+    if (row == nullptr) {
+      return;
+    }
+    if (row->progress.state == RunState::cancelled) {
+      answer(turn, Reply{.id = id, .changed = false});
+    } else {
+      answer(turn, wrong_state(id, row->progress.state, "cancelled"));
+    }
+    return;
+  }
+  ask_cancel(turn, *run);
+  answer(turn, Reply{.id = id});
+}
+
+// Asks a live run to stop. It may be over, and forgotten, when this returns.
+void Shard::ask_cancel(Turn& turn, LiveRun& run) {
+  if (run.graph) {
+    const auto transition = workflow_transition(run.row.progress.state, WorkflowEvent::ask_cancel);
+    if (transition.verdict != Verdict::move) {
+      return;
+    }
+    move_workflow(run, WorkflowEvent::ask_cancel);
+    run.row.progress.error_kind = "cancelled";
+    run.row.progress.error = "cancelled by " + turn.command.principal;
+    if (is_final(run.row.progress.state)) {
+      finish(turn, run);
+    } else {
+      write(turn, run);
+      advance(turn, run);
+    }
+    return;
+  }
+  const auto transition = run_transition(run.row.progress.state, RunEvent::ask_cancel);
+  if (transition.verdict != Verdict::move) {
+    return;
+  }
+  if (run.row.progress.state == RunState::queued) {
+    leave_queue(run);
+  }
+  move(run, RunEvent::ask_cancel);
+  RunProgress& progress = run.row.progress;
+  progress.error_kind = "cancelled";
+  progress.error = "cancelled by " + turn.command.principal;
+  if (is_final(progress.state)) {
+    finish(turn, run);
+    return;
+  }
+  progress.due = turn.now + limits::kCancelGrace;
+  turn.out.effects.emplace_back(SendCancel{progress.incarnation, {run.row.id, progress.token}});
+  write(turn, run);
+}
+
+void Shard::retry(Turn& turn, const RetryRun& ask) {
+  LiveRun* live = find_live(ask.run);
+  if (live != nullptr && !live->graph) {
+    answer(turn, wrong_state(ask.run, live->row.progress.state,
+                             "retried: only a finished run can; cancel it first"));
+    return;
+  }
+  if (live != nullptr) {
+    retry_workflow(turn, *live, ask.from_steps);
+    return;
+  }
+  const RunRow* row = finished_run(turn, ask.run);
+  if (row == nullptr) {
+    return;
+  }
+  if (row->kind == RunKind::step) {
+    // A step is retried in its workflow run, with everything downstream of it.
+    LiveRun* workflow = find_live(row->parent);
+    if (workflow == nullptr) {
+      workflow = revive_workflow(turn, row->parent);
+    }
+    if (workflow != nullptr) {
+      retry_workflow(turn, *workflow, {row->step});
+    }
+    return;
+  }
+  if (row->kind == RunKind::workflow) {
+    if (LiveRun* workflow = revive_workflow(turn, ask.run); workflow != nullptr) {
+      retry_workflow(turn, *workflow, ask.from_steps);
+    }
+    return;
+  }
+  if (!ask.from_steps.empty()) {
+    answer(turn, Problem{ProblemCode::invalid, "a job's run has no steps to retry from"});
+    return;
+  }
+  if (run_transition(row->progress.state, RunEvent::retry_by_hand).verdict != Verdict::move) {
+    answer(turn, wrong_state(ask.run, row->progress.state, "retried"));
+    return;
+  }
+  for (const DefinitionRow& revision : turn.command.rows->revisions) {
+    if (revision.id == row->definition && revision.revision == row->revision) {
+      auto decoded = decode_definition(revision.kind, revision.document);
+      check(decoded.problems.empty(), "a stored definition is valid");
+      LiveRun run;
+      run.row = *row;
+      run.plan = make_plan(revision.id, revision.revision,
+                           std::make_shared<const Definition>(std::move(decoded.definition)));
+      retry_task(turn, insert_live(std::move(run)));
+      answer(turn, Reply{.id = ask.run});
+      return;
+    }
+  }
+  answer(turn, Problem{ProblemCode::not_found, "the revision of this run is not kept any more"});
+}
+
+// A finished run of a job gets its next attempt (S5.3). The ended one moves to a row of its own.
+void Shard::retry_task(Turn& turn, LiveRun& run) {
+  keep_attempt(turn, run, ended_attempt(run.row.progress), Instant{});
+  move(run, RunEvent::retry_by_hand);
+  RunProgress& progress = run.row.progress;
+  progress.ended = Instant{};
+  progress.result.clear();
+  progress.error_kind.clear();
+  progress.error.clear();
+  enter_queue(turn, run);
+}
+
+// The store refuses what this subject wants written: it ends here, with none of that (3b).
+void Shard::set_aside(Turn& turn, const SetAside& ask) {
+  const std::string why = "the store refused to write it (incident " + ask.incident + ")";
+  if (ask.is_trigger) {
+    const auto owner = trigger_owner_.find(ask.subject);
+    if (owner == trigger_owner_.end()) {
+      return;
+    }
+    for (TriggerRow& trigger : known_.at(owner->second).triggers) {
+      const auto transition = trigger_transition(trigger.state, TriggerEvent::set_aside);
+      if (trigger.id == ask.subject && transition.verdict == Verdict::move) {
+        trigger.state = transition.to;
+        trigger.next_due = Instant{};
+        trigger.note = why;
+        turn.out.changes.emplace_back(
+            AdvanceTrigger{trigger.id, trigger.state, trigger.next_due, trigger.note});
+        turn.out.events.push_back({.type = EventType::trigger_changed,
+                                   .state = static_cast<std::uint8_t>(trigger.state),
+                                   .subject = trigger.id,
+                                   .definition = trigger.definition,
+                                   .time = turn.now,
+                                   .text = trigger.name,
+                                   .detail = why});
+      }
+    }
+    return;
+  }
+  LiveRun* run = find_live(ask.subject);
+  if (run == nullptr) {
+    return;
+  }
+  if (run->graph) {
+    move_workflow(*run, WorkflowEvent::set_aside);
+  } else {
+    if (run->row.progress.state == RunState::queued) {
+      leave_queue(*run);
+    }
+    free_attempt(*run);
+    move(*run, RunEvent::set_aside);
+  }
+  run->row.progress.result.clear();
+  run->row.progress.error_kind = "store_refused";
+  run->row.progress.error = why;
+  finish(turn, *run, why);
+}
+
+// A final state is reached: the row's end, the event, the workflow that waits for it. `run` is
+// gone when this returns.
+void Shard::finish(Turn& turn, LiveRun& run, const std::string& detail) {
+  check(is_final(run.row.progress.state), "a finished run is in a final state");
+  RunProgress& progress = run.row.progress;
+  progress.ended = turn.now;
+  progress.due = Instant{};
+  if (progress.error.size() > limits::kErrorMessageBytes) {
+    std::size_t end = limits::kErrorMessageBytes;
+    while (end > 0 && (static_cast<unsigned char>(progress.error[end]) & 0xc0) == 0x80) {
+      --end;  // never inside a UTF-8 character
+    }
+    progress.error.resize(end);
+    progress.error += " … (cut)";
+  }
+  turn.out.changes.emplace_back(UpdateRun{run.row.id, progress});
+  note(turn, run, detail.empty() ? progress.error_kind : detail);
+  if (run.row.kind == RunKind::step) {
+    const RunRow row = run.row;
+    forget(run);
+    step_ended(turn, row);
+  } else {
+    forget(run);
+  }
+}
+
+}  // namespace jobflow::engine

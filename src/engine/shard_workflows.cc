@@ -1,0 +1,293 @@
+// Workflow runs: which step next, when all is over, and new versions (S8.3, S8.5, S8.6).
+#include "engine/expression.h"
+#include "engine/shard.h"
+
+#include <algorithm>
+
+namespace jobflow::engine {
+
+void Shard::move_workflow(LiveRun& run, WorkflowEvent event) {
+  const auto transition = workflow_transition(run.row.progress.state, event);
+  check(transition.verdict == Verdict::move, "the workflow run's table allows this move");
+  run.row.progress.state = transition.to;
+}
+
+// Starts and skips what can be decided, as much as one decision may write; asks to be called again
+// for the rest. Concludes the run when all is over; then `workflow` is gone on return.
+void Shard::advance(Turn& turn, LiveRun& workflow) {
+  const Id id = workflow.row.id;
+  const RunState state = workflow.row.progress.state;
+  if (state == RunState::cancelling) {
+    cancel_steps(turn, workflow);
+    return;
+  }
+  if (state != RunState::running) {
+    return;
+  }
+  Graph& graph = *workflow.graph;
+  while (graph.has_decidable()) {
+    if (!turn.has_row_budget()) {
+      turn.out.more.emplace_back(ContinueRun{id});
+      return;
+    }
+    const int step = graph.next_decidable();
+    if (graph.must_skip(step)) {
+      skip_step(turn, workflow, step);
+    } else {
+      start_step(turn, workflow, step);
+    }
+  }
+  if (graph.over()) {
+    conclude(turn, workflow);
+  }
+}
+
+RunRow Shard::step_row(Turn& turn, LiveRun& workflow, int step) {
+  const StepSpec& spec =
+      workflow.plan->definition->workflow().steps[static_cast<std::size_t>(step)];
+  RunRow row;
+  row.id = make_id(turn.now);
+  row.kind = RunKind::step;
+  row.definition = workflow.row.definition;
+  row.revision = workflow.row.revision;
+  row.parent = workflow.row.id;
+  row.step = spec.id;
+  row.handler = spec.task.handler;
+  row.params = "{}";
+  row.priority = std::clamp(spec.task.priority + workflow.row.priority, -100, 100);
+  row.created = turn.now;
+  row.principal = workflow.row.principal;
+  row.progress.version = workflow.row.progress.version;
+  return row;
+}
+
+void Shard::start_step(Turn& turn, LiveRun& workflow, int step) {
+  const WorkflowSpec& spec = workflow.plan->definition->workflow();
+  const Graph& graph = *workflow.graph;
+  RunRow row = step_row(turn, workflow, step);
+  auto params =
+      fill_templates(spec.steps[static_cast<std::size_t>(step)].task.params,
+                     {.inputs = workflow.row.params, .step_output = [&](std::string_view id) {
+                        const int other = spec.step_index(id);
+                        return other < 0 ? nullptr : graph.output(other);
+                      }});
+  if (params && params->size() > limits::kParamsBytes) {
+    params = Problem{ProblemCode::too_large, "the step's params are over the limit of " +
+                                                 std::to_string(limits::kParamsBytes) + " bytes"};
+  }
+  if (!params) {
+    fail_new_step(turn, workflow, step, std::move(row), params.problem());
+    return;
+  }
+  row.params = std::move(params).value();
+  row.progress.state = RunState::queued;
+  row.progress.due = turn.now;
+  workflow.graph->start(step, row.id);
+  LiveRun run;
+  run.row = std::move(row);
+  run.plan = workflow.plan;
+  run.lane = step;
+  LiveRun& live = insert_live(std::move(run));
+  turn.out.changes.emplace_back(InsertRun{live.row});
+  note(turn, live);
+  arm(live, turn.now);
+  list_in_queue(live);
+}
+
+// Its templates could not be filled: it fails without an attempt.
+void Shard::fail_new_step(
+    Turn& turn, LiveRun& workflow, int step, RunRow row, const Problem& problem) {
+  row.progress.state = RunState::failed;
+  row.progress.ended = turn.now;
+  row.progress.error_kind = "expression";
+  row.progress.error = problem.detail;
+  workflow.graph->fail(step, row.id, "step '" + row.step + "' failed: " + problem.detail);
+  LiveRun run;
+  run.row = std::move(row);
+  turn.out.changes.emplace_back(InsertRun{run.row});
+  note(turn, run, run.row.progress.error_kind);
+}
+
+void Shard::skip_step(Turn& turn, LiveRun& workflow, int step) {
+  RunRow row = step_row(turn, workflow, step);
+  row.progress.state = RunState::skipped;
+  row.progress.ended = turn.now;
+  row.progress.error_kind = "upstream";
+  row.progress.error = "a step it needs did not succeed";
+  workflow.graph->fail(step, row.id, row.progress.error);
+  LiveRun run;
+  run.row = std::move(row);
+  turn.out.changes.emplace_back(InsertRun{run.row});
+  note(turn, run, run.row.progress.error_kind);
+}
+
+// A step's run came to its end: its workflow goes on.
+void Shard::step_ended(Turn& turn, const RunRow& row) {
+  LiveRun* workflow = find_live(row.parent);
+  if (workflow == nullptr || !workflow->graph) {
+    return;  // set aside, or deleted in the meantime
+  }
+  const int step = workflow->plan->definition->workflow().step_index(row.step);
+  if (step < 0 || workflow->graph->run_of(step) != row.id) {
+    return;  // replaced by a later version
+  }
+  const RunProgress& progress = row.progress;
+  if (progress.state == RunState::succeeded) {
+    workflow->graph->succeed(step, row.id, progress.result);
+  } else {
+    workflow->graph->fail(step, row.id,
+                          "step '" + row.step + "' " + std::string(to_string(progress.state)) +
+                              (progress.error.empty() ? "" : ": " + progress.error));
+  }
+  advance(turn, *workflow);
+}
+
+void Shard::conclude(Turn& turn, LiveRun& workflow) {
+  const WorkflowSpec& spec = workflow.plan->definition->workflow();
+  Graph& graph = *workflow.graph;
+  RunProgress& progress = workflow.row.progress;
+  if (graph.failed()) {
+    move_workflow(workflow, WorkflowEvent::complete_failed);
+    progress.error_kind = "step";
+    progress.error = graph.first_failure();
+    finish(turn, workflow);
+    return;
+  }
+  auto output = fill_templates(
+      spec.output, {.inputs = workflow.row.params, .step_output = [&](std::string_view id) {
+                      const int step = spec.step_index(id);
+                      return step < 0 ? nullptr : graph.output(step);
+                    }});
+  if (output && output->size() > limits::kResultBytes) {
+    output = Problem{ProblemCode::too_large, "the workflow's output is over the limit of " +
+                                                 std::to_string(limits::kResultBytes) + " bytes"};
+  }
+  if (!output) {
+    move_workflow(workflow, WorkflowEvent::complete_failed);
+    progress.error_kind = "expression";
+    progress.error = "output: " + output.problem().detail;
+    finish(turn, workflow);
+    return;
+  }
+  move_workflow(workflow, WorkflowEvent::complete);
+  progress.result = std::move(output).value();
+  progress.progress = 1;
+  progress.error_kind.clear();
+  progress.error.clear();
+  finish(turn, workflow);
+}
+
+// Every live step is asked to stop; when the last one ended, the run is cancelled.
+void Shard::cancel_steps(Turn& turn, LiveRun& workflow) {
+  const Id id = workflow.row.id;
+  std::vector<Id> live;
+  const auto& steps = workflow.plan->definition->workflow().steps;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (workflow.graph->standing(static_cast<int>(i)) == StepStanding::live) {
+      live.push_back(workflow.graph->run_of(static_cast<int>(i)));
+    }
+  }
+  if (live.empty()) {
+    move_workflow(workflow, WorkflowEvent::all_cancelled);
+    finish(turn, workflow);
+    return;
+  }
+  for (const Id step : live) {
+    LiveRun* run = find_live(step);
+    if (run == nullptr || run->row.progress.state == RunState::cancelling) {
+      continue;
+    }
+    if (!turn.has_row_budget()) {
+      turn.out.more.emplace_back(ContinueRun{id});
+      return;
+    }
+    ask_cancel(turn, *run);
+    if (find_live(id) == nullptr) {
+      return;  // that was the last one
+    }
+  }
+}
+
+// A new version: the chosen steps and everything downstream run again, all others are carried.
+void Shard::retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from) {
+  const Id id = workflow.row.id;
+  const WorkflowSpec& spec = workflow.plan->definition->workflow();
+  RunProgress& progress = workflow.row.progress;
+  const bool was_final = is_final(progress.state);
+  const auto refuse = [&](Problem problem) {
+    answer(turn, std::move(problem));
+    if (was_final) {
+      live_.erase(id);  // it was only brought back for this
+    }
+  };
+  if (workflow_transition(progress.state, WorkflowEvent::retry_by_hand).verdict != Verdict::move) {
+    refuse({ProblemCode::wrong_state, "run " + to_string(id) + " is " +
+                                          std::string(to_string(progress.state)) +
+                                          ": it cannot be retried now"});
+    return;
+  }
+  std::vector<int> chosen;
+  for (const std::string& step : from) {
+    const int index = spec.step_index(step);
+    if (index < 0) {
+      refuse({ProblemCode::invalid, "the workflow has no step '" + step + "'"});
+      return;
+    }
+    chosen.push_back(index);
+  }
+  int live_step = -1;
+  const std::vector<int> replaced = workflow.graph->replaced_by_retry(chosen, live_step);
+  if (live_step >= 0) {
+    refuse({ProblemCode::wrong_state,
+            "step '" + spec.steps[static_cast<std::size_t>(live_step)].id +
+                "' would be replaced and still runs: cancel it first, or wait for it"});
+    return;
+  }
+  if (replaced.empty()) {
+    refuse({ProblemCode::wrong_state, "every step succeeded: name the steps to retry from"});
+    return;
+  }
+  std::vector<std::string> names;
+  for (const int step : replaced) {
+    names.push_back(spec.steps[static_cast<std::size_t>(step)].id);
+  }
+  move_workflow(workflow, WorkflowEvent::retry_by_hand);
+  progress.version += 1;
+  progress.versions = add_version(progress.versions, progress.version, names);
+  progress.ended = Instant{};
+  progress.result.clear();
+  progress.error_kind.clear();
+  progress.error.clear();
+  workflow.graph->reopen(replaced);
+  write(turn, workflow, "version " + std::to_string(progress.version));
+  answer(turn, Reply{.id = id, .revision = progress.version});
+  advance(turn, workflow);
+}
+
+// A finished workflow run comes back into memory, from the rows read for this command.
+Shard::LiveRun* Shard::revive_workflow(Turn& turn, Id id) {
+  const RunRow* row = finished_run(turn, id);
+  if (row == nullptr) {
+    return nullptr;
+  }
+  for (const DefinitionRow& revision : turn.command.rows->revisions) {
+    if (revision.id == row->definition && revision.revision == row->revision) {
+      auto decoded = decode_definition(revision.kind, revision.document);
+      check(decoded.problems.empty(), "a stored definition is valid");
+      std::vector<RunRow> steps;
+      for (const RunRow& step : turn.command.rows->steps) {
+        if (step.parent == id) {
+          steps.push_back(step);
+        }
+      }
+      load_run(*row, std::move(steps),
+               make_plan(revision.id, revision.revision,
+                         std::make_shared<const Definition>(std::move(decoded.definition))));
+      return find_live(id);
+    }
+  }
+  answer(turn, Problem{ProblemCode::not_found, "the revision of this run is not kept any more"});
+  return nullptr;
+}
+
+}  // namespace jobflow::engine
