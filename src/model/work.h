@@ -40,12 +40,6 @@ struct Assignment {
   std::string idempotency_key;
 };
 
-// From now on assignments of that shard with a lower epoch are refused (S6.5).
-struct ShardEpoch {
-  ShardNumber shard = 0;
-  std::int64_t epoch = 1;
-};
-
 struct CancelOrder {
   Id run;
   Id token;
