@@ -61,10 +61,13 @@ class Skipped:
 
 @dataclasses.dataclass(frozen=True)
 class EverySecond:
-    """A trigger that is due each second: its id and when its saving was asked and acknowledged."""
+    """A trigger that is due each second, from its saving to its end: when each was asked for and
+    when it was acknowledged."""
     trigger: int
-    asked: int
-    acknowledged: int
+    save_asked: int
+    saved: int
+    end_asked: int
+    ended: int
 
 
 @dataclasses.dataclass
@@ -72,7 +75,6 @@ class Rows:
     runs: dict
     attempts: list
     skipped: list
-    next_due: dict  # trigger -> planned instant that is not due yet
 
 
 def read_ledger(path):
@@ -101,8 +103,7 @@ def read_rows(folder):
                 attempts=[Attempt(*row) for row in store.execute(
                     "select run, number, token, state from attempts")],
                 skipped=[Skipped(*row) for row in store.execute(
-                    "select trigger_id, from_time, to_time, count, reason from skipped_firings")],
-                next_due=dict(store.execute("select id, next_due from triggers")))
+                    "select trigger_id, from_time, to_time, count, reason from skipped_firings")])
         finally:
             store.close()
 
@@ -123,14 +124,14 @@ def every_instant_has_its_outcome(rows, trigger):
             yield (f"S1.1: the skipped row {row.first}-{row.last} counts {row.count},"
                    f" but there are {len(seconds)} seconds")
         outcomes.update(seconds)
-    first = trigger.acknowledged // 1000 * 1000 + 1000
-    for second in range(first, rows.next_due[trigger.trigger], 1000):
+    first = trigger.saved // 1000 * 1000 + 1000
+    for second in range(first, trigger.end_asked, 1000):
         if outcomes[second] == 0:
             yield f"S1.1: trigger {trigger.trigger} was due at {second} and has no outcome"
     for instant, count in sorted(outcomes.items()):
         if count > 1:
             yield f"S1.1: trigger {trigger.trigger} has {count} outcomes for {instant}"
-        if instant <= trigger.asked or instant % 1000:
+        if not trigger.save_asked < instant <= trigger.ended or instant % 1000:
             yield f"S1.1: trigger {trigger.trigger} fired at {instant}, when nothing was due"
 
 

@@ -13,8 +13,12 @@ def run(number, **fields):
     return Run(id=number, **{**row, **fields})
 
 
-def rows(*runs, attempts=(), skipped=(), next_due=0):
-    return Rows({row.id: row for row in runs}, list(attempts), list(skipped), {7: next_due})
+def rows(*runs, attempts=(), skipped=()):
+    return Rows({row.id: row for row in runs}, list(attempts), list(skipped))
+
+
+def until(end):
+    return [EverySecond(7, 1500, 1600, end, end)]
 
 
 def ran(number, token=None, attempt=1, what=("start", "end")):
@@ -37,27 +41,29 @@ class Judge(unittest.TestCase):
                      run(30, trigger=7, planned=2000),
                      run(40, state=judge.FAILED, error_kind="lost", attempt=3, token=48),
                      attempts=[Attempt(20, 1, 21, 4)],
-                     skipped=[Skipped(7, 3000, 4000, 2, "misfire")], next_due=5000)
+                     skipped=[Skipped(7, 3000, 4000, 2, "misfire")])
         lines = ran(10) + ran(20, 21, 1, ["start"]) + ran(20, 25, 2) + ran(30) + ran(40, 41)
         self.assertEqual([], verdict(store, lines, 3, acknowledged={10, 20},
-                                     keys={"a": set()}, triggers=[EverySecond(7, 1500, 1600)]))
+                                     keys={"a": set()}, triggers=until(4900)))
 
     def test_a_forgotten_instant(self):
-        self.blames("S1.1", rows(run(1, trigger=7, planned=2000), next_due=4000), ran(1),
-                    triggers=[EverySecond(7, 1500, 1600)])
+        self.blames("S1.1", rows(run(1, trigger=7, planned=2000)), ran(1), triggers=until(3900))
 
     def test_an_instant_with_two_outcomes(self):
-        store = rows(run(1, trigger=7, planned=2000), next_due=3000,
+        store = rows(run(1, trigger=7, planned=2000),
                      skipped=[Skipped(7, 2000, 2000, 1, "misfire")])
-        self.blames("S1.1", store, ran(1), triggers=[EverySecond(7, 1500, 1600)])
+        self.blames("S1.1", store, ran(1), triggers=until(2900))
 
     def test_a_firing_of_the_past(self):
-        self.blames("S1.1", rows(run(1, trigger=7, planned=1000), next_due=2000), ran(1),
-                    triggers=[EverySecond(7, 1500, 1600)])
+        self.blames("S1.1", rows(run(1, trigger=7, planned=1000)), ran(1), triggers=until(1900))
+
+    def test_a_firing_after_the_end(self):
+        store = rows(run(1, trigger=7, planned=2000), run(3, trigger=7, planned=3000))
+        self.blames("S1.1", store, ran(1) + ran(3), triggers=until(2900))
 
     def test_a_miscounted_skip(self):
-        self.blames("S1.1", rows(skipped=[Skipped(7, 2000, 4000, 2, "misfire")], next_due=5000),
-                    triggers=[EverySecond(7, 1500, 1600)])
+        self.blames("S1.1", rows(skipped=[Skipped(7, 2000, 4000, 2, "misfire")]),
+                    triggers=until(4900))
 
     def test_a_lost_acknowledgement(self):
         self.blames("S1.5", rows(run(1)), ran(1), acknowledged={1, 2})

@@ -8,8 +8,10 @@ import dataclasses
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,19 @@ def program(name="jobflow"):
     if not os.access(path, os.X_OK):
         sys.exit(f"JOBFLOW_BIN must name the folder of the programs: there is no {path}")
     return path
+
+
+def free_port():
+    """A port for a server that must come back on it. Below the ephemeral range: a client that keeps
+    calling an ephemeral port while nobody listens can end up connected to itself."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def until(what, condition, seconds=None):
@@ -90,7 +105,8 @@ class Process:
         try:
             return self.popen.wait(seconds or PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"process {self.pid} did not end; it said:\n{self.said()}") from None
+            said = self.said()
+            raise AssertionError(f"process {self.pid} did not end; it said:\n{said}") from None
 
     def stop(self, seconds=None):
         self.signal(signal.SIGTERM)
@@ -107,12 +123,13 @@ class Process:
 class Server(Process):
     """`jobflow server` over a data folder. Its address comes from the folder's server.json."""
 
-    def __init__(self, stage, *more, environment=None, data=None):
+    def __init__(self, stage, *more, environment=None, data=None, ports=(0, 0)):
         self.data = data or stage.data
         self.known = None
         super().__init__(stage.folder, "server",
-                         [program(), "server", "--data", self.data, "--http-listen", "127.0.0.1:0",
-                          "--grpc-listen", "127.0.0.1:0", *more], environment)
+                         [program(), "server", "--data", self.data,
+                          "--http-listen", f"127.0.0.1:{ports[0]}",
+                          "--grpc-listen", f"127.0.0.1:{ports[1]}", *more], environment)
 
     def _address(self):
         try:

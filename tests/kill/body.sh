@@ -1,0 +1,10 @@
+#!/bin/sh
+# A body that writes down what it does, outside the store: body.sh LEDGER SECONDS [FAILURES]
+# Appends are single small writes to a file opened for appending, so lines stay whole.
+# Its first FAILURES attempts fail.
+ledger=$1
+line="$JOBFLOW_RUN_ID $JOBFLOW_TOKEN $JOBFLOW_ATTEMPT"
+printf '%s start %s\n' "$line" "$(date +%s%3N)" >>"$ledger"
+sleep "$2"
+printf '%s end %s\n' "$line" "$(date +%s%3N)" >>"$ledger"
+[ "$JOBFLOW_ATTEMPT" -gt "${3:-0}" ]

@@ -1,0 +1,318 @@
+"""kill -9, again and again, and then the judge (S1.1-S1.3, S1.5, S6.7).
+
+A failing seed is run again with JOBFLOW_SEED=seed.
+"""
+
+import collections
+import glob
+import http.client
+import os
+import random
+import re
+import signal
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import judge  # noqa: E402
+from stage import SOURCE, Caller, Stage, free_port, job, until, workflow  # noqa: E402
+
+BODY = os.path.join(SOURCE, "tests", "kill", "body.sh")
+KILLS_MIN, FOUND_UNFINISHED_MIN = 30, 20
+RANDOM_KILLS = 26
+# A place that only a new or an old store passes; it has a test of its own.
+AT_START = re.compile("migrat")
+
+
+def crash_points():
+    """Every place the product can be told to die at, read from the product."""
+    names = set()
+    for path in glob.glob(os.path.join(SOURCE, "src", "**", "*.cc"), recursive=True):
+        if not path.endswith("_test.cc"):
+            with open(path, encoding="utf-8") as file:
+                names.update(re.findall(r'\bcrash_point\("(\w+)"\)', file.read()))
+    return sorted(names)
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+class Load(threading.Thread):
+    """A client that goes on triggering whatever happens, and remembers what it was told.
+
+    Every request has an idempotency key; one that got no answer is sent again with the same key.
+    """
+
+    def __init__(self, server_now, seed):
+        super().__init__(daemon=True)
+        self.server_now = server_now  # answers the server of the moment, or None
+        self.random = random.Random(seed)
+        self.acknowledged = set()
+        self.keys = collections.defaultdict(set)
+        self.unanswered = collections.deque()
+        self.ending = threading.Event()
+        self.problems = []
+
+    def item(self):
+        number = len(self.keys)
+        kind, name = self.random.choice(
+            [("job", "once"), ("job", "once"), ("job", "thrice"), ("job", "stumbling"),
+             ("workflow", "diamond")])
+        self.keys[f"key-{number}"] = set()
+        return {kind: name, "idempotency_key": f"key-{number}"}
+
+    def send(self, caller, items):
+        if len(items) == 1:
+            item = dict(items[0])
+            key = item.pop("idempotency_key")
+            kind, name = item.popitem()
+            answer = caller.post(f"/api/v1/{kind}s/{name}/trigger", {},
+                                 headers={"Idempotency-Key": key})
+            answers = [answer.json if answer.status in (200, 201) else {"problem": answer.json}]
+        else:
+            answer = caller.post("/api/v1/runs/batch", {"items": items})
+            refused = [{"problem": answer.json}] * len(items)
+            answers = answer.json["items"] if answer.status == 200 else refused
+        for item, told in zip(items, answers):
+            if "problem" in told:
+                # Not taken, or nobody knows: asked again with the same key.
+                if told["problem"]["code"] not in ("unavailable", "outcome_unknown", "queue_full"):
+                    self.problems.append(told["problem"])
+                self.unanswered.append(item)
+            else:
+                self.acknowledged.add(int(told["id"]))
+                self.keys[item["idempotency_key"]].add(int(told["id"]))
+
+    def run(self):
+        caller, of = None, None
+        while not (self.ending.is_set() and not self.unanswered):
+            server = self.server_now()
+            if server is None:
+                time.sleep(0.005)
+                continue
+            items = [self.unanswered.popleft() for _ in range(min(20, len(self.unanswered)))]
+            if not self.ending.is_set():
+                items += [self.item() for _ in range(self.random.choice((1, 1, 2, 5)))]
+            try:
+                if of is not server:
+                    caller, of = Caller(server), server
+                self.send(caller, items)
+            except (OSError, http.client.HTTPException, ValueError):
+                self.unanswered.extend(items)
+                of = None
+            time.sleep(self.random.uniform(0.02, 0.12))
+
+    def finish(self):
+        self.ending.set()
+        self.join(60)
+        if self.is_alive():
+            raise AssertionError(f"{len(self.unanswered)} requests never got an answer")
+
+
+class KillTest(Stage):
+    def setUp(self):
+        super().setUp()
+        self.ledger = self.file("ledger", "")
+        self.seed = int(os.environ.get("JOBFLOW_SEED", random.randrange(1 << 32)))
+        print(f"JOBFLOW_SEED={self.seed}", file=sys.stderr)
+        self.random = random.Random(self.seed)
+        self.ports = (free_port(), free_port())
+
+    def body(self, name, seconds, failures=0, **spec):
+        argv = [BODY, self.ledger, str(seconds), str(failures)]
+        return job(name, "shell", {"argv": argv}, **spec)
+
+    def judged(self, rows, allowed, **known):
+        """The judge's complaints, about definitions whose runs may start `allowed[id]` times."""
+        lines = judge.read_ledger(self.ledger)
+        self.assertTrue(lines, "no body ran at all")
+        return judge.judge(
+            rows, lines, max_attempts=lambda run: allowed[run.definition],
+            has_body=lambda run: run.kind != judge.WORKFLOW and run.definition in allowed, **known)
+
+    def server_again(self, **how):
+        return self.server(ports=self.ports, **how)
+
+
+RETRY = {"max_attempts": 3, "initial": "100ms", "factor": 1, "jitter": 0}
+EVERY_SECOND = [{"name": "each-second", "cron": "* * * * * *"}]
+
+
+class ServerKilled(KillTest):
+    def setUp(self):
+        super().setUp()
+        self.kills = 0
+        self.found_unfinished = 0
+        self.current = None
+        self.workers = []
+
+    def test_what_is_acknowledged_survives_every_kill(self):
+        self.current = self.server_again().ready()
+        caller = Caller(self.current)
+        allowed = self.apply_all(caller)
+        self.new_worker()
+        self.start_demo_worker()
+        save_asked = now_ms()
+        tick = self.applied(caller, self.body("tick", 0.05, triggers=EVERY_SECOND, retry=RETRY))
+        saved = now_ms()
+        allowed[tick] = 3
+        load = Load(lambda: self.current, self.seed)
+        load.start()
+
+        points = [name for name in crash_points() if not AT_START.search(name)]
+        rounds = [None] * RANDOM_KILLS + points
+        self.random.shuffle(rounds)
+        for number, point in enumerate(rounds):
+            self.one_round(point)
+            if number % 6 == 5:
+                self.workers[-1].kill()
+                self.new_worker()
+            if number % 8 == 3:
+                self.demo_once()
+
+        caller = Caller(self.current)
+        load.finish()
+        end_asked = now_ms()
+        caller.apply(self.body("tick", 0.05, triggers=EVERY_SECOND, retry=RETRY, enabled=False))
+        ended = now_ms()
+        trigger = int(caller.get("/api/v1/jobs/tick/triggers").json["items"][0]["id"])
+        until("every run has ended", lambda: not self.live(caller), 90)
+        self.assertEqual(0, self.current.stop(), self.current.said())
+
+        rows = judge.read_rows(self.data)
+        complaints = self.judged(
+            rows, allowed, acknowledged=load.acknowledged, keys=load.keys,
+            triggers=[judge.EverySecond(trigger, save_asked, saved, end_asked, ended)])
+        self.report(rows, load)
+        self.assertEqual([], complaints[:20], f"seed {self.seed}")
+        self.assertEqual([], load.problems[:5])
+        self.assertGreaterEqual(self.kills, KILLS_MIN)
+        self.assertGreaterEqual(self.found_unfinished, FOUND_UNFINISHED_MIN)
+
+    def report(self, rows, load):
+        states = collections.Counter(run.state for run in rows.runs.values())
+        print(f"{self.kills} kills, {self.found_unfinished} found unfinished runs;"
+              f" {len(rows.runs)} runs, {len(load.acknowledged)} acknowledged,"
+              f" states {dict(sorted(states.items()))},"
+              f" {len(rows.attempts)} earlier attempts, {len(rows.skipped)} skip rows",
+              file=sys.stderr)
+
+    def applied(self, caller, document):
+        caller.apply(document)
+        kind = document["kind"].lower() + "s"
+        return int(caller.get(f"/api/v1/{kind}/{document['metadata']['name']}").json["id"])
+
+    def apply_all(self, caller):
+        """Definition id -> how often a run of it may start."""
+        step = {"handler": "shell", "with": {"argv": [BODY, self.ledger, "0.03", "0"]}}
+        diamond = workflow("diamond", {"id": "a", **step}, {"id": "b", "needs": ["a"], **step},
+                           {"id": "c", "needs": ["a"], **step},
+                           {"id": "d", "needs": ["b", "c"], **step}, defaults={"retry": RETRY})
+        return {self.applied(caller, self.body("once", 0.1)): 1,
+                self.applied(caller, self.body("thrice", 0.1, retry=RETRY)): 3,
+                self.applied(caller, self.body("stumbling", 0.05, 1, retry=RETRY)): 3,
+                self.applied(caller, diamond): 3}
+
+    def new_worker(self):
+        self.workers.append(self.worker(self.current, "--slots", "12",
+                                        name=f"worker-{len(self.workers) + 1}"))
+
+    def live(self, caller):
+        states = "&".join(f"state={state}" for state in
+                          ("pending", "scheduled", "queued", "running", "waiting", "cancelling"))
+        return caller.get(f"/api/v1/runs?limit=1&{states}").json["items"]
+
+    def one_round(self, point):
+        """Kills the server of the moment, counts what that interrupted, starts it again."""
+        server = self.current
+        if point is None:
+            time.sleep(self.random.uniform(0.02, 0.7))
+            server.kill()
+        else:
+            server.kill()  # so that the next one is armed from its start
+            self.note_kill()
+            passing = self.random.choice((1, 2, 5))
+            server = self.server_again(environment={"JOBFLOW_CRASH_AT": f"{point}:{passing}"})
+            if server.came_up():
+                self.current = server
+            self.assertEqual(-signal.SIGKILL, server.ended(),
+                             f"{point}:{passing} was not reached; it said:\n{server.said()}")
+        self.current = None
+        self.note_kill()
+        self.processes = [process for process in self.processes if process.alive()]
+        server = self.server_again()
+        if self.random.random() < 0.15:
+            time.sleep(self.random.uniform(0, 0.1))  # kill it while it loads, too
+            server.kill()
+            self.note_kill()
+            server = self.server_again()
+        self.current = server.ready()
+
+    def note_kill(self):
+        self.current = None
+        self.kills += 1
+        self.found_unfinished += bool(judge.unfinished(judge.read_rows(self.data)))
+
+    # --- the demo's workflow among the load
+
+    def start_demo_worker(self):
+        self.demo = None
+
+    def demo_once(self):
+        pass
+
+
+class WorkerStopped(KillTest):
+    def test_a_worker_that_was_silent_for_a_lease_is_lost_and_its_late_reports_change_nothing(self):
+        server = self.server().ready()
+        caller = Caller(server)
+        allowed = {}
+        for document, attempts in ((self.body("once", 1), 1),
+                                   (self.body("thrice", 1, retry=RETRY), 3)):
+            caller.apply(document)
+            name = document["metadata"]["name"]
+            allowed[int(caller.get(f"/api/v1/jobs/{name}").json["id"])] = attempts
+        first = self.worker(server, name="first")
+        once, thrice = caller.trigger("once"), caller.trigger("thrice")
+        until("both bodies started", lambda: len(judge.read_ledger(self.ledger)) >= 2)
+        first.signal(signal.SIGSTOP)
+        self.worker(server, name="second")
+        lost = caller.ended(once, 40)
+        self.assertEqual(("failed", "lost"), (lost["state"], lost["error"]["kind"]))  # S6.7
+        self.assertEqual("succeeded", caller.ended(thrice, 40)["state"])
+        first.signal(signal.SIGCONT)
+        until("the late reports are refused", lambda: self.refused(caller) >= 2)  # S1.3
+        self.assertEqual(lost, caller.run(once))
+        attempts = caller.get(f"/api/v1/runs/{thrice}/attempts").json["items"]
+        self.assertEqual(["lost", "succeeded"], [attempt["state"] for attempt in attempts])
+        self.assertEqual(0, server.stop())
+        rows = judge.read_rows(self.data)
+        self.assertEqual([], self.judged(rows, allowed, acknowledged={int(once), int(thrice)}))
+
+    def refused(self, caller):
+        found = re.search(r"^jobflow_stale_reports_refused_total(?:{.*})? (\S+)$",
+                          caller.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0
+
+
+class MigrationKilled(KillTest):
+    def test_a_store_whose_making_was_killed_is_made_at_the_next_start(self):
+        points = [name for name in crash_points() if AT_START.search(name)]
+        self.assertTrue(points, "the product names no crash point in a migration")
+        for number, point in enumerate(points):
+            data = os.path.join(self.folder, f"data-{number}")
+            server = self.server(data=data, environment={"JOBFLOW_CRASH_AT": point})
+            self.assertFalse(server.came_up(), f"{point} was not reached")
+            self.assertEqual(-signal.SIGKILL, server.ended())
+            server = self.server(data=data).ready()
+            caller = Caller(server)
+            caller.apply(job("after"))
+            caller.trigger("after")
+            self.assertEqual(0, server.stop())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
