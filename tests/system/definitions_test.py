@@ -1,4 +1,4 @@
-"""Bad definitions and requests: each is refused with its place and its remedy; nothing is harmed."""
+"""Bad definitions and requests: each is refused with its place and remedy, and harms nothing."""
 
 import os
 import sys
