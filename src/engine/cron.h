@@ -4,12 +4,11 @@
 // The next instant is found by jumping fields, never by walking seconds.
 #pragma once
 
-#include <array>
-#include <bitset>
-#include <string_view>
-
 #include "model/outcome.h"
 #include "model/time.h"
+
+#include <cstdint>
+#include <string_view>
 
 namespace jobflow::engine {
 
@@ -23,11 +22,17 @@ class Cron {
   Instant next_after(Instant instant) const;
 
  private:
-  std::bitset<60> seconds_, minutes_;
-  std::bitset<24> hours_;
-  std::bitset<32> days_;    // 1-31
-  std::bitset<13> months_;  // 1-12
-  std::bitset<7> weekdays_; // 0 = Sunday
+  int next_second(int second_of_day) const;
+  std::uint64_t days_of(std::int64_t year, int month) const;
+  std::int64_t next_day(std::int64_t day) const;
+
+  // A bit a value that matches.
+  std::uint64_t seconds_ = 1;
+  std::uint64_t minutes_ = 0;
+  std::uint64_t hours_ = 0;
+  std::uint64_t days_ = 0;      // 1-31
+  std::uint64_t months_ = 0;    // 1-12
+  std::uint64_t weekdays_ = 0;  // 0 = Sunday
   bool day_restricted_ = false;
   bool weekday_restricted_ = false;
 };

@@ -2,15 +2,16 @@
 // engine's input: deciding an assignment takes a credit here. Not thread-safe: the hall's alone.
 #pragma once
 
+#include "model/definition.h"
+#include "model/work.h"
+
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
-
-#include "model/definition.h"
-#include "model/work.h"
 
 namespace jobflow::engine {
 
@@ -53,7 +54,18 @@ class Roster {
   void touch() { ++generation_; }
 
  private:
+  // Who offers a handler in a namespace, whatever else holds of them; ordered by name.
+  struct Offer {
+    std::string name_space, handler;
+    std::vector<RosterWorker*> workers;
+  };
+  Offer* find_offer(std::string_view name_space, std::string_view handler);
+  void list(RosterWorker& worker);
+  void unlist(RosterWorker& worker);
+
   std::map<Id, RosterWorker> workers_;
+  std::unordered_multimap<std::uint64_t, Offer> offers_;  // by the hash of their names
+  Offer* last_offer_ = nullptr;                           // runs of one job ask again and again
   std::vector<RosterWorker*> found_;
   std::uint64_t generation_ = 0;
 };

@@ -5,12 +5,12 @@
 // ignored), which keeps arming free of bookkeeping.
 #pragma once
 
+#include "model/id.h"
+#include "model/time.h"
+
 #include <array>
 #include <cstdint>
 #include <vector>
-
-#include "model/id.h"
-#include "model/time.h"
 
 namespace jobflow::engine {
 
@@ -38,14 +38,34 @@ class TimerWheel {
 
  private:
   // 6 levels of 64 slots: 64 ms, 4 s, 4.4 min, 4.7 h, 12 days, 2.2 years; beyond that: far_.
+  // A timer's level is the highest base-64 digit in which it differs from now_ms_, its slot that
+  // digit. So all timers of a level come before all of the next, and slots are in order of time.
   static constexpr int kLevels = 6;
   static constexpr int kSlots = 64;
-  using Slot = std::vector<Timer>;
+  static constexpr int kDigitBits = 6;
+  struct Slot {
+    std::vector<Timer> timers;
+    std::int64_t earliest = kNever.ms;
+    void put(const Timer& timer);
+    void empty();
+  };
+  struct Place {
+    int level;
+    int slot;
+  };
+
+  void put(const Timer& timer);
+  Place first_place() const;
+  Slot& at(Place place);
+  const Slot& at(Place place) const;
+  std::int64_t start_of(Place place) const;
+  void spread(std::vector<Timer>& timers, std::int64_t until, std::vector<Timer>& fired);
 
   std::int64_t now_ms_ = 0;
   std::size_t size_ = 0;
   std::array<std::array<Slot, kSlots>, kLevels> levels_;
   std::array<std::uint64_t, kLevels> occupied_{};  // a bit a slot
+  Slot overdue_;                                   // due at now_ms_ or before
   Slot far_;
 };
 

@@ -1,5 +1,6 @@
 #include "model/time.h"
 
+#include "model/civil.h"
 #include "model/limits.h"
 
 #include <algorithm>
@@ -10,49 +11,9 @@
 namespace jobflow {
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kFirstPrintable = -62'167'219'200'000;  // 0000-01-01
 constexpr std::int64_t kLastPrintable = 253'402'300'799'999;   // 9999-12-31T23:59:59.999
 constexpr std::int64_t kEndOfYears = 4'102'444'800'000;        // 2100-01-01
-
-struct CivilDate {
-  std::int64_t year;
-  int month;
-  int day;
-};
-
-// Days since 1970-01-01 of a Gregorian date: years counted from March put the leap day last.
-constexpr std::int64_t days_from_civil(std::int64_t year, int month, int day) {
-  const std::int64_t y = month <= 2 ? year - 1 : year;
-  const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
-  const std::int64_t year_of_era = y - era * 400;
-  const std::int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-         719'468;
-}
-
-constexpr CivilDate civil_from_days(std::int64_t days) {
-  const std::int64_t z = days + 719'468;
-  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
-  const std::int64_t day_of_era = z - era * 146'097;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const std::int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
-  const int day = static_cast<int>(day_of_year - (153 * shifted_month + 2) / 5 + 1);
-  const int month = static_cast<int>(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
-  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
-}
-
-static_assert(days_from_civil(1970, 1, 1) == 0 && days_from_civil(2000, 3, 1) == 11'017);
-static_assert(civil_from_days(11'016).month == 2 && civil_from_days(11'016).day == 29);
-
-constexpr int days_in_month(std::int64_t year, int month) {
-  constexpr std::array<int, 12> kDays{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return month == 2 && leap ? 29 : kDays[static_cast<std::size_t>(month - 1)];
-}
 
 char* put_digits(char* to, std::int64_t value, int width) {
   for (int i = width - 1; i >= 0; --i) {
@@ -294,7 +255,7 @@ Outcome<Instant> parse_rfc3339(std::string_view text) {
                    quoted(text) + " names a date or time that does not exist"};
   }
   const std::int64_t ms =
-      days_from_civil(year, month, day) * kDayMs +
+      days_from_civil({year, month, day}) * kDayMs +
       (static_cast<std::int64_t>(hour) * 3600 + minute * 60 + second - offset * 60) * 1000 +
       fraction;
   if (ms < 0 || ms >= kEndOfYears) {
