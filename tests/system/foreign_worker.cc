@@ -1,6 +1,8 @@
-// A worker of another protocol version, as the system tests use one: registers with the given version
-// and prints the status that ended its stream, as CODE, a blank and the message.
-// Usage: foreign-worker HOST:PORT PROTOCOL TOKEN-FILE
+// A worker of another protocol version, as the system tests use one: registers with the given
+// version and prints the status that ended its stream, as CODE, a blank and the message. Usage:
+// foreign-worker HOST:PORT PROTOCOL TOKEN-FILE
+#include "jobflow/v1/worker.grpc.pb.h"
+
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -8,8 +10,6 @@
 #include <fstream>
 #include <iostream>
 #include <string>
-
-#include "jobflow/v1/worker.grpc.pb.h"
 
 int main(int count, char** words) {
   if (count != 4) {
