@@ -1,0 +1,77 @@
+// What each client command does. Every function answers the exit code; options come parsed.
+#pragma once
+
+#include "cli/session.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jobflow::cli {
+
+struct ApplyOptions {
+  std::vector<std::string> files;  // "-" = standard input
+  bool dry_run = false;
+};
+ExitCode apply(Session& session, const ApplyOptions& options);
+
+// `kind`: "job" or "workflow".
+struct DefinitionOptions {
+  std::string kind;
+  std::vector<std::string> names;
+  std::string file;
+  bool all_namespaces = false;
+  int limit = 200;
+};
+ExitCode list_definitions(Session& session, const DefinitionOptions& options);
+ExitCode show_definition(Session& session, const DefinitionOptions& options);
+ExitCode create_definition(Session& session, const DefinitionOptions& options);
+ExitCode edit_definition(Session& session, const DefinitionOptions& options);
+ExitCode remove_definitions(Session& session, const DefinitionOptions& options);
+
+struct TriggerOptions {
+  std::string name;
+  bool job = false;
+  bool workflow = false;
+  std::vector<std::string> params;  // k=v
+  std::string params_json;          // an object, or @FILE
+  std::string delay, key, from_file;
+  std::optional<int> priority;
+  bool wait = false;
+  bool follow = false;
+  bool logs = false;
+  std::string limit;  // of waiting
+};
+ExitCode trigger(Session& session, const TriggerOptions& options);
+
+struct RunOptions {
+  std::vector<std::string> runs;
+  std::string job, workflow;
+  std::vector<std::string> states;
+  int limit = 20;
+  bool follow = false;
+  bool bare = false;
+  std::string level;
+  int attempt = 0;
+  std::vector<std::string> from_steps;
+  bool logs = false;
+  std::string wait_limit;
+};
+ExitCode list_runs(Session& session, const RunOptions& options);
+ExitCode show_run(Session& session, const RunOptions& options);
+ExitCode list_steps(Session& session, const RunOptions& options);
+ExitCode list_attempts(Session& session, const RunOptions& options);
+ExitCode show_logs(Session& session, const RunOptions& options);
+ExitCode cancel_runs(Session& session, const RunOptions& options);
+ExitCode retry_run(Session& session, const RunOptions& options);
+ExitCode watch_run(Session& session, const RunOptions& options);
+
+ExitCode list_workers(Session& session);
+ExitCode list_handlers(Session& session);
+
+// Reads a file, or standard input for "-".
+Outcome<std::string> read_input(Session& session, const std::string& file);
+// "" for one; what is asked, e.g. "3 steps".
+std::string counted(std::size_t count, const std::string& noun);
+
+}  // namespace jobflow::cli

@@ -1,0 +1,19 @@
+// The subcommands that are programs of their own: app provides them, so that the command line knows
+// nothing of the server.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace jobflow::cli {
+
+// Arguments after the subcommand's name; answers the exit code.
+using Program = std::function<int(const std::vector<std::string>&)>;
+
+struct Programs {
+  Program server, worker, dev, config;
+  std::string version;
+};
+
+}  // namespace jobflow::cli
