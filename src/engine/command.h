@@ -62,9 +62,10 @@ struct AttemptLost {
   std::string reason;
 };
 // The same incarnation is connected again and says that it holds this token, or does not: then it
-// is sent again, which is harmless (S6.5).
+// is sent again, which is harmless (S6.5). What it holds in vain is told to stop.
 struct AttemptReclaimed {
   Id run, token;
+  Id incarnation;
   bool held = false;
 };
 // The assignment did not leave the server (S6.7).

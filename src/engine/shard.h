@@ -58,6 +58,8 @@ class Shard {
   static constexpr Span kBoundWindow = seconds(25);
 
   std::size_t waiting() const { return waiting_; }
+  // Grows with every run that enters a queue.
+  std::uint64_t arrivals() const { return arrivals_; }
   std::size_t live_runs() const { return live_.size(); }
   // The incarnations that hold attempts of this shard, and those attempts, ordered.
   std::vector<Id> incarnations() const;
@@ -181,6 +183,7 @@ class Shard {
   std::set<std::string> busy_queues_;                     // keys of those with waiting runs
   std::string last_served_;                               // queues take turns
   std::size_t waiting_ = 0;
+  std::uint64_t arrivals_ = 0;
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;
   Recency recent_;

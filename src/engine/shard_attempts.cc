@@ -244,6 +244,9 @@ void Shard::attempt_lost(Turn& turn, const AttemptLost& ask) {
 void Shard::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
   LiveRun* run = find_live(ask.run);
   if (run == nullptr || run->row.progress.token != ask.token) {
+    if (ask.held) {
+      turn.out.effects.emplace_back(SendCancel{ask.incarnation, {ask.run, ask.token}});
+    }
     return;
   }
   const RunProgress& progress = run->row.progress;

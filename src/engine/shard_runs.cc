@@ -169,6 +169,7 @@ void Shard::list_in_queue(LiveRun& run) {
   queue.by_priority[run.row.priority].push_back(run.row.id);
   ++queue.waiting;
   ++waiting_;
+  ++arrivals_;
   busy_queues_.insert(queue.key);
 }
 

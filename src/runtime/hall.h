@@ -6,17 +6,17 @@
 // called once each; stop() ends with nothing under way.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "engine/command.h"
 #include "engine/decision.h"
 #include "runtime/command_door.h"
 #include "runtime/worker_door.h"
 #include "store/store.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace jobflow::store {
 class LogStore;
@@ -34,7 +34,7 @@ struct HallSettings {
   Span worker_lease = limits::kWorkerLease;
 };
 
-class Hall final : public WorkerDesk {
+class Hall final : public CommandDoor, public WorkerDesk {
  public:
   Hall(HallSettings settings,
        store::Store& store,
@@ -49,16 +49,11 @@ class Hall final : public WorkerDesk {
   // Takes nothing new, commits what was decided, then calls `stopped` on the executor.
   void stop(std::function<void()> stopped);
 
-  // Any thread. Over a limit or while the store is away, the answers come at once.
-  void submit(std::vector<Submission> submissions);
-
-  bool ready() const;  // any thread
-  std::string not_ready_reason() const;  // any thread; "" when ready
-
-  // Called on the executor, with a copy of the workers there are.
-  void list_workers(std::function<void(std::vector<WorkerView>)> done);
-
-  Feed& feed();
+  void submit(std::vector<Submission> submissions) override;
+  void list_workers(std::function<void(std::vector<WorkerView>)> done) override;
+  bool ready() const override;
+  std::string not_ready_reason() const override;
+  Feed& feed() override;
   const store::StoreFacts& store_facts() const;
 
   // Called once when this member may no longer write (fenced): the process should end.
@@ -71,9 +66,7 @@ class Hall final : public WorkerDesk {
   void log_lines(Id incarnation,
                  std::vector<LogChunk> chunks,
                  std::function<void(Outcome<Done>)> durable) override;
-  void closed(Id incarnation,
-              const WorkerStream* stream,
-              std::vector<Assignment> unsent) override;
+  void closed(Id incarnation, const WorkerStream* stream, std::vector<Assignment> unsent) override;
 
  private:
   class Inside;

@@ -1,0 +1,264 @@
+#include "runtime/committer.h"
+
+#include "model/check.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+namespace jobflow::runtime {
+namespace {
+
+// One batch holds at most this many decisions, so that a flood does not make everybody wait.
+constexpr std::size_t kBatchDecisions = 8192;
+constexpr Span kRetryPauseMax = milliseconds(250);
+constexpr Span kAwayPauseMax = seconds(2);
+
+// The decisions' changes and events, lent to a batch: one part a shard, in order.
+std::shared_ptr<store::Batch> build(const store::Ticket& ticket,
+                                    std::vector<Decided>& decided,
+                                    Instant now) {
+  auto batch = std::make_shared<store::Batch>();
+  batch->member = ticket.member;
+  batch->term = ticket.term;
+  batch->number = ticket.batch + 1;
+  batch->time = now;
+  std::map<ShardNumber, std::size_t> places;
+  for (Decided& one : decided) {
+    const auto [place, is_new] = places.try_emplace(one.shard, batch->parts.size());
+    if (is_new) {
+      batch->parts.push_back({.shard = one.shard,
+                              .epoch = one.epoch,
+                              .journal = {.source = one.shard, .first = one.first_event}});
+    }
+    store::ShardPart& part = batch->parts[place->second];
+    part.last_id = one.last_id;
+    std::move(one.decision.changes.begin(), one.decision.changes.end(),
+              std::back_inserter(part.changes));
+    std::move(one.decision.events.begin(), one.decision.events.end(),
+              std::back_inserter(part.journal.events));
+    one.decision.changes.clear();
+    one.decision.events.clear();
+  }
+  return batch;
+}
+
+// Gives the decisions back what build() took.
+void unbuild(const store::Batch& batch, std::vector<Decided>& decided) {
+  struct Place {
+    const store::ShardPart* part;
+    std::size_t change = 0, event = 0;
+  };
+  std::map<ShardNumber, Place> places;
+  for (const store::ShardPart& part : batch.parts) {
+    places[part.shard] = {&part};
+  }
+  for (Decided& one : decided) {
+    Place& place = places.at(one.shard);
+    for (std::size_t i = 0; i < one.changes; ++i) {
+      one.decision.changes.push_back(place.part->changes.at(place.change++));
+    }
+    for (std::size_t i = 0; i < one.events; ++i) {
+      one.decision.events.push_back(place.part->journal.events.at(place.event++));
+    }
+  }
+}
+
+bool any_writes(const std::vector<Decided>& decided) {
+  return std::any_of(decided.begin(), decided.end(),
+                     [](const Decided& one) { return one.writes(); });
+}
+
+}  // namespace
+
+void Committer::add(Decided decided) {
+  decided.changes = decided.decision.changes.size();
+  decided.events = decided.decision.events.size();
+  ++undurable_;
+  gathering_.push_back(std::move(decided));
+}
+
+void Committer::kick(Instant now) {
+  while (!flight_.batch) {
+    std::vector<Decided> next;
+    if (!pieces_.empty()) {
+      next = std::move(pieces_.front());
+      pieces_.pop_front();
+    } else {
+      take_gathered(next);
+    }
+    if (next.empty()) {
+      return;
+    }
+    if (any_writes(next)) {
+      send(std::move(next), now);
+    } else {
+      // Nothing to write, and all that came before is durable: say it now.
+      release(std::move(next));
+    }
+  }
+}
+
+std::int64_t Committer::gathering_number() const {
+  return ticket_.batch + (flight_.batch ? 2 : 1) +
+         static_cast<std::int64_t>(gathering_.size() / kBatchDecisions);
+}
+
+void Committer::take_gathered(std::vector<Decided>& into) {
+  if (gathering_.size() <= kBatchDecisions) {
+    into.swap(gathering_);
+    return;
+  }
+  const auto end = gathering_.begin() + static_cast<std::ptrdiff_t>(kBatchDecisions);
+  into.assign(std::make_move_iterator(gathering_.begin()), std::make_move_iterator(end));
+  gathering_.erase(gathering_.begin(), end);
+}
+
+void Committer::send(std::vector<Decided> decided, Instant now) {
+  flight_.batch = build(ticket_, decided, now);
+  flight_.decided = std::move(decided);
+  flight_.sent = now;
+  flight_.tries = 0;
+  owner_.send(flight_.batch);
+}
+
+void Committer::release(std::vector<Decided> decided) {
+  undurable_ -= decided.size();
+  for (Decided& one : decided) {
+    owner_.released(one);
+  }
+  owner_.flushed();
+}
+
+void Committer::answered(const store::CommitAnswer& answer, Instant now) {
+  if (!flight_.batch) {
+    return;  // taken back in the meantime
+  }
+  using enum store::CommitResult;
+  if (away_ && answer.result != unavailable) {
+    away_ = false;
+    owner_.store_away(false, {});
+  }
+  switch (answer.result) {
+    case landed: {
+      Flight flight = std::move(flight_);
+      flight_ = {};
+      ticket_.batch += 1;
+      owner_.landed(*flight.batch, flight.decided.size(), now - flight.sent);
+      release(std::move(flight.decided));
+      kick(now);
+      return;
+    }
+    case retry:
+      send_again(now,
+                 flight_.tries == 0
+                     ? Span{}
+                     : std::min(kRetryPauseMax, milliseconds(1LL << std::min(flight_.tries, 8))));
+      return;
+    case unavailable:
+      if (!away_) {
+        away_ = true;
+        owner_.store_away(true, answer.detail);
+      }
+      send_again(now, std::min(kAwayPauseMax, milliseconds(25LL << std::min(flight_.tries, 7))));
+      return;
+    case refused:
+      if (flight_.decided.size() == 1) {
+        Flight flight = std::move(flight_);
+        flight_ = {};
+        report_bad(std::move(flight.decided.front()), answer.detail);
+      } else {
+        split();
+        owner_.renumbered();
+      }
+      kick(now);
+      return;
+    case fenced:
+      owner_.fenced(answer.detail);
+      return;
+    case history_changed:
+      owner_.history_changed(take_all());
+      return;
+  }
+}
+
+void Committer::send_again(Instant now, Span pause) {
+  ++flight_.tries;
+  if (pause.ms == 0) {
+    owner_.send(flight_.batch);
+  } else {
+    retry_at_ = now + pause;
+  }
+}
+
+void Committer::wake(Instant now) {
+  if (retry_at_ <= now) {
+    retry_at_ = kNever;
+    if (flight_.batch) {
+      owner_.send(flight_.batch);
+    }
+  }
+}
+
+// A refused batch goes again in smaller pieces: each shard by itself, then halves (house 3b).
+void Committer::split() {
+  Flight flight = std::move(flight_);
+  flight_ = {};
+  unbuild(*flight.batch, flight.decided);
+  std::vector<std::vector<Decided>> smaller;
+  if (flight.batch->parts.size() > 1) {
+    std::map<ShardNumber, std::vector<Decided>> by_shard;
+    for (Decided& one : flight.decided) {
+      by_shard[one.shard].push_back(std::move(one));
+    }
+    for (auto& [shard, decided] : by_shard) {
+      smaller.push_back(std::move(decided));
+    }
+  } else {
+    const auto middle =
+        flight.decided.begin() + static_cast<std::ptrdiff_t>(flight.decided.size() / 2);
+    smaller.emplace_back(std::make_move_iterator(flight.decided.begin()),
+                         std::make_move_iterator(middle));
+    smaller.emplace_back(std::make_move_iterator(middle),
+                         std::make_move_iterator(flight.decided.end()));
+  }
+  pieces_.insert(pieces_.begin(), std::make_move_iterator(smaller.begin()),
+                 std::make_move_iterator(smaller.end()));
+}
+
+void Committer::take_shard(std::vector<Decided>& from,
+                           ShardNumber shard,
+                           std::vector<Decided>& into) {
+  std::vector<Decided> others;
+  for (Decided& one : from) {
+    (one.shard == shard ? into : others).push_back(std::move(one));
+  }
+  from = std::move(others);
+}
+
+void Committer::report_bad(Decided bad, const std::string& why) {
+  std::vector<Decided> kept;
+  for (auto& piece : pieces_) {
+    take_shard(piece, bad.shard, kept);
+  }
+  std::erase_if(pieces_, [](const std::vector<Decided>& piece) { return piece.empty(); });
+  take_shard(gathering_, bad.shard, kept);
+  undurable_ -= kept.size() + 1;
+  owner_.refused(std::move(bad), std::move(kept), why);
+}
+
+std::vector<Decided> Committer::take_all() {
+  std::vector<Decided> all = std::move(flight_.decided);
+  flight_ = {};
+  retry_at_ = kNever;
+  for (auto& piece : pieces_) {
+    std::move(piece.begin(), piece.end(), std::back_inserter(all));
+  }
+  pieces_.clear();
+  std::move(gathering_.begin(), gathering_.end(), std::back_inserter(all));
+  gathering_.clear();
+  undurable_ = 0;
+  return all;
+}
+
+}  // namespace jobflow::runtime

@@ -1,0 +1,107 @@
+// The committer: gathers decisions of all shards into one fenced transaction after another.
+//
+//   idle --decision--> sending n --landed--> release effects, then send what gathered meanwhile
+//                         |  retry, unavailable: the same batch again, byte for byte
+//                         |  refused: by shard, then by halves, down to the one decision (house 3b)
+//
+// While one batch is being committed the next one gathers; an idle system commits a single decision
+// at once. Belongs to the hall and runs on its executor; not thread-safe.
+#pragma once
+
+#include "engine/command.h"
+#include "engine/decision.h"
+#include "runtime/command_door.h"
+#include "store/store.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace jobflow::runtime {
+
+// A decision on its way to being durable, with the command it answers: kept until then.
+struct Decided {
+  ShardNumber shard = 0;
+  std::int64_t epoch = 1;
+  engine::Command command;
+  engine::Decision decision;
+  Answer answer;
+  Id last_id;                    // of the shard, after this decision
+  std::int64_t first_event = 1;  // the journal number of its first event
+  std::size_t changes = 0;       // how many it had, while they are lent to a batch
+  std::size_t events = 0;
+
+  bool writes() const { return changes + events > 0; }
+};
+
+// What the committer tells its owner, always on the executor and never from inside add().
+class CommitterOwner {
+ public:
+  virtual ~CommitterOwner() = default;
+  // The batch is durable: first this, then released() for each of its decisions in order.
+  virtual void landed(const store::Batch& batch, std::size_t decisions, Span took) = 0;
+  virtual void released(Decided& decided) = 0;
+  virtual void flushed() = 0;  // after the last released() of a batch
+  // `bad` can never be written; `kept` are this shard's later decisions, in order: none of them is
+  // durable, the shard must be loaded and their commands run again.
+  virtual void refused(Decided bad, std::vector<Decided> kept, std::string why) = 0;
+  // A refused batch goes on in pieces: batch numbers told before no longer hold.
+  virtual void renumbered() = 0;
+  virtual void store_away(bool away, const std::string& why) = 0;
+  virtual void fenced(const std::string& why) = 0;
+  // The store is not what it was: everything undurable is handed back (outcome unknown).
+  virtual void history_changed(std::vector<Decided> undurable) = 0;
+  virtual void send(std::shared_ptr<const store::Batch> batch) = 0;
+};
+
+class Committer {
+ public:
+  explicit Committer(CommitterOwner& owner) : owner_(owner) {}
+
+  void begin(store::Ticket ticket) { ticket_ = ticket; }
+  void add(Decided decided);
+  // Sends what has gathered unless a batch is under way. Call at the end of each turn.
+  void kick(Instant now);
+  void answered(const store::CommitAnswer& answer, Instant now);
+  // When a retry is due; wake() then.
+  Instant next_wake() const { return retry_at_; }
+  void wake(Instant now);
+
+  std::int64_t landed_number() const { return ticket_.batch; }
+  // The number under which what is added now will land, unless a refusal comes between.
+  std::int64_t gathering_number() const;
+  std::int64_t member() const { return ticket_.member; }
+  std::size_t undurable() const { return undurable_; }
+  bool idle() const { return undurable_ == 0; }
+  // Everything undurable, in order; nothing is under way afterwards.
+  std::vector<Decided> take_all();
+
+ private:
+  struct Flight {
+    std::shared_ptr<const store::Batch> batch;  // null = nothing under way
+    std::vector<Decided> decided;
+    Instant sent;
+    int tries = 0;
+  };
+  void send(std::vector<Decided> decided, Instant now);
+  void take_gathered(std::vector<Decided>& into);
+  void release(std::vector<Decided> decided);
+  void split();
+  void report_bad(Decided bad, const std::string& why);
+  void send_again(Instant now, Span pause);
+  void take_shard(std::vector<Decided>& from, ShardNumber shard, std::vector<Decided>& into);
+
+  CommitterOwner& owner_;
+  store::Ticket ticket_;
+  std::vector<Decided> gathering_;
+  std::deque<std::vector<Decided>> pieces_;  // of a refused batch, each of one shard
+  Flight flight_;
+  Instant retry_at_ = kNever;
+  std::size_t undurable_ = 0;
+  bool away_ = false;
+};
+
+}  // namespace jobflow::runtime

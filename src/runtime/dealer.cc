@@ -1,0 +1,175 @@
+#include "runtime/dealer.h"
+
+#include <algorithm>
+
+namespace jobflow::runtime {
+
+Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
+                                         std::shared_ptr<WorkerStream> stream,
+                                         Instant now,
+                                         Instant monotonic) {
+  const Id incarnation = hello.incarnation;
+  Arrival arrival;
+  for (const auto& [id, seat] : seats_) {
+    if (id == incarnation || seat.hello.name != hello.name || seat.expected ||
+        seat.hello.name_space != hello.name_space) {
+      continue;
+    }
+    if (seat.stream) {
+      return Problem{
+          ProblemCode::already_exists,
+          "a worker named '" + hello.name + "' is connected already: give this one another --name"};
+    }
+    arrival.ended.push_back(id);
+  }
+  Seat& seat = seats_[incarnation];
+  if (seat.stream && seat.stream != stream) {
+    seat.stream->close({ProblemCode::already_exists, "this worker opened a newer stream"});
+  }
+  arrival.is_new = !seat.connected.is_set();
+  seat.hello = hello;
+  seat.stream = std::move(stream);
+  seat.heard_monotonic = monotonic;
+  seat.connected = seat.heard = now;
+  seat.expected = false;
+  seat.draining = false;
+  auto& worker = roster_.add(hello);
+  worker.connected = true;
+  worker.draining = false;
+  for (const WorkerHello::Holding& held : hello.holding) {
+    roster_.take(incarnation, held.token);
+  }
+  roster_.touch();
+  return arrival;
+}
+
+bool Dealer::heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic) {
+  const auto found = seats_.find(incarnation);
+  if (found == seats_.end()) {
+    return false;
+  }
+  Seat& seat = found->second;
+  seat.heard_monotonic = monotonic;
+  seat.heard = now;
+  if (said.heartbeat) {
+    seat.load = said.load;
+    if (seat.draining != said.draining) {
+      seat.draining = said.draining;
+      if (auto* worker = roster_.find(incarnation); worker != nullptr) {
+        worker->draining = said.draining;
+        roster_.touch();
+      }
+    }
+  }
+  return true;
+}
+
+void Dealer::closed(Id incarnation, const WorkerStream* stream, Instant monotonic) {
+  const auto found = seats_.find(incarnation);
+  if (found == seats_.end() || found->second.stream.get() != stream) {
+    return;  // an older stream's end
+  }
+  found->second.stream.reset();
+  found->second.heard_monotonic = monotonic;
+  outgoing_.erase(incarnation);
+  if (auto* worker = roster_.find(incarnation); worker != nullptr) {
+    worker->connected = false;
+    roster_.touch();
+  }
+}
+
+void Dealer::remove(Id incarnation) {
+  const auto found = seats_.find(incarnation);
+  if (found == seats_.end()) {
+    return;
+  }
+  if (found->second.stream) {
+    found->second.stream->close(
+        {ProblemCode::unavailable, "silent for a whole lease: register again"});
+  }
+  seats_.erase(found);
+  outgoing_.erase(incarnation);
+  roster_.remove(incarnation);
+}
+
+void Dealer::expect(Id incarnation, Instant monotonic) {
+  const auto [place, is_new] = seats_.try_emplace(incarnation);
+  if (is_new) {
+    place->second.expected = true;
+    place->second.hello.incarnation = incarnation;
+    place->second.heard_monotonic = monotonic;
+  }
+}
+
+void Dealer::restart_leases(Instant monotonic) {
+  for (auto& [id, seat] : seats_) {
+    seat.heard_monotonic = monotonic;
+  }
+}
+
+std::vector<Id> Dealer::expired(Instant monotonic) const {
+  std::vector<Id> gone;
+  for (const auto& [id, seat] : seats_) {
+    if (seat.heard_monotonic + lease_ <= monotonic) {
+      gone.push_back(id);
+    }
+  }
+  return gone;
+}
+
+std::vector<Dealer::Unsent> Dealer::flush() {
+  std::vector<Unsent> unsent;
+  for (auto& [incarnation, message] : outgoing_) {
+    if (message.empty()) {
+      continue;
+    }
+    const std::size_t sent_before = unsent.size();
+    for (const Assignment& assignment : message.assignments) {
+      unsent.push_back({assignment.run, assignment.token});
+    }
+    const auto found = seats_.find(incarnation);
+    if (found != seats_.end() && found->second.stream &&
+        found->second.stream->send(std::move(message))) {
+      unsent.resize(sent_before);
+    }
+  }
+  outgoing_.clear();
+  return unsent;
+}
+
+void Dealer::close_all(const Problem& reason) {
+  for (auto& [id, seat] : seats_) {
+    if (seat.stream) {
+      seat.stream->close(reason);
+    }
+  }
+}
+
+std::vector<WorkerView> Dealer::views() const {
+  std::vector<WorkerView> all;
+  for (const auto& [id, seat] : seats_) {
+    if (seat.expected) {
+      continue;
+    }
+    WorkerView view{.hello = seat.hello,
+                    .state = !seat.stream    ? "suspect"
+                             : seat.draining ? "draining"
+                                             : "online",
+                    .load = seat.load,
+                    .connected = seat.connected,
+                    .last_heard = seat.heard};
+    const auto worker = roster_.workers().find(id);
+    if (worker != roster_.workers().end()) {
+      view.busy = static_cast<int>(worker->second.held.size());
+    }
+    all.push_back(std::move(view));
+  }
+  return all;
+}
+
+std::string Dealer::name_of(Id incarnation) const {
+  const auto found = seats_.find(incarnation);
+  return found == seats_.end() ? std::string{} : found->second.hello.name;
+}
+
+}  // namespace jobflow::runtime

@@ -1,0 +1,80 @@
+// The dealer: which workers are connected through this member, whether they still speak, and what
+// goes out to them next. It keeps the engine's roster true.
+//
+//   connected --silent for a lease--> gone          leases are judged on monotonic time and only
+//   connected --stream ends--> away --a lease--> gone    count while this member could have heard
+//   away --same incarnation--> connected            (S6.6: no worker is lost because we were away)
+//
+// Belongs to the hall and runs on its executor; not thread-safe.
+#pragma once
+
+#include "engine/roster.h"
+#include "runtime/command_door.h"
+#include "runtime/worker_door.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace jobflow::runtime {
+
+class Dealer {
+ public:
+  explicit Dealer(Span lease) : lease_(lease) {}
+
+  engine::Roster& roster() { return roster_; }
+
+  struct Arrival {
+    bool is_new = false;    // this incarnation was not known here
+    std::vector<Id> ended;  // incarnations that are over by it: the same name's earlier process
+  };
+  // `already_exists` when another live worker has the name.
+  Outcome<Arrival> connect(WorkerHello hello,
+                           std::shared_ptr<WorkerStream> stream,
+                           Instant now,
+                           Instant monotonic);
+  // False when this stream is not that worker's current one.
+  bool heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic);
+  void closed(Id incarnation, const WorkerStream* stream, Instant monotonic);
+  // The worker said that it holds nothing and goes, or it was declared gone.
+  void remove(Id incarnation);
+
+  // Attempts of this incarnation are out; give it one lease to come back (after a start).
+  void expect(Id incarnation, Instant monotonic);
+  // This member could not listen for a while: all leases count anew.
+  void restart_leases(Instant monotonic);
+  // The incarnations whose lease has run out: gone.
+  std::vector<Id> expired(Instant monotonic) const;
+
+  // What goes out at the next flush(), a message a worker.
+  ToWorker& outgoing(Id incarnation) { return outgoing_[incarnation]; }
+  // Answers the assignments that did not leave: no attempts (S6.7).
+  struct Unsent {
+    Id run, token;
+  };
+  std::vector<Unsent> flush();
+  void close_all(const Problem& reason);
+
+  std::vector<WorkerView> views() const;
+  std::string name_of(Id incarnation) const;
+  std::size_t size() const { return seats_.size(); }
+
+ private:
+  struct Seat {
+    WorkerHello hello;
+    std::shared_ptr<WorkerStream> stream;  // null: away
+    Instant heard_monotonic;               // its lease counts from here
+    Instant connected, heard;
+    double load = 0;
+    bool draining = false;
+    bool expected = false;  // known from rows only
+  };
+
+  Span lease_;
+  engine::Roster roster_;
+  std::map<Id, Seat> seats_;
+  std::map<Id, ToWorker> outgoing_;
+};
+
+}  // namespace jobflow::runtime

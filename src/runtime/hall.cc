@@ -1,0 +1,392 @@
+// The hall's life: start, turns, timer, stop; and its public face.
+#include "runtime/hall.h"
+
+#include "engine/definition_check.h"
+#include "runtime/hall_inside.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace jobflow::runtime {
+namespace {
+
+constexpr Span kHousekeepingEvery = minutes(1);
+constexpr Span kLeaseCheckEvery = seconds(1);
+constexpr Span kLoadPause = milliseconds(250);
+
+}  // namespace
+
+Hall::Inside::Inside(HallSettings settings,
+                     store::Store& store,
+                     store::LogStore& logs,
+                     Clock& clock,
+                     Executor& executor,
+                     Metrics& metrics)
+    : store_(store),
+      logs_(logs),
+      metrics_(metrics),
+      dealer_(settings.worker_lease),
+      feed_(store),
+      settings_(std::move(settings)),
+      clock_(clock),
+      executor_(executor),
+      committer_(*this) {
+  seats_.resize(static_cast<std::size_t>(store.facts().shard_count));
+}
+
+// --- any thread
+
+void Hall::Inside::submit(std::vector<Submission> submissions) {
+  Problem refusal;
+  bool is_refused = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!not_ready_.empty()) {
+      is_refused = true;
+      refusal = {ProblemCode::unavailable, "not ready: " + not_ready_};
+    } else if (inbox_.size() + waiting_submissions_.load(std::memory_order_relaxed) +
+                   submissions.size() >
+               limits::kInboxCommands) {
+      is_refused = true;
+      refusal = {ProblemCode::queue_full,
+                 "too many commands wait to become durable: try again later"};
+    } else if (inbox_.empty()) {
+      inbox_.swap(submissions);
+      wake();
+    } else {
+      std::move(submissions.begin(), submissions.end(), std::back_inserter(inbox_));
+      wake();
+    }
+  }
+  if (is_refused) {
+    for (Submission& submission : submissions) {
+      if (submission.answer) {
+        submission.answer(refusal);
+      }
+    }
+  }
+}
+
+void Hall::Inside::post(std::function<void(Inside&)> task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  wake();
+}
+
+// With the lock held: a turn is on its way.
+void Hall::Inside::wake() {
+  if (!turn_is_posted_) {
+    turn_is_posted_ = true;
+    executor_.post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->turn();
+      }
+    });
+  }
+}
+
+std::string Hall::Inside::not_ready_reason() const {
+  const std::lock_guard lock(mutex_);
+  return not_ready_;
+}
+
+// --- the executor's
+
+void Hall::Inside::set_not_ready(std::string reason) {
+  ready_.store(reason.empty(), std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  not_ready_ = std::move(reason);
+}
+
+void Hall::Inside::turn() {
+  std::vector<Submission> submissions;
+  std::vector<std::function<void(Inside&)>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    submissions.swap(inbox_);
+    tasks.swap(tasks_);
+    turn_is_posted_ = false;
+  }
+  now_ = clock_.now();
+  for (auto& task : tasks) {
+    task(*this);
+  }
+  for (Submission& submission : submissions) {
+    take(std::move(submission));
+  }
+  if (over_) {
+    return;
+  }
+  for (std::size_t count = more_.size(); count > 0; --count) {
+    auto [number, request] = std::move(more_.front());
+    more_.pop_front();
+    system_command(number, std::move(request));
+  }
+  run_timers();
+  dispatch();
+  committer_.kick(now_);
+  waiting_submissions_.store(committer_.undurable(), std::memory_order_relaxed);
+  finish_stop_if_idle();
+  arm_timer();
+}
+
+void Hall::Inside::arm_timer() {
+  if (over_) {
+    executor_.wake_at(kNever, {});
+    return;
+  }
+  if (!more_.empty()) {
+    const std::lock_guard lock(mutex_);
+    wake();
+  }
+  Instant next = std::min({committer_.next_wake(), housekeeping_at_, sweep_at_, load_again_at_});
+  for (const Seat& seat : seats_) {
+    if (seat.shard) {
+      next = std::min(next, seat.shard->next_due());
+    }
+  }
+  if (dealer_.size() > 0) {
+    next = std::min(next, now_ + kLeaseCheckEvery);  // also shows a stall of ours (check_leases)
+  }
+  executor_.wake_at(next, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->turn();
+    }
+  });
+}
+
+void Hall::Inside::start(std::function<void(Outcome<Done>)> ready) {
+  now_ = clock_.now();
+  on_ready_ = std::move(ready);
+  leases_checked_ = clock_.monotonic();
+  housekeeping_at_ = now_ + kHousekeepingEvery;
+  join();
+}
+
+void Hall::Inside::stop(std::function<void()> stopped) {
+  stopping_ = true;
+  on_stopped_ = std::move(stopped);
+  set_not_ready("stopping");
+  dealer_.close_all({ProblemCode::unavailable, "the server is stopping: connect again"});
+}
+
+// What was decided becomes durable first. With the store away nothing can: what is not durable has
+// not been promised to anyone.
+void Hall::Inside::finish_stop_if_idle() {
+  if (!stopping_ || over_ || (!committer_.idle() && !away_.load())) {
+    return;
+  }
+  over_ = true;
+  for (Decided& decided : committer_.take_all()) {
+    if (decided.answer) {
+      decided.answer(
+          Problem{ProblemCode::outcome_unknown, "the server stopped before it was done"});
+    }
+  }
+  if (on_stopped_) {
+    on_stopped_();
+  }
+}
+
+// Old journal rows and idempotency keys go, a bounded piece at a time.
+void Hall::Inside::housekeeping() {
+  housekeeping_at_ = now_ + kHousekeepingEvery;
+  constexpr int kRows = 1000;
+  store_.trim(
+      {.journal_before = now_ - limits::kJournalKept, .keys_expired_at = now_, .rows = kRows},
+      [weak = weak_from_this()](const Outcome<int>& went) {
+        if (went && *went >= kRows) {
+          if (const auto self = weak.lock()) {
+            self->post(
+                [](Inside& inside) { inside.housekeeping_at_ = inside.now_ + milliseconds(20); });
+          }
+        }
+      });
+}
+
+void Hall::Inside::join() {
+  store_.join(settings_.member_name, [weak = weak_from_this()](Outcome<store::Ticket> ticket) {
+    const auto self = weak.lock();
+    if (!self) {
+      return;
+    }
+    self->post([ticket = std::move(ticket)](Inside& inside) {
+      if (!ticket) {
+        inside.set_not_ready(ticket.problem().detail);
+        if (inside.on_ready_) {
+          std::exchange(inside.on_ready_, {})(ticket.problem());
+        }
+        return;
+      }
+      inside.committer_.begin(*ticket);
+      for (std::size_t i = 0; i < inside.seats_.size(); ++i) {
+        inside.load(static_cast<ShardNumber>(i));
+      }
+      inside.load(kMemberSource);
+    });
+  });
+}
+
+void Hall::Inside::all_loaded() {
+  load_again_at_ = kNever;
+  for (auto& task : std::exchange(after_loading_, {})) {
+    task(*this);
+  }
+  const Instant monotonic = clock_.monotonic();
+  for (const Seat& seat : seats_) {
+    for (const Id incarnation : seat.shard->incarnations()) {
+      dealer_.expect(incarnation, monotonic);
+    }
+  }
+  metrics_.shards_owned.set(static_cast<double>(seats_.size()));
+  if (!stopping_ && !away_.load()) {
+    set_not_ready({});
+  }
+  if (on_ready_) {
+    std::exchange(on_ready_, {})(Done{});
+  }
+}
+
+void Hall::Inside::load(ShardNumber number) {
+  ++loading_;
+  store_.load_shard(
+      committer_.member(), number, [weak = weak_from_this(), number](Outcome<ShardImage> image) {
+        const auto self = weak.lock();
+        if (!self) {
+          return;
+        }
+        self->post([number, image = std::make_shared<Outcome<ShardImage>>(std::move(image))](
+                       Inside& inside) { inside.loaded(number, std::move(*image)); });
+      });
+}
+
+void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
+  --loading_;
+  if (!image) {
+    if (on_ready_) {
+      set_not_ready(image.problem().detail);
+      std::exchange(on_ready_, {})(image.problem());
+    }
+    failed_loads_.push_back(number);
+    load_again_at_ = now_ + kLoadPause;
+    return;
+  }
+  if (number == kMemberSource) {
+    member_next_event_ = image->next_event;
+    feed_.begin(kMemberSource, member_next_event_);
+  } else {
+    Seat& seat = seats_[number];
+    seat.next_event = image->next_event;
+    feed_.begin(number, image->next_event);
+    seat.shard = std::make_unique<engine::Shard>(std::move(*image), now_);
+    seat.seen_arrivals = seat.seen_generation = 0;
+    // First what had been asked before, in its order; then what the load itself brings to light.
+    auto business = seat.shard->unfinished_business();
+    for (Submission& submission : std::exchange(seat.held, {})) {
+      decide(number, std::move(submission));
+    }
+    for (engine::Request& request : business) {
+      system_command(number, std::move(request));
+    }
+    if (seat.shard->live_runs() > 0) {
+      sweep_at_ = std::min(sweep_at_, now_);
+    }
+  }
+  if (loading_ == 0 && failed_loads_.empty()) {
+    all_loaded();
+  }
+}
+
+// --- Hall
+
+Hall::Hall(HallSettings settings,
+           store::Store& store,
+           store::LogStore& logs,
+           Clock& clock,
+           Executor& executor,
+           Metrics& metrics)
+    : inside_(
+          std::make_shared<Inside>(std::move(settings), store, logs, clock, executor, metrics)) {}
+
+Hall::~Hall() = default;
+
+void Hall::start(std::function<void(Outcome<Done>)> ready) {
+  inside_->post([ready = std::move(ready)](Inside& inside) { inside.start(ready); });
+}
+
+void Hall::stop(std::function<void()> stopped) {
+  inside_->post([stopped = std::move(stopped)](Inside& inside) { inside.stop(stopped); });
+}
+
+void Hall::submit(std::vector<Submission> submissions) {
+  inside_->submit(std::move(submissions));
+}
+
+bool Hall::ready() const {
+  return inside_->ready();
+}
+std::string Hall::not_ready_reason() const {
+  return inside_->not_ready_reason();
+}
+
+void Hall::list_workers(std::function<void(std::vector<WorkerView>)> done) {
+  inside_->post([done = std::move(done)](Inside& inside) { done(inside.dealer_.views()); });
+}
+
+Feed& Hall::feed() {
+  return inside_->feed_;
+}
+const store::StoreFacts& Hall::store_facts() const {
+  return inside_->store_.facts();
+}
+
+void Hall::on_fenced(std::function<void(std::string)> handler) {
+  inside_->on_fenced_ = std::move(handler);
+}
+
+void Hall::connected(WorkerHello hello,
+                     std::shared_ptr<WorkerStream> stream,
+                     std::function<void(Outcome<Done>)> welcomed) {
+  inside_->post([hello = std::move(hello), stream = std::move(stream),
+                 welcomed = std::move(welcomed)](Inside& inside) {
+    inside.worker_connected(hello, stream, welcomed);
+  });
+}
+
+void Hall::heard(Id incarnation, const WorkerStream*, FromWorker said) {
+  inside_->post([incarnation, said = std::move(said)](Inside& inside) mutable {
+    inside.worker_heard(incarnation, std::move(said));
+  });
+}
+
+void Hall::log_lines(Id, std::vector<LogChunk> chunks, std::function<void(Outcome<Done>)> durable) {
+  std::size_t bytes = 0;
+  for (const LogChunk& chunk : chunks) {
+    for (const LogLine& line : chunk.lines) {
+      bytes += line.text.size();
+    }
+  }
+  inside_->metrics_.log_bytes.add(bytes);
+  inside_->logs_.append(std::move(chunks), std::move(durable));
+}
+
+void Hall::closed(Id incarnation, const WorkerStream* stream, std::vector<Assignment> unsent) {
+  inside_->post([incarnation, stream, unsent = std::move(unsent)](Inside& inside) {
+    inside.worker_closed(incarnation, stream, unsent);
+  });
+}
+
+Outcome<std::shared_ptr<const Definition>> read_definition(DefinitionKind kind,
+                                                           std::string_view json_text) {
+  Decoded decoded = decode_definition(kind, json_text);
+  Problem problem{ProblemCode::invalid, "the definition is not valid", std::move(decoded.problems)};
+  for (FieldProblem& field : engine::check_definition(decoded.definition)) {
+    problem.fields.push_back(std::move(field));
+  }
+  if (!problem.fields.empty()) {
+    return problem;
+  }
+  return std::make_shared<const Definition>(std::move(decoded.definition));
+}
+
+}  // namespace jobflow::runtime

@@ -1,0 +1,148 @@
+// The inside of the hall: one member's shards and what moves them. Everything but the inbox belongs
+// to the executor's thread. hall.cc: life and turns; hall_work.cc: commands, timers, dispatch;
+// hall_workers.cc: the workers' desk; hall_recovery.cc: loading, refusals, a changed history.
+#pragma once
+
+#include "engine/shard.h"
+#include "runtime/clock.h"
+#include "runtime/committer.h"
+#include "runtime/dealer.h"
+#include "runtime/executor.h"
+#include "runtime/feed.h"
+#include "runtime/hall.h"
+#include "runtime/hall_metrics.h"
+#include "store/log_store.h"
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace jobflow::runtime {
+
+class Hall::Inside final : public CommitterOwner, public std::enable_shared_from_this<Inside> {
+ public:
+  Inside(HallSettings settings,
+         store::Store& store,
+         store::LogStore& logs,
+         Clock& clock,
+         Executor& executor,
+         Metrics& metrics);
+
+  // --- any thread
+  void submit(std::vector<Submission> submissions);
+  void post(std::function<void(Inside&)> task);
+  bool ready() const { return ready_.load(std::memory_order_acquire); }
+  std::string not_ready_reason() const;
+
+  // --- the executor's
+  void start(std::function<void(Outcome<Done>)> ready);
+  void stop(std::function<void()> stopped);
+  void worker_connected(WorkerHello hello,
+                        std::shared_ptr<WorkerStream> stream,
+                        std::function<void(Outcome<Done>)> welcomed);
+  void worker_heard(Id incarnation, FromWorker said);
+  void worker_closed(Id incarnation,
+                     const WorkerStream* stream,
+                     const std::vector<Assignment>& unsent);
+
+  store::Store& store_;
+  store::LogStore& logs_;
+  HallMetrics metrics_;
+  Dealer dealer_;
+  Feed feed_;
+  std::function<void(std::string)> on_fenced_;
+
+ private:
+  // A shard's place: its memory, or what waits until it is loaded (again).
+  struct Seat {
+    std::unique_ptr<engine::Shard> shard;
+    std::int64_t next_event = 1;
+    std::deque<Submission> held;  // while it is being loaded
+    // Where dispatch last found nothing to do, so that it need not look again.
+    std::uint64_t seen_generation = 0;
+    std::uint64_t seen_arrivals = 0;
+  };
+
+  // hall.cc
+  void wake();
+  void turn();
+  void arm_timer();
+  void set_not_ready(std::string reason);
+  void finish_stop_if_idle();
+  void housekeeping();
+
+  // hall_work.cc
+  ShardNumber shard_of(const engine::Request& request) const;
+  void take(Submission submission);
+  bool decide(ShardNumber number, Submission submission);
+  void read_rows(ShardNumber number, Submission submission, CommandReads reads);
+  bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
+  void run_timers();
+  void dispatch();
+  void flush_workers();
+
+  // CommitterOwner
+  void landed(const store::Batch& batch, std::size_t decisions, Span took) override;
+  void released(Decided& decided) override;
+  void flushed() override;
+  void refused(Decided bad, std::vector<Decided> kept, std::string why) override;
+  void renumbered() override { renumbered_ = true; }
+  void store_away(bool away, const std::string& why) override;
+  void fenced(const std::string& why) override;
+  void history_changed(std::vector<Decided> undurable) override;
+  void send(std::shared_ptr<const store::Batch> batch) override;
+
+  // hall_recovery.cc
+  void join();
+  void load(ShardNumber number);
+  void loaded(ShardNumber number, Outcome<ShardImage> image);
+  void all_loaded();
+  Submission substitute(const Decided& bad, const std::string& incident) const;
+
+  // hall_workers.cc
+  void worker_gone(Id incarnation, const std::string& reason);
+  void check_leases();
+  void note_worker(Id incarnation, std::string_view state);
+  void give_back_unsent(const Decided& decided);
+
+  HallSettings settings_;
+  Clock& clock_;
+  Executor& executor_;
+  Committer committer_;
+  std::vector<Seat> seats_;  // by shard number
+  std::int64_t member_next_event_ = 1;
+  std::size_t loading_ = 0;
+  std::deque<std::function<void(Inside&)>> after_loading_;
+  std::vector<std::function<void()>> after_landing_;
+  std::vector<ShardNumber> failed_loads_;
+  Instant load_again_at_ = kNever;
+  std::deque<std::pair<ShardNumber, engine::Request>> more_;
+  std::size_t next_served_ = 0;  // shards take turns
+  std::size_t next_swept_ = 0;
+  Instant sweep_at_ = kNever;
+  Instant housekeeping_at_ = kNever;
+  std::size_t reads_under_way_ = 0;
+  std::function<void(Outcome<Done>)> on_ready_;
+  std::function<void()> on_stopped_;
+  Instant now_;              // of this turn
+  Instant leases_checked_;   // monotonic
+  bool renumbered_ = false;  // until all that was decided then is durable
+  bool stopping_ = false;
+  bool over_ = false;  // fenced or stopped: nothing more is decided
+
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> away_{false};
+  // Counts what waits to be decided or to be durable, for the door's limits.
+  std::atomic<std::size_t> waiting_submissions_{0};
+
+  mutable std::mutex mutex_;
+  std::vector<Submission> inbox_;
+  std::vector<std::function<void(Inside&)>> tasks_;
+  bool turn_is_posted_ = false;
+  std::string not_ready_ = "starting";
+};
+
+}  // namespace jobflow::runtime

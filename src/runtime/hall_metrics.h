@@ -1,0 +1,39 @@
+// The hall's metrics, looked up once (interfaces 3).
+#pragma once
+
+#include "model/states.h"
+#include "runtime/metrics.h"
+
+#include <array>
+
+namespace jobflow::store {
+struct Batch;
+}
+
+namespace jobflow::runtime {
+
+struct HallMetrics {
+  explicit HallMetrics(Metrics& metrics);
+
+  // Counts what the events of a landed batch say.
+  void count(const store::Batch& batch);
+
+  Histogram& commit_seconds;
+  Histogram& commit_batch_size;
+  Histogram& trigger_lateness_seconds;
+  Histogram& run_queue_wait_seconds;
+  Gauge& queue_depth;
+  Gauge& live_runs;
+  Gauge& workers;
+  Gauge& shards_owned;
+  Counter& stale_reports;
+  Counter& firings;
+  Counter& history_changed;
+  Counter& log_bytes;
+  Counter& store_refused;
+  Counter& store_away;
+  std::array<Counter*, kRunStates> runs_ended{};  // of jobs and workflows, by final state
+  std::array<Counter*, kRunStates> steps_ended{};
+};
+
+}  // namespace jobflow::runtime

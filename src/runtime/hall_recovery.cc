@@ -1,0 +1,164 @@
+// What the hall does when the store does not simply say "landed" (house 3b).
+#include "runtime/hall_inside.h"
+
+#include <cstdio>
+#include <iterator>
+
+namespace jobflow::runtime {
+namespace {
+
+void say(const std::string& line) {
+  std::fprintf(stderr, "jobflow: %s\n", line.c_str());
+}
+
+// Who had asked for the command: people get an answer, the system's own is set aside.
+bool has_asker(const engine::Request& request) {
+  return std::holds_alternative<engine::SaveDefinition>(request) ||
+         std::holds_alternative<engine::DeleteDefinition>(request) ||
+         std::holds_alternative<engine::TriggerRun>(request) ||
+         std::holds_alternative<engine::CancelRun>(request) ||
+         std::holds_alternative<engine::RetryRun>(request);
+}
+
+// The run or trigger that a refused command of the system's own was about.
+engine::SetAside culprit_of(const Decided& bad) {
+  using namespace engine;
+  const Request& request = bad.command.request;
+  if (const auto* ended = std::get_if<AttemptEnded>(&request)) {
+    return {.subject = ended->report.run};
+  }
+  if (const auto* timer = std::get_if<TimerDue>(&request)) {
+    return {.subject = timer->timer.subject,
+            .is_trigger = timer->timer.kind == TimerSubject::trigger};
+  }
+  if (const auto* lost = std::get_if<AttemptLost>(&request)) {
+    return {.subject = lost->run};
+  }
+  if (const auto* reclaimed = std::get_if<AttemptReclaimed>(&request)) {
+    return {.subject = reclaimed->run};
+  }
+  if (const auto* unsent = std::get_if<AssignmentUnsent>(&request)) {
+    return {.subject = unsent->run};
+  }
+  if (const auto* more = std::get_if<ContinueRun>(&request)) {
+    return {.subject = more->run};
+  }
+  if (std::holds_alternative<DispatchNext>(request)) {
+    for (const Effect& effect : bad.decision.effects) {
+      if (const auto* send = std::get_if<SendAssignment>(&effect)) {
+        return {.subject = send->assignment.run};
+      }
+    }
+  }
+  return {};  // progress, a slice of a deletion, a setting aside: simply not done
+}
+
+}  // namespace
+
+// The shard forgets what was decided on top of the bad one, loads what is durable, and runs the
+// kept commands again without it. Other shards do not notice.
+void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string why) {
+  metrics_.store_refused.add();
+  const std::string incident = to_string(Id{bad.last_id.value ^ (committer_.landed_number() << 1)});
+  say("the store refuses a row of shard " + std::to_string(bad.shard) + " (incident " + incident +
+      "): " + why);
+  give_back_unsent(bad);
+  for (const Decided& decided : kept) {
+    give_back_unsent(decided);
+  }
+  if (bad.shard == kMemberSource) {
+    member_next_event_ = bad.first_event;
+    for (Decided& decided : kept) {
+      decided.first_event = member_next_event_;
+      member_next_event_ += static_cast<std::int64_t>(decided.events);
+      committer_.add(std::move(decided));
+    }
+    return;
+  }
+  Seat& seat = seats_[bad.shard];
+  std::deque<Submission> again;
+  if (has_asker(bad.command.request)) {
+    if (bad.answer) {
+      bad.answer(Problem{ProblemCode::store_refused,
+                         "the store refused to write this: nothing was changed",
+                         {},
+                         incident});
+    }
+  } else if (engine::SetAside culprit = culprit_of(bad); culprit.subject.is_set()) {
+    culprit.incident = incident;
+    again.push_back({{.request = culprit, .principal = "system", .now = bad.command.now}, {}});
+    if (std::holds_alternative<engine::AttemptEnded>(bad.command.request)) {
+      again.push_back({std::move(bad.command), {}});  // now it only gets its acknowledgement
+    }
+  }
+  for (Decided& decided : kept) {
+    again.push_back({std::move(decided.command), std::move(decided.answer)});
+  }
+  std::move(seat.held.begin(), seat.held.end(), std::back_inserter(again));
+  seat.held = std::move(again);
+  seat.shard.reset();
+  load(bad.shard);
+}
+
+// Its assignments never left: their credits are free again.
+void Hall::Inside::give_back_unsent(const Decided& decided) {
+  for (const engine::Effect& effect : decided.decision.effects) {
+    if (const auto* send = std::get_if<engine::SendAssignment>(&effect)) {
+      dealer_.roster().give_back(send->incarnation, send->assignment.token);
+    }
+  }
+}
+
+void Hall::Inside::store_away(bool away, const std::string& why) {
+  if (away) {
+    metrics_.store_away.add();
+    say("the store cannot write now, new commands are refused until it can: " + why);
+  } else {
+    say("the store can write again");
+  }
+  away_.store(away, std::memory_order_relaxed);
+  if (!stopping_) {
+    set_not_ready(away                        ? "the store cannot write now: " + why
+                  : loading_ > 0 && on_ready_ ? "starting"
+                                              : std::string{});
+  }
+}
+
+void Hall::Inside::fenced(const std::string& why) {
+  say("fenced: another server has taken this store over: " + why);
+  over_ = true;
+  set_not_ready("fenced: another server has taken this store over");
+  for (Decided& decided : committer_.take_all()) {
+    if (decided.answer) {
+      decided.answer(
+          Problem{ProblemCode::outcome_unknown,
+                  "another server has taken this store over: ask it what became of this"});
+    }
+  }
+  dealer_.close_all({ProblemCode::unavailable, "another server has taken over: connect again"});
+  if (on_fenced_) {
+    on_fenced_(why);
+  }
+}
+
+// The store lost or gained history (I1b): memory is worth nothing; begin anew under a new term.
+void Hall::Inside::history_changed(std::vector<Decided> undurable) {
+  metrics_.history_changed.add();
+  say("history changed: the store is not what it was; everything is loaded again");
+  set_not_ready("the store's history changed: loading again");
+  for (Decided& decided : undurable) {
+    give_back_unsent(decided);
+    if (decided.answer) {
+      decided.answer(
+          Problem{ProblemCode::outcome_unknown, "the store's history changed meanwhile"});
+    }
+  }
+  dealer_.close_all({ProblemCode::unavailable, "the server starts anew: connect again"});
+  more_.clear();
+  for (Seat& seat : seats_) {
+    seat.shard.reset();
+  }
+  join();
+}
+
+}  // namespace jobflow::runtime

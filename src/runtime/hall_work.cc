@@ -1,0 +1,315 @@
+// The hall's work: commands to their shards, timers, dispatch, and what follows a commit.
+#include "model/crash_point.h"
+#include "runtime/hall_inside.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace jobflow::runtime {
+namespace {
+
+// One shard's swept every so often while there are live runs; all of them within kSweepEvery.
+constexpr int kDispatchesATurn = 64;
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+ShardNumber Hall::Inside::shard_of(const engine::Request& request) const {
+  const auto home = [&](DefinitionKind kind, const std::string& name_space,
+                        const std::string& name) {
+    return home_shard(name_space, to_string(kind), name, static_cast<int>(seats_.size()));
+  };
+  return std::visit(Overloaded{
+                        [&](const engine::SaveDefinition& ask) {
+                          return home(ask.definition->kind, ask.definition->name_space,
+                                      ask.definition->name);
+                        },
+                        [&](const engine::DeleteDefinition& ask) {
+                          return home(ask.kind, ask.name_space, ask.name);
+                        },
+                        [&](const engine::TriggerRun& ask) {
+                          return ask.definition.is_set() ? ask.definition.shard()
+                                                         : home(ask.kind, ask.name_space, ask.name);
+                        },
+                        [](const engine::CancelRun& ask) { return ask.run.shard(); },
+                        [](const engine::RetryRun& ask) { return ask.run.shard(); },
+                        [](const engine::AttemptEnded& ask) { return ask.report.run.shard(); },
+                        [](const engine::ProgressMade& ask) { return ask.report.run.shard(); },
+                        [](const engine::AttemptLost& ask) { return ask.run.shard(); },
+                        [](const engine::AttemptReclaimed& ask) { return ask.run.shard(); },
+                        [](const engine::AssignmentUnsent& ask) { return ask.run.shard(); },
+                        [](const engine::TimerDue& ask) { return ask.timer.subject.shard(); },
+                        [](const engine::DispatchNext&) { return ShardNumber{0}; },
+                        [](const engine::ContinueRun& ask) { return ask.run.shard(); },
+                        [](const engine::ContinueDelete& ask) { return ask.definition.shard(); },
+                        [](const engine::SetAside& ask) { return ask.subject.shard(); },
+                    },
+                    request);
+}
+
+void Hall::Inside::take(Submission submission) {
+  const ShardNumber number = shard_of(submission.command.request);
+  if (over_) {
+    if (submission.answer) {
+      submission.answer(Problem{ProblemCode::unavailable, "this server has stopped"});
+    }
+    return;
+  }
+  if (number >= seats_.size()) {
+    if (submission.answer) {
+      submission.answer(Problem{ProblemCode::not_found, "there is nothing of this id"});
+    }
+    return;
+  }
+  decide(number, std::move(submission));
+}
+
+bool Hall::Inside::system_command(ShardNumber number, engine::Request request) {
+  if (number >= seats_.size() || over_) {
+    return false;
+  }
+  return decide(number, {{.request = std::move(request), .principal = "system"}, {}});
+}
+
+// One command, one decision. Answers whether it wrote anything.
+bool Hall::Inside::decide(ShardNumber number, Submission submission) {
+  Seat& seat = seats_[number];
+  engine::Command& command = submission.command;
+  if (!command.now.is_set()) {
+    command.now = now_;  // a command that runs again keeps its time (3b)
+  }
+  if (!seat.shard) {
+    seat.held.push_back(std::move(submission));
+    return false;
+  }
+  seat.shard->set_batches(committer_.gathering_number(), committer_.landed_number());
+  const bool had_live_runs = seat.shard->live_runs() > 0;
+  engine::Decision decision = seat.shard->decide(command, dealer_.roster());
+  if (!decision.reads.empty()) {
+    check(decision.changes.empty(), "a decision reads or writes");
+    read_rows(number, std::move(submission), std::move(decision.reads));
+    return false;
+  }
+  for (engine::Request& request : decision.more) {
+    more_.emplace_back(number, std::move(request));
+  }
+  if (!had_live_runs && seat.shard->live_runs() > 0) {
+    sweep_at_ = std::min(sweep_at_, now_ + engine::Shard::kSweepEvery);
+  }
+  const bool wrote = !decision.changes.empty();
+  if (!wrote && decision.events.empty() && decision.effects.empty() && !submission.answer) {
+    return false;
+  }
+  Decided decided{.shard = number,
+                  .epoch = seat.shard->epoch(),
+                  .command = std::move(submission.command),
+                  .decision = std::move(decision),
+                  .answer = std::move(submission.answer),
+                  .last_id = seat.shard->last_id(),
+                  .first_event = seat.next_event};
+  seat.next_event += static_cast<std::int64_t>(decided.decision.events.size());
+  committer_.add(std::move(decided));
+  return wrote;
+}
+
+// What the command names is not in memory: read it, then ask again (3c). A second read waits for
+// the next commit, since the first one came too early.
+void Hall::Inside::read_rows(ShardNumber number, Submission submission, CommandReads reads) {
+  const bool is_second = submission.command.rows != nullptr;
+  auto shared = std::make_shared<Submission>(std::move(submission));
+  auto read = [weak = weak_from_this(), number, shared, reads = std::move(reads)] {
+    const auto self = weak.lock();
+    if (!self) {
+      return;
+    }
+    self->store_.read_for_command(
+        self->committer_.member(), reads, [weak, number, shared, reads](Outcome<CommandRows> rows) {
+          const auto inside = weak.lock();
+          if (!inside) {
+            return;
+          }
+          inside->post([number, shared, reads, rows = std::move(rows)](Inside& hall) mutable {
+            if (!rows) {
+              if (shared->answer) {
+                shared->answer(rows.problem());
+              }
+              return;
+            }
+            rows->asked = std::move(reads);
+            shared->command.rows = std::make_shared<const CommandRows>(std::move(*rows));
+            if (!hall.over_) {
+              hall.decide(number, std::move(*shared));
+            }
+          });
+        });
+  };
+  if (is_second && !committer_.idle()) {
+    after_landing_.push_back(std::move(read));
+  } else {
+    read();
+  }
+}
+
+void Hall::Inside::run_timers() {
+  committer_.wake(now_);
+  if (away_.load(std::memory_order_relaxed)) {
+    return;  // nothing new while nothing can be written
+  }
+  if (load_again_at_ <= now_) {
+    load_again_at_ = kNever;
+    for (const ShardNumber number : std::exchange(failed_loads_, {})) {
+      load(number);
+    }
+  }
+  std::vector<engine::Timer> due;
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (!seats_[i].shard || seats_[i].shard->next_due() > now_) {
+      continue;
+    }
+    due.clear();
+    seats_[i].shard->take_due(now_, due);
+    for (const engine::Timer& timer : due) {
+      const bool wrote = system_command(static_cast<ShardNumber>(i), engine::TimerDue{timer});
+      if (wrote && timer.kind == engine::TimerSubject::trigger) {
+        metrics_.firings.add();
+        metrics_.trigger_lateness_seconds.observe(static_cast<double>((now_ - timer.due).ms) /
+                                                  1000.0);
+      }
+    }
+  }
+  if (sweep_at_ <= now_) {
+    Seat& seat = seats_[next_swept_++ % seats_.size()];
+    if (seat.shard) {
+      seat.shard->sweep(now_);
+    }
+    const bool any_live = std::any_of(seats_.begin(), seats_.end(), [](const Seat& one) {
+      return one.shard && one.shard->live_runs() > 0;
+    });
+    sweep_at_ = any_live ? now_ + milliseconds(engine::Shard::kSweepEvery.ms /
+                                               static_cast<std::int64_t>(seats_.size()))
+                         : kNever;
+  }
+  check_leases();
+  if (housekeeping_at_ <= now_) {
+    housekeeping();
+  }
+}
+
+// Shards take turns; each gives out a few runs a turn until none finds anybody.
+void Hall::Inside::dispatch() {
+  if (away_.load(std::memory_order_relaxed) || stopping_) {
+    return;
+  }
+  double waiting = 0;
+  double live = 0;
+  bool any = true;
+  while (any && committer_.undurable() < limits::kUnsentDecisions) {
+    any = false;
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      const std::size_t place = (next_served_ + i) % seats_.size();
+      Seat& seat = seats_[place];
+      for (int given = 0; seat.shard && seat.shard->waiting() > 0; ++given) {
+        const std::uint64_t generation = dealer_.roster().generation();
+        if (seat.seen_generation == generation && seat.seen_arrivals == seat.shard->arrivals()) {
+          break;
+        }
+        if (given == kDispatchesATurn) {
+          any = true;
+          break;
+        }
+        if (!system_command(static_cast<ShardNumber>(place), engine::DispatchNext{})) {
+          seat.seen_generation = generation;
+          seat.seen_arrivals = seat.shard->arrivals();
+        }
+      }
+    }
+    ++next_served_;
+  }
+  for (const Seat& seat : seats_) {
+    if (seat.shard) {
+      waiting += static_cast<double>(seat.shard->waiting());
+      live += static_cast<double>(seat.shard->live_runs());
+    }
+  }
+  metrics_.queue_depth.set(waiting);
+  metrics_.live_runs.set(live);
+}
+
+void Hall::Inside::send(std::shared_ptr<const store::Batch> batch) {
+  store_.commit(std::move(batch), [weak = weak_from_this()](store::CommitAnswer answer) {
+    if (const auto self = weak.lock()) {
+      self->post([answer = std::move(answer)](Inside& inside) {
+        if (!inside.over_) {
+          inside.committer_.answered(answer, inside.now_);
+        }
+      });
+    }
+  });
+}
+
+void Hall::Inside::landed(const store::Batch& batch, std::size_t decisions, Span took) {
+  crash_point("before_effects");
+  metrics_.commit_seconds.observe(static_cast<double>(took.ms) / 1000.0);
+  metrics_.commit_batch_size.observe(static_cast<double>(decisions));
+  metrics_.count(batch);
+  if (renumbered_) {
+    for (Seat& seat : seats_) {
+      if (seat.shard) {
+        seat.shard->distrust_reads_before(batch.number);
+      }
+    }
+    renumbered_ = committer_.undurable() > decisions;
+  }
+  std::vector<const JournalPart*> parts;
+  for (const store::ShardPart& part : batch.parts) {
+    if (!part.journal.events.empty()) {
+      parts.push_back(&part.journal);
+    }
+  }
+  feed_.publish(parts);
+}
+
+void Hall::Inside::released(Decided& decided) {
+  for (engine::Effect& effect : decided.decision.effects) {
+    std::visit(
+        Overloaded{
+            [&](engine::SendAssignment& send) {
+              dealer_.outgoing(send.incarnation).assignments.push_back(std::move(send.assignment));
+            },
+            [&](const engine::SendCancel& send) {
+              dealer_.outgoing(send.incarnation).cancels.push_back(send.order);
+            },
+            [&](const engine::SendAck& send) {
+              dealer_.outgoing(send.incarnation).acks.push_back(send.token);
+            },
+        },
+        effect);
+  }
+  if (decided.answer) {
+    decided.answer(decided.decision.answer ? std::move(*decided.decision.answer)
+                                           : Outcome<engine::Reply>(engine::Reply{}));
+  }
+}
+
+void Hall::Inside::flushed() {
+  flush_workers();
+  crash_point("after_effects");
+  for (auto& read : std::exchange(after_landing_, {})) {
+    read();
+  }
+}
+
+// Assignments whose worker is not there any more were never sent (S6.7).
+void Hall::Inside::flush_workers() {
+  for (const Dealer::Unsent& unsent : dealer_.flush()) {
+    more_.emplace_back(unsent.run.shard(), engine::AssignmentUnsent{unsent.run, unsent.token});
+  }
+}
+
+}  // namespace jobflow::runtime

@@ -1,0 +1,161 @@
+// The workers' desk: who is there, what they say, and when they are gone (S6.6, S7.2-S7.4).
+#include "model/json.h"
+#include "runtime/hall_inside.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace jobflow::runtime {
+namespace {
+
+// Longer than that between two looks at the leases, and we may not have listened ourselves.
+constexpr Span kStall = seconds(3);
+
+}  // namespace
+
+void Hall::Inside::worker_connected(WorkerHello hello,
+                                    std::shared_ptr<WorkerStream> stream,
+                                    std::function<void(Outcome<Done>)> welcomed) {
+  if (over_ || stopping_) {
+    welcomed(Problem{ProblemCode::unavailable, "the server is stopping: connect again"});
+    return;
+  }
+  if (loading_ > 0) {
+    after_loading_.push_back([hello = std::move(hello), stream = std::move(stream),
+                              welcomed = std::move(welcomed)](Inside& inside) {
+      inside.worker_connected(hello, stream, welcomed);
+    });
+    return;
+  }
+  const Id incarnation = hello.incarnation;
+  std::vector<WorkerHello::Holding> holding = hello.holding;
+  auto arrival = dealer_.connect(std::move(hello), std::move(stream), now_, clock_.monotonic());
+  if (!arrival) {
+    welcomed(arrival.problem());
+    return;
+  }
+  welcomed(Done{});
+  for (const Id ended : arrival->ended) {
+    worker_gone(ended, "its process was started anew");
+  }
+  note_worker(incarnation, arrival->is_new ? "online" : "back");
+  // Attempt by attempt: what it should hold and does not is sent again; what it holds in vain
+  // stops.
+  std::sort(holding.begin(), holding.end(),
+            [](const auto& a, const auto& b) { return a.token < b.token; });
+  const auto holds = [&](Id token) {
+    return std::binary_search(holding.begin(), holding.end(), WorkerHello::Holding{{}, token},
+                              [](const auto& a, const auto& b) { return a.token < b.token; });
+  };
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    const auto held = seats_[i].shard->held_by(incarnation);
+    if (!held.empty()) {
+      dealer_.outgoing(incarnation)
+          .epochs.push_back({static_cast<ShardNumber>(i), seats_[i].shard->epoch()});
+    }
+    for (const auto& [run, token] : held) {
+      system_command(static_cast<ShardNumber>(i),
+                     engine::AttemptReclaimed{run, token, incarnation, holds(token)});
+    }
+    std::erase_if(holding, [&](const WorkerHello::Holding& one) {
+      return std::any_of(held.begin(), held.end(),
+                         [&](const auto& known) { return known.token == one.token; });
+    });
+  }
+  for (const WorkerHello::Holding& one : holding) {
+    system_command(one.run.shard(),
+                   engine::AttemptReclaimed{one.run, one.token, incarnation, true});
+  }
+  metrics_.workers.set(static_cast<double>(dealer_.size()));
+}
+
+void Hall::Inside::worker_heard(Id incarnation, FromWorker said) {
+  if (over_) {
+    return;
+  }
+  dealer_.heard(incarnation, said, now_, clock_.monotonic());
+  const std::string principal = "worker:" + dealer_.name_of(incarnation);
+  for (FinishedReport& report : said.finished) {
+    dealer_.roster().give_back(incarnation, report.token);
+    if (!report.result.empty() && !is_json(report.result)) {
+      report.outcome = ReportOutcome::failed;
+      report.error_kind = "result_not_json";
+      report.error = "the handler's result is not JSON";
+      report.result.clear();
+      report.do_not_retry = true;
+    }
+    const ShardNumber number = report.run.shard();
+    if (number < seats_.size()) {
+      decide(number, {{.request = engine::AttemptEnded{std::move(report), incarnation},
+                       .principal = principal},
+                      {}});
+    }
+  }
+  for (const ProgressReport& report : said.progress) {
+    if (std::isfinite(report.progress)) {
+      system_command(report.run.shard(), engine::ProgressMade{report});
+    }
+  }
+  if (said.leaving) {
+    worker_gone(incarnation, "its worker left");
+  }
+}
+
+void Hall::Inside::worker_closed(Id incarnation,
+                                 const WorkerStream* stream,
+                                 const std::vector<Assignment>& unsent) {
+  if (over_) {
+    return;
+  }
+  dealer_.closed(incarnation, stream, clock_.monotonic());
+  for (const Assignment& assignment : unsent) {
+    system_command(assignment.run.shard(),
+                   engine::AssignmentUnsent{assignment.run, assignment.token});
+  }
+}
+
+void Hall::Inside::worker_gone(Id incarnation, const std::string& reason) {
+  note_worker(incarnation, "gone");
+  dealer_.remove(incarnation);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (!seats_[i].shard) {
+      continue;
+    }
+    for (const auto& [run, token] : seats_[i].shard->held_by(incarnation)) {
+      system_command(static_cast<ShardNumber>(i), engine::AttemptLost{run, token, reason});
+    }
+  }
+  metrics_.workers.set(static_cast<double>(dealer_.size()));
+}
+
+void Hall::Inside::check_leases() {
+  const Instant monotonic = clock_.monotonic();
+  if (monotonic - leases_checked_ > kStall) {
+    dealer_.restart_leases(monotonic);
+  }
+  leases_checked_ = monotonic;
+  if (loading_ > 0) {
+    return;  // a shard that is being loaded cannot say what was held
+  }
+  for (const Id incarnation : dealer_.expired(monotonic)) {
+    worker_gone(incarnation, "its worker was silent for a whole lease");
+  }
+}
+
+// An event of this member's own source (S9.1).
+void Hall::Inside::note_worker(Id incarnation, std::string_view state) {
+  const std::string name = dealer_.name_of(incarnation);
+  if (name.empty()) {
+    return;  // known from rows only
+  }
+  Decided decided{.shard = kMemberSource, .first_event = member_next_event_++};
+  decided.command.now = now_;
+  decided.decision.events.push_back({.type = EventType::worker_changed,
+                                     .subject = incarnation,
+                                     .time = now_,
+                                     .text = name,
+                                     .detail = std::string(state)});
+  committer_.add(std::move(decided));
+}
+
+}  // namespace jobflow::runtime
