@@ -116,7 +116,7 @@ class WorkerServer::Inside::Call final : public Reactor {
       : server_(server), number_(number), stream_(std::move(stream)) {}
 
   void OnReadDone(bool ok) override { stream_->on_read(ok); }
-  void OnWriteDone(bool) override { stream_->on_written(); }
+  void OnWriteDone(bool ok) override { stream_->on_written(ok); }
   void OnCancel() override { stream_->on_cancel(); }
   void OnDone() override {
     stream_->on_done();

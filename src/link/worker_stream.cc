@@ -105,9 +105,12 @@ void Stream::on_read(bool ok) {
   }
 }
 
-void Stream::on_written() {
+void Stream::on_written(bool ok) {
   Lock lock(mutex_);
   writing_ = false;
+  if (!ok) {  // the worker is gone: what is still queued must not look as if it had been sent
+    end(lock, grpc::Status::CANCELLED);
+  }
   write_next(lock);
   settle(lock);
 }

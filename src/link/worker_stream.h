@@ -53,7 +53,7 @@ class Stream final : public runtime::WorkerStream, public std::enable_shared_fro
 
   void begin(Reactor* reactor, grpc::CallbackServerContext* context);
   void on_read(bool ok);
-  void on_written();
+  void on_written(bool ok);
   void on_cancel();
   void on_done();
 
