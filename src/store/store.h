@@ -8,6 +8,11 @@
 // once (I1b). Whatever failed inside has been rolled back before the answer (I1a).
 #pragma once
 
+#include "model/image.h"
+#include "model/outcome.h"
+#include "model/rows.h"
+#include "store/batch.h"
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,11 +20,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "model/image.h"
-#include "model/outcome.h"
-#include "model/rows.h"
-#include "store/batch.h"
 
 namespace jobflow::store {
 
@@ -93,6 +93,9 @@ class Store {
   virtual ~Store() = default;
 
   virtual const StoreFacts& facts() const = 0;
+  // Rows this handle has written since it was opened, runs, journal and member rows alike; any
+  // thread. A test counts them (house 3.5).
+  virtual std::int64_t rows_written() const { return 0; }
 
   // --- the state writer
   // Takes a new term for the member `name`, revoking an earlier process of that name.

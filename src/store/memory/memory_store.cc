@@ -1,0 +1,435 @@
+#include "store/memory/memory_store.h"
+
+#include "store/memory/memory_tables.h"
+#include "store/row_rules.h"
+
+#include <algorithm>
+#include <mutex>
+#include <ranges>
+
+namespace jobflow::store {
+
+class MemoryDatabase {
+ public:
+  explicit MemoryDatabase(int shard_count) {
+    facts_ = StoreFacts{.kind = "memory",
+                        .cluster_id = "memory",
+                        .shard_count = shard_count,
+                        .schema_version = 1,
+                        .voided_promises = {"S1.5: the memory store forgets everything when the "
+                                            "server ends"}};
+    for (int shard = 0; shard < shard_count; ++shard) {
+      tables_.epochs[shard] = 0;
+    }
+  }
+
+  const StoreFacts& facts() const { return facts_; }
+
+  // Runs `work(tables)` alone.
+  template <class Work>
+  auto with(const Work& work) {
+    const std::scoped_lock lock(mutex_);
+    return work(tables_);
+  }
+
+ private:
+  StoreFacts facts_;
+  std::mutex mutex_;
+  memory::Tables tables_;  // guarded by mutex_
+};
+
+namespace {
+
+using memory::Tables;
+
+Ticket join_as(Tables& tables, const std::string& name) {
+  const auto next = static_cast<std::int64_t>(tables.members.size()) + 1;
+  auto& member = tables.members.try_emplace(name, memory::Member{.id = next}).first->second;
+  ++member.term;
+  for (auto& [shard, epoch] : tables.epochs) {
+    ++epoch;
+  }
+  tables.rows_written += 1 + static_cast<std::int64_t>(tables.epochs.size());
+  return {member.id, member.term, member.batch};
+}
+
+CommitAnswer commit_to(Tables& tables, const Batch& batch) {
+  const auto found = std::ranges::find_if(
+      tables.members, [&](const auto& entry) { return entry.second.id == batch.member; });
+  if (found == tables.members.end()) {
+    return {CommitResult::fenced, "the store knows no member " + std::to_string(batch.member)};
+  }
+  memory::Member& member = found->second;
+  if (member.term != batch.term) {
+    return {CommitResult::fenced, "term " + std::to_string(member.term) + " took over"};
+  }
+  if (member.batch != batch.number - 1) {
+    return member.batch == batch.number
+               ? CommitAnswer{CommitResult::landed, "an earlier sending landed"}
+               : CommitAnswer{CommitResult::history_changed,
+                              "the store holds batch " + std::to_string(member.batch)};
+  }
+  memory::Transaction transaction(tables);
+  const std::int64_t rows_before = tables.rows_written;
+  try {
+    transaction.raise_batch(member);
+    for (const ShardPart& part : batch.parts) {
+      for (const Change& change : part.changes) {
+        transaction.write(change);
+      }
+    }
+    transaction.write_runs(batch);
+    for (const ShardPart& part : batch.parts) {
+      if (!transaction.write_journal(batch, part)) {
+        tables.rows_written = rows_before + 1;
+        return {CommitResult::history_changed, "the journal of shard " +
+                                                   std::to_string(part.journal.source) +
+                                                   " does not end where this member left it"};
+      }
+    }
+  } catch (const memory::Refusal& refusal) {
+    tables.rows_written = rows_before + 1;
+    return {CommitResult::refused, refusal.why};
+  }
+  transaction.commit();
+  return {CommitResult::landed, {}};
+}
+
+int trim_tables(Tables& tables, const TrimLimits& limits) {
+  int gone = 0;
+  for (auto& [source, rows] : tables.journal) {
+    while (gone < limits.rows && rows.size() > 1 &&
+           rows.begin()->second.time < limits.journal_before) {
+      rows.erase(rows.begin());
+      ++gone;
+    }
+  }
+  const auto journal_rows = gone;
+  std::erase_if(tables.keys, [&](const auto& entry) {
+    const bool expired =
+        entry.second.expires <= limits.keys_expired_at && gone - journal_rows < limits.rows;
+    gone += expired ? 1 : 0;
+    return expired;
+  });
+  tables.rows_written += gone;
+  return gone;
+}
+
+std::int64_t batch_of(const Tables& tables, std::int64_t member) {
+  const auto* row = tables.member(member);
+  return row == nullptr ? 0 : row->batch;
+}
+
+std::int64_t newest_number(const Tables& tables, ShardNumber source) {
+  const auto found = tables.journal.find(source);
+  if (found == tables.journal.end() || found->second.empty()) {
+    return 0;
+  }
+  const auto& [first, row] = *found->second.rbegin();
+  return first + static_cast<std::int64_t>(row.events.size()) - 1;
+}
+
+std::vector<RunRow> steps_of(const Tables& tables, Id parent, bool ended_only) {
+  std::vector<RunRow> steps;
+  if (const auto found = tables.steps.find(parent); found != tables.steps.end()) {
+    for (const Id id : found->second) {
+      const RunRow& run = tables.runs.at(id);
+      if (!ended_only || is_final(run.progress.state)) {
+        steps.push_back(run);
+      }
+    }
+  }
+  return steps;
+}
+
+// Each revision once. Without `current_too`: only those a shard's list of definitions lacks.
+std::vector<DefinitionRow> revisions_of(const Tables& tables,
+                                        const std::vector<RunRow>& runs,
+                                        bool current_too) {
+  std::set<std::pair<Id, int>> used;
+  for (const RunRow& run : runs) {
+    used.emplace(run.definition, run.revision);
+  }
+  std::vector<DefinitionRow> revisions;
+  for (const auto& [id, revision] : used) {
+    const auto definition = tables.definitions.find(id);
+    if (definition == tables.definitions.end()) {
+      continue;
+    }
+    const DefinitionRow& head = definition->second.head;
+    const auto row = definition->second.revisions.find(revision);
+    const bool listed = head.revision == revision && !head.deleted;
+    if (row != definition->second.revisions.end() && (current_too || !listed)) {
+      revisions.push_back(row->second);
+    }
+  }
+  return revisions;
+}
+
+ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard) {
+  ShardImage image{.shard = shard,
+                   .next_event = newest_number(tables, shard) + 1,
+                   .batch = batch_of(tables, member)};
+  if (const auto epoch = tables.epochs.find(shard); epoch != tables.epochs.end()) {
+    image.epoch = epoch->second;
+  }
+  if (const auto rows = tables.journal.find(shard);
+      rows != tables.journal.end() && !rows->second.empty()) {
+    image.last_id = rows->second.rbegin()->second.last_id;
+  }
+  for (const auto& [id, definition] : tables.definitions) {
+    if (id.shard() == shard && !definition.head.deleted) {
+      image.definitions.push_back(definition.revisions.at(definition.head.revision));
+    }
+  }
+  for (const auto& [id, trigger] : tables.triggers) {
+    if (id.shard() == shard) {
+      image.triggers.push_back(trigger);
+    }
+  }
+  if (const auto live = tables.live_runs.find(shard); live != tables.live_runs.end()) {
+    for (const Id id : live->second) {
+      image.live_runs.push_back(tables.runs.at(id));
+      if (image.live_runs.back().kind == RunKind::workflow) {
+        std::ranges::move(steps_of(tables, id, true), std::back_inserter(image.ended_steps));
+      }
+    }
+  }
+  std::ranges::sort(image.ended_steps, {}, &RunRow::id);
+  image.old_revisions = revisions_of(tables, image.live_runs, false);
+  return image;
+}
+
+CommandRows rows_for(const Tables& tables, std::int64_t member, const CommandReads& reads) {
+  CommandRows rows{.batch = batch_of(tables, member)};
+  for (const Id id : reads.runs) {
+    const auto run = tables.runs.find(id);
+    if (run == tables.runs.end()) {
+      continue;
+    }
+    rows.runs.push_back(run->second);
+    if (run->second.kind == RunKind::workflow) {
+      std::ranges::move(steps_of(tables, id, false), std::back_inserter(rows.steps));
+    }
+  }
+  std::ranges::sort(rows.steps, {}, &RunRow::id);
+  std::vector<RunRow> users = rows.runs;
+  users.insert(users.end(), rows.steps.begin(), rows.steps.end());
+  rows.revisions = revisions_of(tables, users, true);
+  for (const auto& key : reads.keys) {
+    if (const auto row = tables.keys.find(key); row != tables.keys.end()) {
+      rows.keys.push_back(row->second);
+    }
+  }
+  return rows;
+}
+
+std::vector<RunRow> page_of_runs(const Tables& tables, const RunFilter& filter) {
+  const auto wanted = [&](const RunRow& run) {
+    const bool steps = filter.parent || filter.with_steps || run.kind != RunKind::step;
+    return steps && (!filter.parent || run.parent == *filter.parent) &&
+           (!filter.definition || filter.parent || run.definition == *filter.definition) &&
+           (filter.states.empty() ||
+            std::ranges::find(filter.states, run.progress.state) != filter.states.end());
+  };
+  std::vector<RunRow> page;
+  const auto end =
+      filter.before.is_set() ? tables.runs.lower_bound(filter.before) : tables.runs.end();
+  for (const auto& [id, run] :
+       std::ranges::subrange(tables.runs.begin(), end) | std::views::reverse) {
+    if (static_cast<int>(page.size()) >= filter.limit) {
+      break;
+    }
+    if (wanted(run)) {
+      page.push_back(run);
+    }
+  }
+  return page;
+}
+
+std::vector<DefinitionRow> page_of_definitions(const Tables& tables,
+                                               const DefinitionFilter& filter) {
+  std::vector<DefinitionRow> page;
+  for (auto at = tables.definitions.upper_bound(filter.after); at != tables.definitions.end();
+       ++at) {
+    const memory::Definition& definition = at->second;
+    const int revision =
+        filter.id && filter.revision != 0 ? filter.revision : definition.head.revision;
+    const auto row = definition.revisions.find(revision);
+    if (static_cast<int>(page.size()) >= filter.limit) {
+      break;
+    }
+    if (row == definition.revisions.end() || (filter.id && at->first != *filter.id) ||
+        (filter.kind && row->second.kind != *filter.kind) ||
+        (filter.name_space && row->second.name_space != *filter.name_space) ||
+        (filter.name && row->second.name != *filter.name) ||
+        (row->second.deleted && !filter.with_deleted)) {
+      continue;
+    }
+    page.push_back(row->second);
+  }
+  return page;
+}
+
+std::vector<JournalPart> journal_from(const Tables& tables,
+                                      ShardNumber source,
+                                      std::int64_t from,
+                                      int rows) {
+  std::vector<JournalPart> parts;
+  const auto journal = tables.journal.find(source);
+  if (journal == tables.journal.end()) {
+    return parts;
+  }
+  for (const auto& [first, row] : journal->second) {
+    const auto end = first + static_cast<std::int64_t>(row.events.size());
+    if (end > from && !row.events.empty() && static_cast<int>(parts.size()) < rows) {
+      parts.push_back({source, first, row.events});
+    }
+  }
+  return parts;
+}
+
+class MemoryStore final : public Store {
+ public:
+  MemoryStore(std::shared_ptr<MemoryDatabase> database, Post post)
+      : database_(std::move(database)), post_(std::move(post)) {}
+
+  const StoreFacts& facts() const override { return database_->facts(); }
+  std::int64_t rows_written() const override {
+    return database_->with([](Tables& tables) { return tables.rows_written; });
+  }
+
+  void join(std::string name, Callback<Outcome<Ticket>> done) override {
+    run<Outcome<Ticket>>(std::move(done), [=](Tables& tables) { return join_as(tables, name); });
+  }
+  void commit(std::shared_ptr<const Batch> batch, Callback<CommitAnswer> done) override {
+    run<CommitAnswer>(std::move(done), [=](Tables& tables) { return commit_to(tables, *batch); });
+  }
+  void trim(TrimLimits limits, Callback<Outcome<int>> done) override {
+    run<Outcome<int>>(std::move(done), [=](Tables& tables) { return trim_tables(tables, limits); });
+  }
+  void save_token(TokenRow token, Callback<Outcome<Done>> done) override {
+    run<Outcome<Done>>(std::move(done), [=](Tables& tables) -> Outcome<Done> {
+      if (std::string why = why_refused(token); !why.empty()) {
+        return Problem{ProblemCode::store_refused, std::move(why)};
+      }
+      const auto same_hash = [&](const auto& entry) {
+        return entry.second.sha256_hex == token.sha256_hex && entry.first != token.id;
+      };
+      if (std::ranges::any_of(tables.tokens, same_hash)) {
+        return Problem{ProblemCode::store_refused, "there is a token with this hash"};
+      }
+      tables.tokens[token.id] = token;
+      ++tables.rows_written;
+      return Done{};
+    });
+  }
+  void load_shard(std::int64_t member,
+                  ShardNumber shard,
+                  Callback<Outcome<ShardImage>> done) override {
+    run<Outcome<ShardImage>>(std::move(done),
+                             [=](Tables& tables) { return image_of(tables, member, shard); });
+  }
+  void read_for_command(std::int64_t member,
+                        CommandReads reads,
+                        Callback<Outcome<CommandRows>> done) override {
+    run<Outcome<CommandRows>>(std::move(done),
+                              [=](Tables& tables) { return rows_for(tables, member, reads); });
+  }
+  void read_run(Id run_id, Callback<Outcome<std::optional<RunAt>>> done) override {
+    run<Outcome<std::optional<RunAt>>>(std::move(done), [=](Tables& tables) {
+      const auto found = tables.runs.find(run_id);
+      return found == tables.runs.end()
+                 ? std::optional<RunAt>()
+                 : RunAt{found->second, newest_number(tables, run_id.shard())};
+    });
+  }
+  void list_runs(RunFilter filter, Callback<Outcome<std::vector<RunRow>>> done) override {
+    run<Outcome<std::vector<RunRow>>>(std::move(done),
+                                      [=](Tables& tables) { return page_of_runs(tables, filter); });
+  }
+  void list_attempts(Id run_id, Callback<Outcome<std::vector<AttemptRow>>> done) override {
+    run<Outcome<std::vector<AttemptRow>>>(std::move(done), [=](Tables& tables) {
+      std::vector<AttemptRow> attempts;
+      for (auto at = tables.attempts.lower_bound({run_id, 0});
+           at != tables.attempts.end() && at->first.first == run_id; ++at) {
+        attempts.push_back(at->second);
+      }
+      return attempts;
+    });
+  }
+  void list_definitions(DefinitionFilter filter,
+                        Callback<Outcome<std::vector<DefinitionRow>>> done) override {
+    run<Outcome<std::vector<DefinitionRow>>>(
+        std::move(done), [=](Tables& tables) { return page_of_definitions(tables, filter); });
+  }
+  void list_triggers(Id definition, Callback<Outcome<std::vector<TriggerRow>>> done) override {
+    run<Outcome<std::vector<TriggerRow>>>(std::move(done), [=](Tables& tables) {
+      std::vector<TriggerRow> triggers;
+      for (const auto& [id, trigger] : tables.triggers) {
+        if (trigger.definition == definition) {
+          triggers.push_back(trigger);
+        }
+      }
+      return triggers;
+    });
+  }
+  void list_skipped_firings(Id trigger,
+                            int limit,
+                            Callback<Outcome<std::vector<SkippedFiringRow>>> done) override {
+    run<Outcome<std::vector<SkippedFiringRow>>>(std::move(done), [=](Tables& tables) {
+      std::vector<SkippedFiringRow> skipped;
+      for (const auto& [key, row] : tables.skipped | std::views::reverse) {
+        if (key.first == trigger && static_cast<int>(skipped.size()) < limit) {
+          skipped.push_back(row);
+        }
+      }
+      return skipped;
+    });
+  }
+  void read_journal(ShardNumber source,
+                    std::int64_t from,
+                    int rows,
+                    Callback<Outcome<std::vector<JournalPart>>> done) override {
+    run<Outcome<std::vector<JournalPart>>>(
+        std::move(done), [=](Tables& tables) { return journal_from(tables, source, from, rows); });
+  }
+  void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) override {
+    run<Outcome<std::vector<TokenRow>>>(std::move(done), [](Tables& tables) {
+      std::vector<TokenRow> tokens;
+      for (const auto& [id, token] : tables.tokens) {
+        tokens.push_back(token);
+      }
+      return tokens;
+    });
+  }
+
+ private:
+  // The database outlives the work, should this store go first.
+  template <class Answer, class Work>
+  void run(Callback<Answer> done, Work work) {
+    auto task = [database = database_, done = std::move(done), work = std::move(work)] {
+      done(database->with([&](Tables& tables) -> Answer { return work(tables); }));
+    };
+    if (post_) {
+      post_(std::move(task));
+    } else {
+      task();
+    }
+  }
+
+  const std::shared_ptr<MemoryDatabase> database_;
+  const Post post_;
+};
+
+}  // namespace
+
+std::shared_ptr<MemoryDatabase> make_memory_database(int shard_count) {
+  return std::make_shared<MemoryDatabase>(shard_count);
+}
+
+std::unique_ptr<Store> make_memory_store(std::shared_ptr<MemoryDatabase> database, Post post) {
+  return std::make_unique<MemoryStore>(std::move(database), std::move(post));
+}
+
+}  // namespace jobflow::store

@@ -1,0 +1,225 @@
+#include "store/memory/memory_tables.h"
+
+#include "store/row_rules.h"
+
+#include <algorithm>
+#include <ranges>
+
+namespace jobflow::store::memory {
+namespace {
+
+template <class... Row>
+void expect(const Row&... row) {
+  if (std::string why = why_refused(row...); !why.empty()) {
+    throw Refusal{std::move(why)};
+  }
+}
+
+void expect(bool holds, const char* what, Id id) {
+  if (!holds) {
+    throw Refusal{std::string(what) + " " + to_string(id)};
+  }
+}
+
+std::tuple<std::string, std::string, DefinitionKind> name_of(const DefinitionRow& row) {
+  return {row.name_space, row.name, row.kind};
+}
+
+}  // namespace
+
+const Member* Tables::member(std::int64_t id) const {
+  for (const auto& [name, each] : members) {
+    if (each.id == id) {
+      return &each;
+    }
+  }
+  return nullptr;
+}
+
+Transaction::~Transaction() {
+  for (const auto& undo : undo_ | std::views::reverse) {
+    undo();
+  }
+}
+
+template <class Map>
+void Transaction::put(Map& map,
+                      const typename Map::key_type& key,
+                      typename Map::mapped_type value) {
+  const auto found = map.find(key);
+  if (found == map.end()) {
+    map.emplace(key, std::move(value));
+    undo_.push_back([&map, key] { map.erase(key); });
+    return;
+  }
+  undo_.push_back([&map, key, before = std::move(found->second)]() mutable {
+    map.insert_or_assign(key, std::move(before));
+  });
+  found->second = std::move(value);
+}
+
+template <class Map>
+void Transaction::drop(Map& map, const typename Map::key_type& key) {
+  if (auto node = map.extract(key); !node.empty()) {
+    undo_.push_back([&map, key, before = std::move(node.mapped())]() mutable {
+      map.insert_or_assign(key, std::move(before));
+    });
+  }
+}
+
+template <class Set>
+void Transaction::add(Set& set, const typename Set::value_type& value) {
+  if (set.insert(value).second) {
+    undo_.push_back([&set, value] { set.erase(value); });
+  }
+}
+
+template <class Set>
+void Transaction::remove(Set& set, const typename Set::value_type& value) {
+  if (set.erase(value) != 0) {
+    undo_.push_back([&set, value] { set.insert(value); });
+  }
+}
+
+void Transaction::raise_batch(Member& member) {
+  ++member.batch;
+  ++tables_.rows_written;
+  undo_.push_back([&member, &tables = tables_] {
+    --member.batch;
+    --tables.rows_written;
+  });
+}
+
+void Transaction::write_runs(const Batch& batch) {
+  std::vector<RunWrite> writes;
+  fold_run_writes(batch, writes);
+  for (const RunWrite& write : writes) {
+    expect(!write.wrong_order, "inserted after its first change: run", write.run);
+    write_run(write);
+  }
+}
+
+void Transaction::write_run(const RunWrite& write) {
+  const auto found = tables_.runs.find(write.run);
+  const bool is_new = write.inserted != nullptr;
+  expect(is_new == (found == tables_.runs.end()),
+         is_new ? "there is a run" : "no such run:", write.run);
+  RunRow row = is_new ? *write.inserted : found->second;
+  row.progress = *write.progress;
+  expect(row, row.progress);
+  if (is_new && row.trigger.is_set()) {
+    expect(!tables_.occasions.contains({row.planned, row.trigger}),
+           "this occasion has its run already: trigger", row.trigger);
+    add(tables_.occasions, {row.planned, row.trigger});
+  }
+  if (is_new && row.parent.is_set()) {
+    add(tables_.steps[row.parent], row.id);
+  }
+  auto& live = tables_.live_runs[row.id.shard()];
+  if (is_final(row.progress.state)) {
+    remove(live, row.id);
+  } else {
+    add(live, row.id);
+  }
+  put(tables_.runs, write.run, std::move(row));
+  ++tables_.rows_written;
+}
+
+void Transaction::write(const Change& change) {
+  if (std::holds_alternative<InsertRun>(change) || std::holds_alternative<UpdateRun>(change)) {
+    return;  // write_runs() folds them
+  }
+  ++tables_.rows_written;
+  if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
+    const AttemptRow& row = attempt->row;
+    expect(row);
+    expect(!tables_.attempts.contains({row.run, row.number}), "attempt is there: run", row.run);
+    put(tables_.attempts, {row.run, row.number}, row);
+  } else if (const auto* revision = std::get_if<SaveRevision>(&change)) {
+    save_revision(revision->row);
+  } else if (const auto* save = std::get_if<SaveTrigger>(&change)) {
+    save_trigger(save->row);
+  } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
+    const auto found = tables_.triggers.find(advance->trigger);
+    expect(found != tables_.triggers.end(), "no such trigger:", advance->trigger);
+    TriggerRow row = found->second;
+    row.state = advance->state;
+    row.next_due = advance->next_due;
+    row.note = advance->note;
+    expect(row);
+    put(tables_.triggers, row.id, row);
+  } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
+    drop_trigger_name(gone->trigger);
+    drop(tables_.triggers, gone->trigger);
+  } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+    const SkippedFiringRow& row = skipped->row;
+    expect(row);
+    expect(!tables_.skipped.contains({row.trigger, row.from}), "firing is there: trigger",
+           row.trigger);
+    put(tables_.skipped, {row.trigger, row.from}, row);
+  } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
+    put(tables_.keys, {key->row.definition, key->row.key}, key->row);
+  }
+}
+
+void Transaction::save_revision(const DefinitionRow& row) {
+  expect(row);
+  const auto found = tables_.definitions.find(row.id);
+  Definition definition = found == tables_.definitions.end() ? Definition{row, {}} : found->second;
+  expect(row.revision >= definition.head.revision && name_of(row) == name_of(definition.head),
+         "a revision older than the current one, or of another name, of definition", row.id);
+  const auto holder = tables_.names.find(name_of(row));
+  expect(row.deleted || holder == tables_.names.end() || holder->second == row.id,
+         "the name is taken: definition", row.id);
+  if (row.deleted) {
+    if (holder != tables_.names.end() && holder->second == row.id) {
+      drop(tables_.names, name_of(row));
+    }
+  } else {
+    put(tables_.names, name_of(row), row.id);
+  }
+  const Instant created = definition.head.created;
+  definition.head = row;
+  definition.head.created = created;
+  definition.head.document.clear();
+  definition.revisions[row.revision] = row;
+  definition.revisions[row.revision].created = created;
+  put(tables_.definitions, row.id, std::move(definition));
+}
+
+void Transaction::save_trigger(const TriggerRow& row) {
+  expect(row);
+  const auto holder = tables_.trigger_names.find({row.definition, row.name});
+  expect(holder == tables_.trigger_names.end() || holder->second == row.id,
+         "trigger name is taken: definition", row.definition);
+  drop_trigger_name(row.id);
+  put(tables_.trigger_names, {row.definition, row.name}, row.id);
+  put(tables_.triggers, row.id, row);
+}
+
+void Transaction::drop_trigger_name(Id trigger) {
+  if (const auto before = tables_.triggers.find(trigger); before != tables_.triggers.end()) {
+    drop(tables_.trigger_names, {before->second.definition, before->second.name});
+  }
+}
+
+bool Transaction::write_journal(const Batch& batch, const ShardPart& part) {
+  auto& rows = tables_.journal[part.journal.source];
+  std::int64_t newest = 0;
+  Id newest_id;
+  if (!rows.empty()) {
+    const auto& [first, row] = *rows.rbegin();
+    newest = first + static_cast<std::int64_t>(row.events.size()) - 1;
+    newest_id = row.last_id;
+  }
+  if (newest != part.journal.first - 1 || part.last_id < newest_id) {
+    return false;
+  }
+  if (!part.journal.events.empty() || part.last_id != newest_id) {
+    put(rows, part.journal.first, JournalRow{part.last_id, batch.time, part.journal.events});
+    ++tables_.rows_written;
+  }
+  return true;
+}
+
+}  // namespace jobflow::store::memory

@@ -1,0 +1,84 @@
+#include "store/row_rules.h"
+
+#include <initializer_list>
+
+namespace jobflow::store {
+namespace {
+
+struct Rule {
+  bool holds;
+  const char* name;
+};
+
+std::string first_broken(std::initializer_list<Rule> rules) {
+  for (const Rule& rule : rules) {
+    if (!rule.holds) {
+      return std::string("constraint failed: ") + rule.name;
+    }
+  }
+  return {};
+}
+
+template <class Word>
+bool within(Word word, int count) {
+  return static_cast<int>(word) >= 0 && static_cast<int>(word) < count;
+}
+
+}  // namespace
+
+std::string why_refused(const RunRow& row, const RunProgress& progress) {
+  return first_broken({
+      {row.id.value > 0, "id"},
+      {within(progress.state, kRunStates), "state"},
+      {within(row.kind, 3), "kind"},
+      {row.definition.value > 0, "definition"},
+      {progress.attempt >= 0, "attempt"},
+      {is_final(progress.state) == progress.ended.is_set(), "final_means_ended"},
+      {progress.state != RunState::running || row.kind == RunKind::workflow ||
+           progress.token.is_set(),
+       "running_needs_token"},
+      {(row.kind == RunKind::step) == row.parent.is_set(), "steps_have_parents"},
+      {row.trigger.is_set() == row.planned.is_set(), "fired_means_planned"},
+  });
+}
+
+std::string why_refused(const AttemptRow& row) {
+  return first_broken({
+      {row.number > 0, "number"},
+      {within(row.state, kAttemptStates), "state"},
+  });
+}
+
+std::string why_refused(const DefinitionRow& row) {
+  return first_broken({
+      {row.id.value > 0, "id"},
+      {within(row.kind, 2), "kind"},
+      {!row.name.empty(), "name"},
+      {row.revision > 0, "revision"},
+  });
+}
+
+std::string why_refused(const TriggerRow& row) {
+  return first_broken({
+      {row.id.value > 0, "id"},
+      {row.definition.value > 0, "definition"},
+      {within(row.state, kTriggerStates), "state"},
+      {(row.state == TriggerState::active) == row.next_due.is_set(), "active_means_due"},
+  });
+}
+
+std::string why_refused(const SkippedFiringRow& row) {
+  return first_broken({
+      {row.count > 0, "count"},
+      {row.to >= row.from, "to_time"},
+  });
+}
+
+std::string why_refused(const TokenRow& row) {
+  return first_broken({
+      {row.id.value > 0, "id"},
+      {row.sha256_hex.size() == 64, "sha256_hex"},
+  });
+}
+
+}  // namespace jobflow::store

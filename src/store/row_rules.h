@@ -1,0 +1,18 @@
+// What no store may hold (the CHECKs of the SQL schema, said once more for stores without SQL).
+// Each answers why the row is refused, or "".
+#pragma once
+
+#include "model/rows.h"
+
+#include <string>
+
+namespace jobflow::store {
+
+std::string why_refused(const RunRow& row, const RunProgress& progress);
+std::string why_refused(const AttemptRow& row);
+std::string why_refused(const DefinitionRow& row);
+std::string why_refused(const TriggerRow& row);
+std::string why_refused(const SkippedFiringRow& row);
+std::string why_refused(const TokenRow& row);
+
+}  // namespace jobflow::store

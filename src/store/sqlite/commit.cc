@@ -1,0 +1,196 @@
+#include "store/sqlite/commit.h"
+
+#include "model/crash_point.h"
+#include "store/sqlite/run_rows.h"
+
+namespace jobflow::store::sqlite {
+namespace {
+
+const char* statement(std::string_view name) {
+  return find_statement("statements.sql", name);
+}
+
+// A row that can never be written, as this program sees it; the database's own checks say the rest.
+SqliteError refusal(const std::string& why) {
+  return {SQLITE_CONSTRAINT, why};
+}
+
+void expect_one(int changed, const char* what, Id id) {
+  if (changed != 1) {
+    throw refusal(std::string(what) + " " + to_string(id));
+  }
+}
+
+}  // namespace
+
+Committer::Committer(Connection& connection)
+    : connection_(connection),
+      begin_(connection, statement("begin")),
+      commit_(connection, statement("commit")),
+      rollback_(connection, statement("rollback")),
+      fence_(connection, statement("fence")),
+      member_(connection, statement("member")),
+      insert_run_(connection, statement("insert_run")),
+      update_run_(connection, statement("update_run")),
+      insert_attempt_(connection, statement("insert_attempt")),
+      save_definition_(connection, statement("save_definition")),
+      save_revision_(connection, statement("save_revision")),
+      save_trigger_(connection, statement("save_trigger")),
+      advance_trigger_(connection, statement("advance_trigger")),
+      delete_trigger_(connection, statement("delete_trigger")),
+      insert_skipped_(connection, statement("insert_skipped_firing")),
+      insert_key_(connection, statement("insert_idempotency_key")),
+      newest_journal_(connection, statement("newest_journal")),
+      insert_journal_(connection, statement("insert_journal")),
+      replace_journal_(connection, statement("replace_journal")) {}
+
+CommitAnswer Committer::commit(const Batch& batch) {
+  try {
+    return write(batch);
+  } catch (const SqliteError& error) {
+    rollback();
+    return {classify(error), error.what()};
+  } catch (const std::bad_alloc&) {
+    rollback();
+    return {CommitResult::unavailable, "out of memory"};
+  }
+}
+
+void Committer::rollback() {
+  if (sqlite3_get_autocommit(connection_.raw()) == 0) {
+    try {
+      rollback_.run();
+    } catch (const SqliteError&) {
+      // SQLite has rolled back by itself, or will when the next BEGIN fails: nothing is committed.
+    }
+  }
+}
+
+CommitAnswer Committer::write(const Batch& batch) {
+  begin_.run();
+  if (fence_.run(batch.member, batch.term, batch.number) != 1) {
+    return not_fenced_in(batch);
+  }
+  for (const ShardPart& part : batch.parts) {
+    for (const Change& change : part.changes) {
+      write_change(change);
+    }
+  }
+  crash_point("mid_batch");
+  write_runs(batch);
+  for (const ShardPart& part : batch.parts) {
+    if (!write_journal(batch, part)) {
+      rollback();
+      return {CommitResult::history_changed, "the journal of shard " +
+                                                 std::to_string(part.journal.source) +
+                                                 " does not end where this member left it"};
+    }
+  }
+  crash_point("before_commit");
+  commit_.run();
+  crash_point("after_commit");
+  return {CommitResult::landed, {}};
+}
+
+// The look of I1b: in the same transaction, why no row changed.
+CommitAnswer Committer::not_fenced_in(const Batch& batch) {
+  CommitAnswer answer{CommitResult::fenced,
+                      "the store knows no member " + std::to_string(batch.member)};
+  {
+    auto row = member_.with(batch.member);
+    if (row.step()) {
+      if (row.number(0) != batch.term) {
+        answer.detail = "term " + std::to_string(row.number(0)) + " took over from term " +
+                        std::to_string(batch.term);
+      } else if (row.number(1) == batch.number) {
+        answer = {CommitResult::landed, "an earlier sending landed"};
+      } else {
+        answer = {CommitResult::history_changed, "the store holds batch " +
+                                                     std::to_string(row.number(1)) + ", sent was " +
+                                                     std::to_string(batch.number)};
+      }
+    }
+  }
+  rollback();
+  return answer;
+}
+
+void Committer::write_change(const Change& change) {
+  if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
+    const AttemptRow& row = attempt->row;
+    insert_attempt_.run(row.run.value, row.number, row.token.value, static_cast<int>(row.state),
+                        row.worker, row.incarnation.value, row.started.ms, row.ended.ms,
+                        row.error_kind, row.error, row.retry_at.ms);
+  } else if (const auto* revision = std::get_if<SaveRevision>(&change)) {
+    const DefinitionRow& row = revision->row;
+    expect_one(save_definition_.run(row.id.value, static_cast<int>(row.kind), row.name_space,
+                                    row.name, row.revision, row.deleted, row.created.ms),
+               "a revision older than the current one, or of another name, of definition", row.id);
+    save_revision_.run(row.id.value, row.revision, row.enabled, row.deleted, row.updated.ms,
+                       row.principal, row.document);
+  } else if (const auto* save = std::get_if<SaveTrigger>(&change)) {
+    const TriggerRow& row = save->row;
+    save_trigger_.run(row.id.value, row.definition.value, static_cast<int>(row.state),
+                      row.next_due.ms, row.name, row.cron, row.params, row.note);
+  } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
+    expect_one(advance_trigger_.run(advance->trigger.value, static_cast<int>(advance->state),
+                                    advance->next_due.ms, advance->note),
+               "no such trigger:", advance->trigger);
+  } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
+    delete_trigger_.run(gone->trigger.value);
+  } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+    const SkippedFiringRow& row = skipped->row;
+    insert_skipped_.run(row.trigger.value, row.from.ms, row.to.ms, row.count, row.reason);
+  } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
+    const IdempotencyRow& row = key->row;
+    insert_key_.run(row.definition.value, row.key, row.run.value, row.expires.ms);
+  }
+}
+
+void Committer::write_runs(const Batch& batch) {
+  fold_run_writes(batch, run_writes_);
+  for (const RunWrite& write : run_writes_) {
+    if (write.wrong_order) {
+      throw refusal("run " + to_string(write.run) + " is inserted after its first change");
+    }
+    if (write.inserted != nullptr) {
+      insert_run(insert_run_, *write.inserted, *write.progress);
+    } else {
+      expect_one(update_run(update_run_, write.run, *write.progress), "no such run:", write.run);
+    }
+  }
+}
+
+// False when the journal does not end just before `part` begins: somebody else wrote history.
+bool Committer::write_journal(const Batch& batch, const ShardPart& part) {
+  const JournalPart& journal = part.journal;
+  const auto from = journal_key(journal.source, 0);
+  const auto to = journal_key(journal.source, kJournalLastNumber);
+  std::int64_t newest_key = 0;
+  std::int64_t newest = 0;
+  std::int64_t newest_id = 0;
+  {
+    auto row = newest_journal_.with(from, to);
+    if (row.step()) {
+      newest_key = row.number(0);
+      newest = row.number(1);
+      newest_id = row.number(2);
+    }
+  }
+  if (newest != journal.first - 1 || part.last_id.value < newest_id) {
+    return false;
+  }
+  if (journal.events.empty() && part.last_id.value == newest_id) {
+    return true;
+  }
+  const auto key = journal_key(journal.source, journal.first);
+  const auto last = journal.first + static_cast<std::int64_t>(journal.events.size()) - 1;
+  const std::string events = encode_events(journal.events);
+  Statement& write = newest_key == key ? replace_journal_ : insert_journal_;
+  auto row = write.with(key, last, part.last_id.value, batch.time.ms, batch.number);
+  row.bind_blob(journal.events.empty() ? std::string_view() : std::string_view(events));
+  row.step();
+  return true;
+}
+
+}  // namespace jobflow::store::sqlite

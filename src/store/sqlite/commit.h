@@ -1,0 +1,51 @@
+// One batch as one transaction: the fence first, then every row, then the journal (I1a, I1b).
+// Owned by the writer thread.
+#pragma once
+
+#include "store/batch.h"
+#include "store/row_writes.h"
+#include "store/sqlite/connection.h"
+#include "store/sqlite/statements.h"
+
+#include <string>
+#include <vector>
+
+namespace jobflow::store::sqlite {
+
+class Committer {
+ public:
+  explicit Committer(Connection& connection);
+
+  // Never throws and never leaves a transaction open; BUSY comes back as `retry`.
+  CommitAnswer commit(const Batch& batch);
+  // Rolls back whatever is open.
+  void rollback();
+
+ private:
+  CommitAnswer write(const Batch& batch);
+  CommitAnswer not_fenced_in(const Batch& batch);
+  void write_change(const Change& change);
+  void write_runs(const Batch& batch);
+  bool write_journal(const Batch& batch, const ShardPart& part);
+
+  Connection& connection_;
+  Statement begin_, commit_, rollback_, fence_, member_;
+  Statement insert_run_, update_run_, insert_attempt_;
+  Statement save_definition_, save_revision_;
+  Statement save_trigger_, advance_trigger_, delete_trigger_;
+  Statement insert_skipped_, insert_key_;
+  Statement newest_journal_, insert_journal_, replace_journal_;
+  std::vector<RunWrite> run_writes_;
+};
+
+// The keys of a source in the journal: source << 45 | number.
+inline constexpr int kJournalNumberBits = 45;
+constexpr std::int64_t journal_key(ShardNumber source, std::int64_t number) {
+  return (static_cast<std::int64_t>(source) << kJournalNumberBits) | number;
+}
+constexpr std::int64_t journal_number(std::int64_t key) {
+  return key & ((std::int64_t{1} << kJournalNumberBits) - 1);
+}
+inline constexpr std::int64_t kJournalLastNumber = (std::int64_t{1} << kJournalNumberBits) - 1;
+
+}  // namespace jobflow::store::sqlite

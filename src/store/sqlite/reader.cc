@@ -1,0 +1,388 @@
+#include "store/sqlite/reader.h"
+
+#include "store/sqlite/commit.h"
+#include "store/sqlite/run_rows.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/statements.h"
+
+#include <algorithm>
+#include <climits>
+#include <set>
+
+namespace jobflow::store::sqlite {
+namespace {
+
+const char* statement(std::string_view name) {
+  return find_statement("statements.sql", name);
+}
+
+constexpr std::uint32_t kAllStates = (1U << kRunStates) - 1;
+constexpr std::uint32_t kSucceeded = 1U << static_cast<unsigned>(RunState::succeeded);
+
+std::uint32_t mask_of(const std::vector<RunState>& states) {
+  std::uint32_t mask = states.empty() ? kAllStates : 0;
+  for (const RunState state : states) {
+    mask |= 1U << static_cast<unsigned>(state);
+  }
+  return mask;
+}
+
+std::int64_t before_of(const RunFilter& filter) {
+  return filter.before.is_set() ? filter.before.value : INT64_MAX;
+}
+
+// The newest `limit` of several newest-first lists.
+void keep_newest(std::vector<RunRow>& runs, int limit) {
+  std::ranges::sort(runs, std::ranges::greater{}, &RunRow::id);
+  if (runs.size() > static_cast<std::size_t>(limit)) {
+    runs.resize(static_cast<std::size_t>(limit));
+  }
+}
+
+}  // namespace
+
+// Several reads that see one state of the store.
+class Reader::Snapshot {
+ public:
+  explicit Snapshot(Reader& reader) : reader_(reader) { reader_.begin_.run(); }
+  ~Snapshot() {
+    try {
+      reader_.end_.run();
+    } catch (const SqliteError&) {
+      // A read transaction that ended by an error has ended.
+    }
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  Reader& reader_;
+};
+
+Reader::Reader(const std::string& path, int cache_kib, int shard_count)
+    : connection_(path, false),
+      shard_count_(shard_count),
+      begin_(connection_, statement("begin_read")),
+      end_(connection_, statement("rollback")),
+      member_(connection_, statement("member")),
+      newest_journal_(connection_, statement("newest_journal")),
+      shard_epoch_(connection_, statement("shard_epoch")),
+      definitions_of_shard_(connection_, statement("definitions_of_shard")),
+      triggers_of_shard_(connection_, statement("triggers_of_shard")),
+      live_runs_of_shard_(connection_, statement("live_runs_of_shard")),
+      steps_of_run_(connection_, statement("steps_of_run")),
+      definition_head_(connection_, statement("definition_head")),
+      revision_(connection_, statement("revision")),
+      idempotency_key_(connection_, statement("idempotency_key")),
+      run_(connection_, statement("run")),
+      runs_newest_(connection_, statement("runs_newest")),
+      runs_of_kind_newest_(connection_, statement("runs_of_kind_newest")),
+      runs_of_definition_(connection_, statement("runs_of_definition")),
+      runs_of_parent_(connection_, statement("runs_of_parent")),
+      runs_live_(connection_, statement("runs_live")),
+      runs_ended_badly_(connection_, statement("runs_ended_badly")),
+      runs_of_definition_ended_badly_(connection_, statement("runs_of_definition_ended_badly")),
+      attempts_of_run_(connection_, statement("attempts_of_run")),
+      definitions_(connection_, statement("definitions")),
+      definitions_of_name_space_(connection_, statement("definitions_of_name_space")),
+      definitions_of_name_(connection_, statement("definitions_of_name")),
+      triggers_of_definition_(connection_, statement("triggers_of_definition")),
+      skipped_firings_of_trigger_(connection_, statement("skipped_firings_of_trigger")),
+      journal_row_at_(connection_, statement("journal_row_at")),
+      journal_rows_(connection_, statement("journal_rows")),
+      tokens_(connection_, statement("tokens")) {
+  set_reader_pragmas(connection_, cache_kib);
+}
+
+std::int64_t Reader::batch_of(std::int64_t member) {
+  auto row = member_.with(member);
+  return row.step() ? row.number(1) : 0;
+}
+
+ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
+  const Snapshot snapshot(*this);
+  ShardImage image{.shard = shard, .batch = batch_of(member)};
+  if (auto row = shard_epoch_.with(shard); row.step()) {
+    image.epoch = row.number(0);
+  }
+  if (auto row =
+          newest_journal_.with(journal_key(shard, 0), journal_key(shard, kJournalLastNumber));
+      row.step()) {
+    image.next_event = row.number(1) + 1;
+    image.last_id = {row.number(2)};
+  }
+  for (auto row = definitions_of_shard_.with(shard); row.step();) {
+    image.definitions.push_back(read_definition(row));
+  }
+  for (auto row = triggers_of_shard_.with(shard); row.step();) {
+    image.triggers.push_back(read_trigger(row));
+  }
+  {
+    auto rows = live_runs_of_shard_.with(shard);
+    read_runs(rows, image.live_runs);
+  }
+  std::ranges::sort(image.live_runs, {}, &RunRow::id);
+  for (const RunRow& run : image.live_runs) {
+    if (run.kind == RunKind::workflow) {
+      auto rows = steps_of_run_.with(run.id.value, static_cast<int>(RunState::succeeded));
+      read_runs(rows, image.ended_steps);
+    }
+  }
+  std::ranges::sort(image.ended_steps, {}, &RunRow::id);
+  read_revisions_of(image.live_runs, false, image.old_revisions);
+  return image;
+}
+
+// Each revision once. Without `current_too`: only those a shard's list of definitions lacks.
+void Reader::read_revisions_of(const std::vector<RunRow>& runs,
+                               bool current_too,
+                               std::vector<DefinitionRow>& revisions) {
+  std::set<std::pair<Id, int>> used;
+  for (const RunRow& run : runs) {
+    used.emplace(run.definition, run.revision);
+  }
+  for (const auto& [definition, revision] : used) {
+    if (!current_too) {
+      auto head = definition_head_.with(definition.value);
+      if (head.step() && head.number(0) == revision && head.number(1) == 0) {
+        continue;
+      }
+    }
+    if (auto row = revision_.with(definition.value, revision); row.step()) {
+      revisions.push_back(read_definition(row));
+    }
+  }
+}
+
+std::optional<RunRow> Reader::one_run(Id run) {
+  auto row = run_.with(run.value);
+  return row.step() ? std::optional(sqlite::read_run(row)) : std::nullopt;
+}
+
+CommandRows Reader::read_for_command(std::int64_t member, const CommandReads& reads) {
+  const Snapshot snapshot(*this);
+  CommandRows rows{.batch = batch_of(member)};
+  for (const Id id : reads.runs) {
+    auto run = one_run(id);
+    if (!run) {
+      continue;
+    }
+    if (run->kind == RunKind::workflow) {
+      auto steps = steps_of_run_.with(id.value, 0);
+      read_runs(steps, rows.steps);
+    }
+    rows.runs.push_back(std::move(*run));
+  }
+  std::ranges::sort(rows.steps, {}, &RunRow::id);
+  std::vector<RunRow> users = rows.runs;
+  users.insert(users.end(), rows.steps.begin(), rows.steps.end());
+  read_revisions_of(users, true, rows.revisions);
+  for (const auto& [definition, key] : reads.keys) {
+    if (auto row = idempotency_key_.with(definition.value, key); row.step()) {
+      rows.keys.push_back({definition, key, {row.number(0)}, {row.number(1)}});
+    }
+  }
+  return rows;
+}
+
+std::optional<RunAt> Reader::read_run(Id run) {
+  const Snapshot snapshot(*this);
+  auto found = one_run(run);
+  if (!found) {
+    return std::nullopt;
+  }
+  RunAt at{.row = std::move(*found)};
+  const ShardNumber shard = run.shard();
+  if (auto row =
+          newest_journal_.with(journal_key(shard, 0), journal_key(shard, kJournalLastNumber));
+      row.step()) {
+    at.as_of = row.number(1);
+  }
+  return at;
+}
+
+// Chooses the index that holds few rows besides those asked for.
+std::vector<RunRow> Reader::list_runs(const RunFilter& filter) {
+  const std::uint32_t states = mask_of(filter.states);
+  if (filter.limit <= 0) {
+    return {};
+  }
+  if (filter.parent) {
+    std::vector<RunRow> runs;
+    auto rows = runs_of_parent_.with(before_of(filter), states, filter.limit, filter.parent->value);
+    read_runs(rows, runs);
+    return runs;
+  }
+  const Snapshot snapshot(*this);
+  const bool ended_steps_too = filter.with_steps && (states >> 7) != 0;
+  if ((states & kSucceeded) != 0 || ended_steps_too) {
+    return runs_in_order(filter, states);
+  }
+  return runs_by_state(filter, states);
+}
+
+// Through rows in their order, leaving out some: for filters that most rows match.
+std::vector<RunRow> Reader::runs_in_order(const RunFilter& filter, std::uint32_t states) {
+  std::vector<RunRow> runs;
+  const auto before = before_of(filter);
+  const std::int64_t definition = filter.definition ? filter.definition->value : 0;
+  if (filter.with_steps) {
+    auto rows = runs_newest_.with(before, states, filter.limit, definition);
+    read_runs(rows, runs);
+  } else if (filter.definition) {
+    auto rows = runs_of_definition_.with(before, states, filter.limit, definition);
+    read_runs(rows, runs);
+  } else {
+    for (const RunKind kind : {RunKind::job, RunKind::workflow}) {
+      auto rows = runs_of_kind_newest_.with(before, states, filter.limit, static_cast<int>(kind));
+      read_runs(rows, runs);
+    }
+    keep_newest(runs, filter.limit);
+  }
+  return runs;
+}
+
+// Through the small indexes of live and of badly ended runs, state by state.
+std::vector<RunRow> Reader::runs_by_state(const RunFilter& filter, std::uint32_t states) {
+  std::vector<RunRow> runs;
+  std::vector<Id> live;
+  const auto before = before_of(filter);
+  const std::int64_t definition = filter.definition ? filter.definition->value : 0;
+  for (int state = 0; state < kRunStates; ++state) {
+    if ((states >> state & 1U) == 0) {
+      continue;
+    }
+    if (is_final(static_cast<RunState>(state))) {
+      Statement& ended = filter.definition ? runs_of_definition_ended_badly_ : runs_ended_badly_;
+      auto rows = ended.with(before, definition, filter.limit, state);
+      read_runs(rows, runs);
+      continue;
+    }
+    const int first_shard = filter.definition ? filter.definition->shard() : 0;
+    const int shards = filter.definition ? 1 : shard_count_;
+    for (int shard = first_shard; shard < first_shard + shards; ++shard) {
+      for (int step = 0; step <= (filter.with_steps ? 1 : 0); ++step) {
+        const int key = shard << 5 | step << 4 | state;
+        for (auto row = runs_live_.with(before, definition, filter.limit, key); row.step();) {
+          live.push_back({row.number(0)});
+        }
+      }
+    }
+  }
+  std::ranges::sort(live, std::ranges::greater{});
+  if (live.size() > static_cast<std::size_t>(filter.limit)) {
+    live.resize(static_cast<std::size_t>(filter.limit));
+  }
+  for (const Id id : live) {
+    runs.push_back(*one_run(id));
+  }
+  keep_newest(runs, filter.limit);
+  return runs;
+}
+
+std::vector<AttemptRow> Reader::list_attempts(Id run) {
+  std::vector<AttemptRow> attempts;
+  for (auto row = attempts_of_run_.with(run.value); row.step();) {
+    attempts.push_back({.run = run,
+                        .number = static_cast<int>(row.number(0)),
+                        .token = {row.number(1)},
+                        .state = static_cast<AttemptState>(row.number(2)),
+                        .worker = row.text(3),
+                        .incarnation = {row.number(4)},
+                        .started = {row.number(5)},
+                        .ended = {row.number(6)},
+                        .error_kind = row.text(7),
+                        .error = row.text(8),
+                        .retry_at = {row.number(9)}});
+  }
+  return attempts;
+}
+
+std::vector<DefinitionRow> Reader::list_definitions(const DefinitionFilter& filter) {
+  std::vector<DefinitionRow> found;
+  const Snapshot snapshot(*this);
+  const int kind = filter.kind ? static_cast<int>(*filter.kind) : -1;
+  const std::string name_space = filter.name_space.value_or("");
+  const auto wanted = [&](const DefinitionRow& row) {
+    return (!filter.kind || row.kind == *filter.kind) &&
+           (!filter.name_space || row.name_space == *filter.name_space) &&
+           (!filter.name || row.name == *filter.name) && (filter.with_deleted || !row.deleted) &&
+           row.id > filter.after;
+  };
+  if (filter.id) {
+    std::int64_t revision = filter.revision;
+    if (auto head = definition_head_.with(filter.id->value); revision == 0 && head.step()) {
+      revision = head.number(0);
+    }
+    auto row = revision_.with(filter.id->value, revision);
+    if (row.step()) {
+      if (DefinitionRow definition = read_definition(row); wanted(definition)) {
+        found.push_back(std::move(definition));
+      }
+    }
+    return found;
+  }
+  Statement& page = filter.name         ? definitions_of_name_
+                    : filter.name_space ? definitions_of_name_space_
+                                        : definitions_;
+  auto rows = page.with(filter.after.value, kind, name_space, filter.with_deleted, filter.limit);
+  if (filter.name) {
+    rows.bind(std::string_view(*filter.name));
+  }
+  while (rows.step()) {
+    found.push_back(read_definition(rows));
+  }
+  return found;
+}
+
+std::vector<TriggerRow> Reader::list_triggers(Id definition) {
+  std::vector<TriggerRow> triggers;
+  for (auto row = triggers_of_definition_.with(definition.value); row.step();) {
+    triggers.push_back(read_trigger(row));
+  }
+  return triggers;
+}
+
+std::vector<SkippedFiringRow> Reader::list_skipped_firings(Id trigger, int limit) {
+  std::vector<SkippedFiringRow> skipped;
+  for (auto row = skipped_firings_of_trigger_.with(trigger.value, limit); row.step();) {
+    skipped.push_back({{row.number(0)},
+                       {row.number(1)},
+                       {row.number(2)},
+                       static_cast<int>(row.number(3)),
+                       row.text(4)});
+  }
+  return skipped;
+}
+
+Outcome<std::vector<JournalPart>> Reader::read_journal(ShardNumber source,
+                                                       std::int64_t from,
+                                                       int rows) {
+  const Snapshot snapshot(*this);
+  std::vector<JournalPart> parts;
+  const std::int64_t number = std::clamp<std::int64_t>(from, 0, kJournalLastNumber);
+  std::int64_t first_key = journal_key(source, number);
+  if (auto row = journal_row_at_.with(journal_key(source, 0), first_key); row.step()) {
+    first_key = row.number(0);
+  }
+  for (auto row = journal_rows_.with(first_key, journal_key(source, kJournalLastNumber), rows);
+       row.step();) {
+    auto events = decode_events(row.view(1));
+    if (!events) {
+      return events.problem();
+    }
+    parts.push_back({source, journal_number(row.number(0)), std::move(*events)});
+  }
+  return parts;
+}
+
+std::vector<TokenRow> Reader::list_tokens() {
+  std::vector<TokenRow> tokens;
+  for (auto row = tokens_.with(); row.step();) {
+    tokens.push_back(
+        {{row.number(0)}, row.text(1), row.text(2), row.text(3), {row.number(4)}, {row.number(5)}});
+  }
+  return tokens;
+}
+
+}  // namespace jobflow::store::sqlite

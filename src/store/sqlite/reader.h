@@ -1,0 +1,52 @@
+// The store's reads on one connection. Not thread-safe: one thread of the pool at a time. Throws
+// SqliteError.
+#pragma once
+
+#include "model/event.h"
+#include "store/sqlite/connection.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jobflow::store::sqlite {
+
+class Reader {
+ public:
+  Reader(const std::string& path, int cache_kib, int shard_count);
+
+  ShardImage load_shard(std::int64_t member, ShardNumber shard);
+  CommandRows read_for_command(std::int64_t member, const CommandReads& reads);
+  std::optional<RunAt> read_run(Id run);
+  std::vector<RunRow> list_runs(const RunFilter& filter);
+  std::vector<AttemptRow> list_attempts(Id run);
+  std::vector<DefinitionRow> list_definitions(const DefinitionFilter& filter);
+  std::vector<TriggerRow> list_triggers(Id definition);
+  std::vector<SkippedFiringRow> list_skipped_firings(Id trigger, int limit);
+  Outcome<std::vector<JournalPart>> read_journal(ShardNumber source, std::int64_t from, int rows);
+  std::vector<TokenRow> list_tokens();
+
+ private:
+  class Snapshot;
+
+  void read_revisions_of(const std::vector<RunRow>& runs,
+                         bool current_too,
+                         std::vector<DefinitionRow>& revisions);
+  std::optional<RunRow> one_run(Id run);
+  std::int64_t batch_of(std::int64_t member);
+  std::vector<RunRow> runs_by_state(const RunFilter& filter, std::uint32_t states);
+  std::vector<RunRow> runs_in_order(const RunFilter& filter, std::uint32_t states);
+
+  Connection connection_;
+  const int shard_count_;
+  Statement begin_, end_, member_, newest_journal_, shard_epoch_;
+  Statement definitions_of_shard_, triggers_of_shard_, live_runs_of_shard_, steps_of_run_;
+  Statement definition_head_, revision_, idempotency_key_, run_;
+  Statement runs_newest_, runs_of_kind_newest_, runs_of_definition_, runs_of_parent_, runs_live_;
+  Statement runs_ended_badly_, runs_of_definition_ended_badly_, attempts_of_run_;
+  Statement definitions_, definitions_of_name_space_, definitions_of_name_;
+  Statement triggers_of_definition_, skipped_firings_of_trigger_;
+  Statement journal_row_at_, journal_rows_, tokens_;
+};
+
+}  // namespace jobflow::store::sqlite

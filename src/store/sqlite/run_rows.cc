@@ -1,0 +1,102 @@
+#include "store/sqlite/run_rows.h"
+
+namespace jobflow::store::sqlite {
+namespace {
+
+template <class Word>
+int number_of(Word word) {
+  return static_cast<int>(word);
+}
+
+int small(const Statement::Use& row, int column) {
+  return static_cast<int>(row.number(column));
+}
+
+}  // namespace
+
+int insert_run(Statement& statement, const RunRow& row, const RunProgress& progress) {
+  return statement.run(
+      row.id.value, number_of(progress.state), number_of(row.kind), row.definition.value,
+      row.revision, row.parent.value, row.trigger.value, row.planned.ms, progress.attempt,
+      progress.version, row.priority, progress.token.value, progress.incarnation.value,
+      row.created.ms, progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
+      row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
+      progress.error_kind, progress.error, progress.result, progress.versions, row.params);
+}
+
+int update_run(Statement& statement, Id run, const RunProgress& progress) {
+  return statement.run(run.value, number_of(progress.state), progress.attempt, progress.version,
+                       progress.token.value, progress.incarnation.value, progress.due.ms,
+                       progress.started.ms, progress.ended.ms, progress.progress, progress.worker,
+                       progress.error_kind, progress.error, progress.result, progress.versions);
+}
+
+RunRow read_run(const Statement::Use& row) {
+  return RunRow{
+      .id = {row.number(0)},
+      .kind = static_cast<RunKind>(row.number(2)),
+      .definition = {row.number(3)},
+      .revision = small(row, 4),
+      .parent = {row.number(5)},
+      .step = row.text(18),
+      .handler = row.text(19),
+      .params = row.text(27),
+      .priority = small(row, 10),
+      .created = {row.number(13)},
+      .trigger = {row.number(6)},
+      .planned = {row.number(7)},
+      .idempotency_key = row.text(21),
+      .principal = row.text(22),
+      .progress = {.state = static_cast<RunState>(row.number(1)),
+                   .version = small(row, 9),
+                   .attempt = small(row, 8),
+                   .token = {row.number(11)},
+                   .worker = row.text(20),
+                   .incarnation = {row.number(12)},
+                   .due = {row.number(14)},
+                   .started = {row.number(15)},
+                   .ended = {row.number(16)},
+                   .progress = row.real(17),
+                   .result = row.text(25),
+                   .error_kind = row.text(23),
+                   .error = row.text(24),
+                   .versions = row.text(26)},
+  };
+}
+
+void read_runs(Statement::Use& rows, std::vector<RunRow>& runs) {
+  while (rows.step()) {
+    runs.push_back(read_run(rows));
+  }
+}
+
+DefinitionRow read_definition(const Statement::Use& row) {
+  return DefinitionRow{
+      .id = {row.number(0)},
+      .kind = static_cast<DefinitionKind>(row.number(1)),
+      .name_space = row.text(2),
+      .name = row.text(3),
+      .revision = small(row, 4),
+      .enabled = row.number(5) != 0,
+      .deleted = row.number(6) != 0,
+      .document = row.text(7),
+      .created = {row.number(8)},
+      .updated = {row.number(9)},
+      .principal = row.text(10),
+  };
+}
+
+TriggerRow read_trigger(const Statement::Use& row) {
+  return TriggerRow{
+      .id = {row.number(0)},
+      .definition = {row.number(1)},
+      .name = row.text(4),
+      .cron = row.text(5),
+      .params = row.text(6),
+      .state = static_cast<TriggerState>(row.number(2)),
+      .next_due = {row.number(3)},
+      .note = row.text(7),
+  };
+}
+
+}  // namespace jobflow::store::sqlite

@@ -1,0 +1,318 @@
+-- Every statement the SQLite store runs, by name. `-- name:` begins one; the comment line after it
+-- says what it is for. Columns of runs are always in the order that run_rows.cc reads and binds.
+
+-- name: begin
+-- Takes the write lock at once, so that nothing fails half-way for want of it.
+BEGIN IMMEDIATE;
+
+-- name: begin_read
+-- A snapshot for several reads.
+BEGIN;
+
+-- name: commit
+-- Durable when it returns.
+COMMIT;
+
+-- name: rollback
+-- Forgets the transaction.
+ROLLBACK;
+
+-- name: fence
+-- The first statement of every batch: this member, this term, the next number (I1a).
+UPDATE members SET batch = batch + 1 WHERE id = ?1 AND term = ?2 AND batch = ?3 - 1;
+
+-- name: member
+-- Why the fence did not hold (I1b), and the batch number of a snapshot.
+SELECT term, batch FROM members WHERE id = ?1;
+
+-- name: join
+-- A new term for this name; its earlier process is fenced from here on.
+INSERT INTO members (name, term, batch) VALUES (?1, 1, 0)
+ON CONFLICT (name) DO UPDATE SET term = term + 1
+RETURNING id, term, batch;
+
+-- name: claim_shards
+-- Solo: the one who joined owns all shards, each in a new epoch.
+UPDATE shards SET owner = ?1, epoch = epoch + 1;
+
+-- name: setting
+-- What was chosen when the store was made.
+SELECT value FROM settings WHERE name = ?1;
+
+-- name: insert_setting
+-- Chosen once.
+INSERT INTO settings (name, value) VALUES (?1, ?2);
+
+-- name: insert_shard
+-- Nobody's yet.
+INSERT INTO shards (shard, owner, epoch) VALUES (?1, 0, 0);
+
+-- name: newest_journal
+-- Where a source's journal ends. Keys from ?1 to ?2 are the source's.
+SELECT key, last, last_id FROM journal WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1;
+
+-- name: insert_journal
+-- One touched shard of one batch.
+INSERT INTO journal (key, last, last_id, time, batch, events) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: replace_journal
+-- Takes the place of a row without events, which holds no number.
+UPDATE journal SET last = ?2, last_id = ?3, time = ?4, batch = ?5, events = ?6 WHERE key = ?1;
+
+-- name: insert_run
+-- A run as it stands at the end of the batch that made it.
+INSERT INTO runs (id, state, kind, definition, revision, parent, trigger_id, planned, attempt,
+                  version, priority, token, incarnation, created, due, started, ended, progress,
+                  step, handler, worker, idempotency_key, principal, error_kind, error, result,
+                  versions, params)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28);
+
+-- name: update_run
+-- Exactly the columns that change (RunProgress).
+UPDATE runs SET state = ?2, attempt = ?3, version = ?4, token = ?5, incarnation = ?6, due = ?7,
+                started = ?8, ended = ?9, progress = ?10, worker = ?11, error_kind = ?12,
+                error = ?13, result = ?14, versions = ?15
+WHERE id = ?1;
+
+-- name: insert_attempt
+-- An attempt that a retry replaces.
+INSERT INTO attempts (run, number, token, state, worker, incarnation, started, ended, error_kind,
+                      error, retry_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- name: save_definition
+-- The definition's head moves to a revision; never back.
+INSERT INTO definitions (id, kind, name_space, name, revision, deleted, created)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, deleted = excluded.deleted
+WHERE excluded.revision >= revision AND excluded.kind = kind
+  AND excluded.name_space = name_space AND excluded.name = name;
+
+-- name: save_revision
+-- A document, or the same one marked deleted.
+INSERT INTO revisions (definition, revision, enabled, deleted, updated, principal, document)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (definition, revision) DO UPDATE
+SET enabled = excluded.enabled, deleted = excluded.deleted, updated = excluded.updated,
+    principal = excluded.principal, document = excluded.document;
+
+-- name: save_trigger
+-- Inserts a trigger or replaces it by id.
+INSERT INTO triggers (id, definition, state, next_due, name, cron, params, note)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (id) DO UPDATE
+SET definition = excluded.definition, state = excluded.state, next_due = excluded.next_due,
+    name = excluded.name, cron = excluded.cron, params = excluded.params, note = excluded.note;
+
+-- name: advance_trigger
+-- A firing was planned, or none is left.
+UPDATE triggers SET state = ?2, next_due = ?3, note = ?4 WHERE id = ?1;
+
+-- name: delete_trigger
+-- Its runs and skipped firings stay.
+DELETE FROM triggers WHERE id = ?1;
+
+-- name: insert_skipped_firing
+-- Planned instants that did not run (S4.8).
+INSERT INTO skipped_firings (trigger_id, from_time, to_time, count, reason)
+VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- name: insert_idempotency_key
+-- Replaces an older one by a new row at the end, so that rows stay in the order of expiry.
+INSERT OR REPLACE INTO idempotency_keys (definition, key, run, expires) VALUES (?1, ?2, ?3, ?4);
+
+-- name: save_token
+-- Inserts a token or replaces it by id.
+INSERT INTO tokens (id, name, role, sha256_hex, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (id) DO UPDATE
+SET name = excluded.name, role = excluded.role, sha256_hex = excluded.sha256_hex,
+    created = excluded.created, expires = excluded.expires;
+
+-- name: next_journal_source
+-- The first journal row at or after a key: steps through the sources that have any.
+SELECT key FROM journal WHERE key >= ?1 ORDER BY key LIMIT 1;
+
+-- name: oldest_journal
+-- A source's rows from the oldest on.
+SELECT key, time FROM journal WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3;
+
+-- name: trim_journal
+-- Deletes a source's rows up to a key.
+DELETE FROM journal WHERE key BETWEEN ?1 AND ?2;
+
+-- name: oldest_idempotency_keys
+-- Keys from the oldest on.
+SELECT number, expires FROM idempotency_keys ORDER BY number LIMIT ?1;
+
+-- name: delete_idempotency_key
+-- One expired key.
+DELETE FROM idempotency_keys WHERE number = ?1;
+
+-- name: shard_epoch
+-- Which owner of the shard speaks.
+SELECT epoch FROM shards WHERE shard = ?1;
+
+-- name: definitions_of_shard
+-- What a shard's owner needs to know of its definitions.
+SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
+       r.updated, r.principal
+FROM definitions d JOIN revisions r ON r.definition = d.id AND r.revision = d.revision
+WHERE (d.id >> 12) & 1023 = ?1 AND d.deleted = 0 ORDER BY d.id;
+
+-- name: triggers_of_shard
+-- All of them: finished and paused ones too.
+SELECT id, definition, state, next_due, name, cron, params, note
+FROM triggers WHERE (id >> 12) & 1023 = ?1 ORDER BY id;
+
+-- name: live_runs_of_shard
+-- Runs that are not final: 32 keys a shard.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_live
+WHERE state < 7
+  AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) BETWEEN ?1 << 5 AND (?1 << 5) + 31;
+
+-- name: steps_of_run
+-- Oldest first; ?2 leaves out the live ones.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_of_parent
+WHERE parent = ?1 AND parent <> 0 AND state >= ?2 ORDER BY id;
+
+-- name: definition_head
+-- Whether a revision is the current one.
+SELECT revision, deleted FROM definitions WHERE id = ?1;
+
+-- name: revision
+-- One revision of a definition.
+SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
+       r.updated, r.principal
+FROM definitions d JOIN revisions r ON r.definition = d.id
+WHERE d.id = ?1 AND r.revision = ?2;
+
+-- name: idempotency_key
+-- The first run of a key, expired or not.
+SELECT run, expires FROM idempotency_keys WHERE definition = ?1 AND key = ?2;
+
+-- name: run
+-- One run.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs WHERE id = ?1;
+
+-- name: runs_newest
+-- All runs, steps too, newest first. ?2 is a bit mask of states.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4)
+ORDER BY id DESC LIMIT ?3;
+
+-- name: runs_of_kind_newest
+-- Runs of jobs, or of workflows, newest first.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_by_kind
+WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
+
+-- name: runs_of_definition
+-- Runs of one job or workflow, newest first.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_of_definition
+WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
+
+-- name: runs_of_parent
+-- Steps of one workflow run, newest first.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_of_parent
+WHERE parent = ?4 AND parent <> 0 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
+
+-- name: runs_live
+-- Live runs of one shard, kind and state (?4 is runs_live's key), newest first: their ids alone,
+-- for a page is merged from many keys.
+SELECT id FROM runs INDEXED BY runs_live
+WHERE state < 7 AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) = ?4
+  AND id < ?1 AND (?2 = 0 OR definition = ?2) ORDER BY id DESC LIMIT ?3;
+
+-- name: runs_ended_badly
+-- Runs that ended in one state other than succeeded, newest first.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_ended_badly
+WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 ORDER BY id DESC LIMIT ?3;
+
+-- name: runs_of_definition_ended_badly
+-- The same of one job or workflow.
+SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
+       priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
+       idempotency_key, principal, error_kind, error, result, versions, params
+FROM runs INDEXED BY runs_of_definition_ended_badly
+WHERE definition = ?2 AND state = ?4 AND state > 7 AND kind < 2 AND id < ?1
+ORDER BY id DESC LIMIT ?3;
+
+-- name: attempts_of_run
+-- In order.
+SELECT number, token, state, worker, incarnation, started, ended, error_kind, error, retry_at
+FROM attempts WHERE run = ?1 ORDER BY number;
+
+-- name: definitions
+-- A page by id. ?2: kind or -1. ?3: name space or ''. ?4: with deleted ones.
+SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
+       r.updated, r.principal
+FROM definitions d JOIN revisions r ON r.definition = d.id AND r.revision = d.revision
+WHERE d.id > ?1 AND (?2 < 0 OR d.kind = ?2) AND (?3 = '' OR d.name_space = ?3)
+  AND (?4 OR d.deleted = 0)
+ORDER BY d.id LIMIT ?5;
+
+-- name: definitions_of_name_space
+-- The same inside one name space.
+SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
+       r.updated, r.principal
+FROM definitions d INDEXED BY definitions_of_name_space
+     JOIN revisions r ON r.definition = d.id AND r.revision = d.revision
+WHERE d.id > ?1 AND (?2 < 0 OR d.kind = ?2) AND d.name_space = ?3 AND (?4 OR d.deleted = 0)
+ORDER BY d.id LIMIT ?5;
+
+-- name: definitions_of_name
+-- Those of one name: a job and a workflow at most in each name space, and deleted ones.
+SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
+       r.updated, r.principal
+FROM definitions d INDEXED BY definitions_of_name
+     JOIN revisions r ON r.definition = d.id AND r.revision = d.revision
+WHERE d.name = ?6 AND (?3 = '' OR d.name_space = ?3) AND d.id > ?1 AND (?2 < 0 OR d.kind = ?2)
+  AND (?4 OR d.deleted = 0)
+ORDER BY d.id LIMIT ?5;
+
+-- name: triggers_of_definition
+-- By id.
+SELECT id, definition, state, next_due, name, cron, params, note
+FROM triggers WHERE definition = ?1 ORDER BY id;
+
+-- name: skipped_firings_of_trigger
+-- Newest first.
+SELECT trigger_id, from_time, to_time, count, reason
+FROM skipped_firings WHERE trigger_id = ?1 ORDER BY from_time DESC LIMIT ?2;
+
+-- name: journal_row_at
+-- The row that may hold a number: the last one that begins at or before it.
+SELECT key FROM journal WHERE key BETWEEN ?1 AND ?2 AND last >= (?2 & 35184372088831)
+ORDER BY key DESC LIMIT 1;
+
+-- name: journal_rows
+-- Rows with events, in order.
+SELECT key, events FROM journal
+WHERE key BETWEEN ?1 AND ?2 AND last >= (key & 35184372088831) ORDER BY key LIMIT ?3;
+
+-- name: tokens
+-- All of them: they are few.
+SELECT id, name, role, sha256_hex, created, expires FROM tokens ORDER BY id;

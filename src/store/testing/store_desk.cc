@@ -1,0 +1,221 @@
+#include "store/testing/store_desk.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace jobflow::store::testing {
+namespace {
+
+template <class T, class Verb>
+T value_of(const Verb& verb) {
+  auto outcome = await<Outcome<T>>(verb);
+  if (!outcome) {
+    throw std::runtime_error(outcome.problem().detail);
+  }
+  return std::move(*outcome);
+}
+
+// The id that decides a change's shard.
+Id subject_of(const Change& change) {
+  struct Subject {
+    Id operator()(const InsertRun& change) { return change.row.id; }
+    Id operator()(const UpdateRun& change) { return change.run; }
+    Id operator()(const InsertAttempt& change) { return change.row.run; }
+    Id operator()(const SaveRevision& change) { return change.row.id; }
+    Id operator()(const SaveTrigger& change) { return change.row.id; }
+    Id operator()(const AdvanceTrigger& change) { return change.trigger; }
+    Id operator()(const DeleteTrigger& change) { return change.trigger; }
+    Id operator()(const InsertSkippedFiring& change) { return change.row.trigger; }
+    Id operator()(const InsertIdempotency& change) { return change.row.run; }
+  };
+  return std::visit(Subject{}, change);
+}
+
+std::optional<Event> event_of(const Change& change) {
+  if (const auto* insert = std::get_if<InsertRun>(&change)) {
+    return Event{.state = static_cast<std::uint8_t>(insert->row.progress.state),
+                 .subject = insert->row.id,
+                 .definition = insert->row.definition};
+  }
+  if (const auto* update = std::get_if<UpdateRun>(&change)) {
+    return Event{.state = static_cast<std::uint8_t>(update->progress.state),
+                 .subject = update->run};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Ticket Desk::join(const std::string& name) {
+  return value_of<Ticket>([&](auto done) { store_.join(name, done); });
+}
+CommitAnswer Desk::commit(std::shared_ptr<const Batch> batch) {
+  return await<CommitAnswer>([&](auto done) { store_.commit(batch, done); });
+}
+int Desk::trim(TrimLimits limits) {
+  return value_of<int>([&](auto done) { store_.trim(limits, done); });
+}
+Outcome<Done> Desk::save_token(TokenRow token) {
+  return await<Outcome<Done>>([&](auto done) { store_.save_token(token, done); });
+}
+ShardImage Desk::load_shard(std::int64_t member, ShardNumber shard) {
+  return value_of<ShardImage>([&](auto done) { store_.load_shard(member, shard, done); });
+}
+CommandRows Desk::read_for_command(std::int64_t member, CommandReads reads) {
+  return value_of<CommandRows>([&](auto done) { store_.read_for_command(member, reads, done); });
+}
+std::optional<RunAt> Desk::read_run(Id run) {
+  return value_of<std::optional<RunAt>>([&](auto done) { store_.read_run(run, done); });
+}
+std::vector<RunRow> Desk::list_runs(RunFilter filter) {
+  return value_of<std::vector<RunRow>>([&](auto done) { store_.list_runs(filter, done); });
+}
+std::vector<AttemptRow> Desk::list_attempts(Id run) {
+  return value_of<std::vector<AttemptRow>>([&](auto done) { store_.list_attempts(run, done); });
+}
+std::vector<DefinitionRow> Desk::list_definitions(DefinitionFilter filter) {
+  return value_of<std::vector<DefinitionRow>>(
+      [&](auto done) { store_.list_definitions(filter, done); });
+}
+std::vector<TriggerRow> Desk::list_triggers(Id definition) {
+  return value_of<std::vector<TriggerRow>>(
+      [&](auto done) { store_.list_triggers(definition, done); });
+}
+std::vector<SkippedFiringRow> Desk::list_skipped_firings(Id trigger, int limit) {
+  return value_of<std::vector<SkippedFiringRow>>(
+      [&](auto done) { store_.list_skipped_firings(trigger, limit, done); });
+}
+std::vector<JournalPart> Desk::read_journal(ShardNumber source, std::int64_t from, int rows) {
+  return value_of<std::vector<JournalPart>>(
+      [&](auto done) { store_.read_journal(source, from, rows, done); });
+}
+std::vector<TokenRow> Desk::list_tokens() {
+  return value_of<std::vector<TokenRow>>([&](auto done) { store_.list_tokens(done); });
+}
+
+std::vector<Id> ids_of(const std::vector<RunRow>& runs) {
+  std::vector<Id> ids;
+  for (const RunRow& run : runs) {
+    ids.push_back(run.id);
+  }
+  return ids;
+}
+
+Writer::Writer(Store& store, const std::string& name)
+    : store_(store), ticket_(Desk(store).join(name)) {}
+
+void Writer::load(ShardNumber shard) {
+  const ShardImage image = Desk(store_).load_shard(ticket_.member, shard);
+  shards_[shard] = {image.last_id, image.next_event};
+  ticket_.batch = image.batch;
+}
+
+Id Writer::new_id(ShardNumber shard, Instant now) {
+  Id& last = shards_[shard].last_id;
+  last = next_id(last, shard, now.is_set() ? now : Instant{1'700'000'000'000});
+  return last;
+}
+
+std::shared_ptr<const Batch> Writer::batch(std::vector<Change> changes, Instant time) {
+  auto batch = std::make_shared<Batch>(Batch{
+      .member = ticket_.member, .term = ticket_.term, .number = ticket_.batch + 1, .time = time});
+  std::map<ShardNumber, ShardPart> parts;
+  for (Change& change : changes) {
+    const Id subject = subject_of(change);
+    const Shard& shard = shards_[subject.shard()];
+    ShardPart& part = parts[subject.shard()];
+    part.shard = subject.shard();
+    part.last_id = shard.last_id;
+    part.journal.source = part.shard;
+    part.journal.first = shard.next_event;
+    if (auto event = event_of(change)) {
+      event->time = time;
+      part.journal.events.push_back(*event);
+    }
+    part.changes.push_back(std::move(change));
+  }
+  for (auto& [number, part] : parts) {
+    batch->parts.push_back(std::move(part));
+  }
+  return batch;
+}
+
+CommitAnswer Writer::send(const std::shared_ptr<const Batch>& batch) {
+  CommitAnswer answer = Desk(store_).commit(batch);
+  if (answer.result == CommitResult::landed && batch->number == ticket_.batch + 1) {
+    ++ticket_.batch;
+    for (const ShardPart& part : batch->parts) {
+      Shard& shard = shards_[part.shard];
+      shard.next_event = part.journal.first + static_cast<std::int64_t>(part.journal.events.size());
+    }
+  }
+  return answer;
+}
+
+RunRow job_run(Id id, Id definition, RunState state) {
+  return RunRow{.id = id,
+                .definition = definition,
+                .handler = "noop",
+                .params = R"({"n":1})",
+                .created = id.time(),
+                .principal = "token:admin",
+                .progress = progress_in(state, id)};
+}
+
+RunRow workflow_run(Id id, Id definition, RunState state) {
+  RunRow row = job_run(id, definition, state);
+  row.kind = RunKind::workflow;
+  row.handler.clear();
+  return row;
+}
+
+RunRow step_run(Id id, const RunRow& parent, std::string step, RunState state) {
+  RunRow row = job_run(id, parent.definition, state);
+  row.kind = RunKind::step;
+  row.revision = parent.revision;
+  row.parent = parent.id;
+  row.step = std::move(step);
+  return row;
+}
+
+RunProgress progress_in(RunState state, Id token) {
+  RunProgress progress{.state = state};
+  if (state == RunState::running || is_final(state)) {
+    progress.attempt = 1;
+    progress.token = token;
+    progress.worker = "worker-1";
+    progress.incarnation = {token.value + 1};
+    progress.started = {1'700'000'000'500};
+  }
+  if (state == RunState::scheduled) {
+    progress.due = {1'700'000'100'000};
+  }
+  if (is_final(state)) {
+    progress.ended = {1'700'000'001'000};
+    progress.progress = 1;
+    progress.result = "null";
+  }
+  return progress;
+}
+
+DefinitionRow job_definition(Id id, std::string name, int revision) {
+  return DefinitionRow{.id = id,
+                       .name_space = "default",
+                       .name = std::move(name),
+                       .revision = revision,
+                       .document = R"({"spec":{"handler":"noop"}})",
+                       .created = {1'000},
+                       .updated = {1'000 + revision},
+                       .principal = "token:admin"};
+}
+
+TriggerRow cron_trigger(Id id, Id definition, std::string name, Instant next_due) {
+  return TriggerRow{.id = id,
+                    .definition = definition,
+                    .name = std::move(name),
+                    .cron = "*/5 * * * *",
+                    .params = "{}",
+                    .next_due = next_due};
+}
+
+}  // namespace jobflow::store::testing
