@@ -1,0 +1,65 @@
+// A hall on virtual time over any store, with workers played by the test.
+#pragma once
+
+#include "runtime/feed.h"
+#include "runtime/hall.h"
+#include "runtime/metrics.h"
+#include "runtime/testing/virtual_time.h"
+#include "store/memory/memory_store.h"
+#include "store/store.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jobflow::runtime::testing {
+
+// What the hall sent to one worker, in order.
+class PlayedWorker final : public WorkerStream {
+ public:
+  bool send(ToWorker message) override;
+  void close(Problem reason) override { closed = std::move(reason); }
+
+  std::vector<Assignment> assignments;
+  std::vector<CancelOrder> cancels;
+  std::vector<Id> acks;
+  std::vector<ShardEpoch> epochs;
+  std::optional<Problem> closed;
+  bool is_open = true;
+};
+
+class HallStage {
+ public:
+  explicit HallStage(store::Store& store);
+  ~HallStage();
+
+  VirtualTime time;
+  Metrics metrics;
+  std::unique_ptr<store::LogStore> logs;
+  std::unique_ptr<Hall> hall;
+
+  Outcome<Done> start();
+  void stop();
+  // Submits and settles; the answer, when there is one by then.
+  std::optional<Outcome<engine::Reply>> ask(engine::Request request);
+  Id save_job(const std::string& name, const std::string& spec_json);
+  Id save_workflow(const std::string& name, const std::string& spec_json);
+  std::optional<Outcome<engine::Reply>> trigger(const std::string& name,
+                                                const std::string& params = "",
+                                                const std::string& key = "");
+  std::shared_ptr<PlayedWorker> connect(const std::string& name,
+                                        Id incarnation,
+                                        std::vector<std::string> handlers,
+                                        int slots = 10,
+                                        std::vector<WorkerHello::Holding> holding = {});
+  void finish(Id incarnation, const Assignment& assignment, const std::string& result = "");
+  void report(Id incarnation, FinishedReport report);
+  RunRow row(Id run);
+
+ private:
+  store::Store& store_;
+};
+
+}  // namespace jobflow::runtime::testing
