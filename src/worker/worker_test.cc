@@ -1,0 +1,656 @@
+// The SDK against a scripted server: what semantics 6.5-6.7 and 7.1-7.7 ask of a worker.
+#include "model/limits.h"
+#include "worker/testing/scripted_server.h"
+#include "worker/tuning.h"
+
+#include <gtest/gtest.h>
+#include <jobflow/worker.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace jobflow::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Opens once; bodies wait at it.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+// Counts up; the test waits for a number.
+class Count {
+ public:
+  void up() {
+    const std::lock_guard lock(mutex_);
+    ++value_;
+    changed_.notify_all();
+  }
+  bool reaches(int wanted) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return value_ >= wanted; });
+  }
+  int value() {
+    const std::lock_guard lock(mutex_);
+    return value_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int value_ = 0;
+};
+
+Result until_cancelled(Context& run) {
+  while (!run.wait_cancelled(std::chrono::hours(1))) {
+  }
+  return cancelled();
+}
+
+class WorkerTest : public testing::Test {
+ protected:
+  Worker& make(WorkerOptions options = {}, Tuning tuning = {}) {
+    options.server = server_.address();
+    options.name = options.name.empty() ? "w1" : options.name;
+    options.log = [this](std::string_view line) {
+      const std::lock_guard lock(said_mutex_);
+      said_ += std::string(line) + "\n";
+    };
+    tuning.backoff_first = milliseconds(5);
+    tuning.backoff_last = milliseconds(50);
+    tuning.leave_wait = milliseconds(20);  // most tests leave ends unacknowledged
+    tuning.welcome_wait = std::min(tuning.welcome_wait, milliseconds(300));
+    worker_ = std::make_unique<Worker>(std::move(options));
+    tune(*worker_, tuning);
+    worker_->handle("echo", [this](Context& run) -> Result {
+      ran_.up();
+      return succeeded(run.params());
+    });
+    worker_->handle("gated", [this](Context&) -> Result {
+      ran_.up();
+      gate_.wait();
+      return succeeded("done");
+    });
+    worker_->handle("until_cancelled", [this](Context& run) {
+      ran_.up();
+      return until_cancelled(run);
+    });
+    return *worker_;
+  }
+  std::shared_ptr<Session> connect(std::uint32_t heartbeat_ms = 1000,
+                                   std::uint32_t lease_ms = 10'000) {
+    auto session = server_.accept();
+    session->welcome(heartbeat_ms, lease_ms);
+    return session;
+  }
+  std::shared_ptr<Session> started(WorkerOptions options = {}, Tuning tuning = {}) {
+    make(std::move(options), tuning).start();
+    return connect();
+  }
+  std::string said() {
+    const std::lock_guard lock(said_mutex_);
+    return said_;
+  }
+
+  ScriptedServer server_;
+  std::mutex said_mutex_;
+  std::string said_;
+  Gate gate_;
+  Count ran_;
+  std::unique_ptr<Worker> worker_;  // stops first
+};
+
+TEST_F(WorkerTest, RegistersWithAllItIsAndCan) {  // S7.1
+  make({.name = "resizer",
+        .name_space = "media",
+        .slots = 3,
+        .tags = {"eu", "gpu"},
+        .labels = {{"rack", "7"}},
+        .token = "secret",
+        .version = "1.2"})
+      .handle("image.resize", [](Context&) { return succeeded(); },
+              {.version = "3", .description = "resizes", .input_schema = "{}"});
+  worker_->start();
+  const auto session = connect();
+  const v1::Register& hello = session->registration();
+  EXPECT_EQ(session->authorization(), "Bearer secret");
+  EXPECT_EQ(hello.protocol(), 1U);
+  EXPECT_EQ(hello.name(), "resizer");
+  EXPECT_EQ(hello.namespace_(), "media");
+  EXPECT_EQ(hello.slots(), 3U);
+  EXPECT_EQ(hello.version(), "1.2");
+  EXPECT_EQ(hello.tags_size(), 2);
+  EXPECT_EQ(hello.labels().at("rack"), "7");
+  EXPECT_GT(hello.incarnation(), 0);
+  EXPECT_EQ(hello.holding_size(), 0);
+  std::set<std::string> names;
+  for (const v1::Handler& handler : hello.handlers()) {
+    names.insert(handler.name());
+    if (handler.name() == "image.resize") {
+      EXPECT_EQ(handler.version(), "3");
+      EXPECT_EQ(handler.description(), "resizes");
+      EXPECT_EQ(handler.input_schema(), "{}");
+    }
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"echo", "gated", "image.resize", "until_cancelled"}));
+}
+
+TEST_F(WorkerTest, RunsABodyAndReportsItsResult) {
+  make().handle("look", [](Context& run) -> Result {
+    EXPECT_EQ(run.attempt(), 2);
+    EXPECT_EQ(run.token(), 77);
+    EXPECT_EQ(run.run_id(), 7);
+    EXPECT_EQ(run.job(), "nightly");
+    EXPECT_EQ(run.handler(), "look");
+    EXPECT_EQ(run.idempotency_key(), "k");
+    EXPECT_TRUE(run.deadline().has_value());
+    return succeeded({{"sum", run.params().at("a").as_int() + 1}});
+  });
+  worker_->start();
+  const auto session = connect();
+  session->assign({.run = 7,
+                   .token = 77,
+                   .handler = "look",
+                   .params = R"({"a":41})",
+                   .attempt = 2,
+                   .timeout_ms = 60'000,
+                   .job = "nightly",
+                   .idempotency_key = "k"});
+  const v1::Finished end = session->finished(77);
+  EXPECT_EQ(end.run(), 7);
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(end.result_json(), R"({"sum":42})");
+}
+
+TEST_F(WorkerTest, ReportsFailuresAsTheBodyMeansThem) {  // S3.2
+  make();
+  worker_->handle("fails", [](Context&) -> Result {
+    return failed("no disk").do_not_retry().retry_after(1500).error_kind("disk");
+  });
+  worker_->handle("throws", [](Context&) -> Result { throw std::runtime_error("boom"); });
+  worker_->handle("bad_params", [](Context& run) { return succeeded(run.params().at("missing")); });
+  worker_->start();
+  const auto session = connect();
+  session->assign({.run = 1, .token = 1, .handler = "fails"});
+  session->assign({.run = 2, .token = 2, .handler = "throws"});
+  session->assign({.run = 3, .token = 3, .handler = "bad_params"});
+  const v1::Finished fails = session->finished(1);
+  EXPECT_EQ(fails.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(fails.error(), "no disk");
+  EXPECT_EQ(fails.error_kind(), "disk");
+  EXPECT_TRUE(fails.do_not_retry());
+  EXPECT_EQ(fails.retry_after_ms(), 1500);
+  const v1::Finished throws = session->finished(2);
+  EXPECT_EQ(throws.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(throws.error_kind(), "exception");
+  EXPECT_EQ(throws.error(), "boom");
+  EXPECT_EQ(session->finished(3).error(), "the JSON value has no member 'missing'");
+}
+
+TEST_F(WorkerTest, RefusesAResultOverTheLimit) {  // S5.4
+  make().handle("big", [](Context&) { return succeeded(std::string(limits::kResultBytes, 'x')); });
+  worker_->start();
+  const auto session = connect();
+  session->assign({.token = 5, .handler = "big"});
+  const v1::Finished end = session->finished(5);
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(end.error_kind(), "result_too_large");
+  EXPECT_TRUE(end.result_json().empty());
+}
+
+TEST_F(WorkerTest, MakesStringsCleanBeforeTheyTravel) {
+  make().handle("dirty", [](Context& run) -> Result {
+    run.log().info(std::string_view("a\0b\xff", 4));
+    return failed("bad \xc3( bytes");
+  });
+  worker_->start();
+  const auto session = connect();
+  session->assign({.run = 1, .token = 5, .handler = "dirty"});
+  EXPECT_EQ(session->finished(5).error(), "bad \xef\xbf\xbd( bytes");
+  EXPECT_EQ(session->lines(1, 1)[0].text(),
+            "a\xef\xbf\xbd"
+            "b\xef\xbf\xbd");
+}
+
+TEST_F(WorkerTest, RunsATokenOnce) {  // S6.5
+  const auto session = started();
+  session->assign({.run = 1, .token = 10, .handler = "gated"});
+  session->accepted(10);
+  session->assign({.run = 1, .token = 10, .handler = "gated"});
+  session->accepted(10, 2);  // live: said again
+  gate_.open();
+  session->finished(10);
+  session->assign({.run = 1, .token = 10, .handler = "gated"});
+  session->finished(10, 2);  // ended, unacknowledged: the end again
+  session->acknowledge(10);
+  session->assign({.run = 1, .token = 10, .handler = "gated"});
+  EXPECT_EQ(session->finished(10, 3).result_json(), R"("done")");  // and from memory
+  EXPECT_EQ(ran_.value(), 1);
+}
+
+TEST_F(WorkerTest, StatesWhatItHoldsAfterALostLink) {  // S7.2
+  auto session = started();
+  const std::int64_t incarnation = session->registration().incarnation();
+  session->assign({.run = 1, .token = 10, .handler = "echo"});
+  session->finished(10);
+  session->assign({.run = 2, .token = 20, .handler = "gated"});
+  session->accepted(20);
+  session->cut();
+  session = connect();
+  EXPECT_EQ(session->registration().incarnation(), incarnation);
+  ASSERT_EQ(session->registration().holding_size(), 2);
+  EXPECT_EQ(session->registration().holding(0).run(), 1);
+  EXPECT_EQ(session->registration().holding(0).token(), 10);
+  EXPECT_EQ(session->registration().holding(1).token(), 20);
+  session->finished(10);  // S7.3: sent again, as no Ack came
+  session->acknowledge(10);
+  session->acknowledge(10);  // twice is harmless
+  gate_.open();
+  session->finished(20);
+  session->cut();
+  session = connect();
+  ASSERT_EQ(session->registration().holding_size(), 1);
+  EXPECT_EQ(session->registration().holding(0).token(), 20);
+  session->finished(20);
+  EXPECT_EQ(session->count_finished(10), 0);
+  EXPECT_EQ(ran_.value(), 2);
+}
+
+TEST_F(WorkerTest, ReportsWhatEndedWhileNoMemberWasThere) {  // S7.2, S7.3
+  auto session = started();
+  session->assign({.run = 2, .token = 20, .handler = "gated"});
+  session->accepted(20);
+  server_.shut();
+  session->closed();
+  gate_.open();
+  server_.reopen();
+  session = connect();
+  EXPECT_EQ(session->finished(20).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(ran_.value(), 1);
+}
+
+TEST_F(WorkerTest, TakesALateAcknowledgementOnAnotherStream) {
+  auto session = started();
+  session->assign({.run = 1, .token = 10, .handler = "echo"});
+  session->finished(10);
+  session->cut();
+  session = server_.accept();
+  v1::ServerMessage message;  // the Ack comes with the Welcome: nothing is sent again
+  message.mutable_welcome()->set_heartbeat_ms(1000);
+  message.add_acks()->set_token(10);
+  session->send(message);
+  session->assign({.run = 2, .token = 20, .handler = "echo"});
+  session->finished(20);
+  session->cut();
+  EXPECT_EQ(connect()->registration().holding_size(), 1);
+}
+
+TEST_F(WorkerTest, RefusesWhatAnOlderEpochOrders) {  // S6.5
+  const auto session = started();
+  const std::int64_t run = 5 << 12;  // shard 5
+  session->epoch(5, 7);
+  session->assign({.run = run, .token = run + 1, .handler = "echo", .epoch = 6});
+  const v1::Finished refused = session->finished(run + 1);
+  EXPECT_EQ(refused.outcome(), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(refused.error_kind(), "old_epoch");
+  session->assign({.run = run, .token = run + 2, .handler = "echo", .epoch = 8});
+  EXPECT_EQ(session->finished(run + 2).outcome(), v1::OUTCOME_SUCCEEDED);
+  session->assign({.run = run, .token = run + 3, .handler = "echo", .epoch = 7});
+  EXPECT_EQ(session->finished(run + 3).outcome(), v1::OUTCOME_REFUSED);  // 8 was seen
+  const std::int64_t other = 6 << 12;
+  session->assign({.run = other, .token = other + 1, .handler = "echo", .epoch = 1});
+  EXPECT_EQ(session->finished(other + 1).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(ran_.value(), 2);
+}
+
+TEST_F(WorkerTest, AKnownTokenIsNotRefusedForItsEpoch) {  // S6.5: saying "never started" would lie
+  const auto session = started();
+  session->assign({.run = 1, .token = 10, .handler = "gated", .epoch = 1});
+  session->accepted(10);
+  session->epoch(0, 9);
+  session->assign({.run = 1, .token = 10, .handler = "gated", .epoch = 1});
+  session->accepted(10, 2);
+  gate_.open();
+  EXPECT_EQ(session->finished(10).outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
+TEST_F(WorkerTest, RefusesUnknownHandlersAndTooManyBodies) {
+  const auto session = started({.slots = 1});
+  session->assign({.run = 1, .token = 1, .handler = "nobody"});
+  EXPECT_EQ(session->finished(1).outcome(), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(session->finished(1).error_kind(), "unknown_handler");
+  session->assign({.run = 2, .token = 2, .handler = "gated"});
+  session->accepted(2);
+  session->assign({.run = 3, .token = 3, .handler = "gated"});
+  EXPECT_EQ(session->finished(3).error_kind(), "no_slot");
+  gate_.open();
+  session->finished(2);
+}
+
+TEST_F(WorkerTest, IgnoresWhatItDoesNotKnow) {  // within a major version fields are only added
+  const auto session = started();
+  v1::ServerMessage message;
+  message.GetReflection()->MutableUnknownFields(&message)->AddLengthDelimited(900, "news");
+  v1::Assign& order = *message.add_assign();
+  order.set_run(1);
+  order.set_token(4);
+  order.set_handler("echo");
+  order.set_params_json("{}");
+  order.GetReflection()->MutableUnknownFields(&order)->AddVarint(901, 3);
+  session->send(message);
+  EXPECT_EQ(session->finished(4).outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
+TEST_F(WorkerTest, CancelsABody) {  // S5.3
+  const auto session = started();
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
+  session->accepted(1);
+  session->cancel(1, 1);
+  EXPECT_EQ(session->finished(1).outcome(), v1::OUTCOME_CANCELLED);
+  session->cancel(1, 1);  // again: the end again
+  session->finished(1, 2);
+}
+
+TEST_F(WorkerTest, CancelOfWhatNeverCameIsAnswered) {
+  const auto session = started();
+  session->cancel(1, 99);
+  EXPECT_EQ(session->finished(99).outcome(), v1::OUTCOME_REFUSED);
+  session->assign({.run = 1, .token = 99, .handler = "echo"});  // overtaken by its cancel
+  session->finished(99, 2);
+  EXPECT_EQ(ran_.value(), 0);
+}
+
+TEST_F(WorkerTest, AnEndThatWillNeverCountStopsTheBody) {
+  auto session = started();
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
+  session->accepted(1);
+  session->acknowledge(1);
+  session->heartbeat([](const v1::Heartbeat& beat) { return beat.load() == 0; });
+  worker_->drain();
+  session->leaving();  // it holds nothing
+  EXPECT_EQ(session->count_finished(1), 0);
+}
+
+TEST_F(WorkerTest, TimesOutABody) {  // S3.3
+  const auto session = started();
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled", .timeout_ms = 30});
+  const v1::Finished end = session->finished(1);
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_TIMED_OUT);
+  EXPECT_EQ(end.error_kind(), "timeout");
+}
+
+TEST_F(WorkerTest, ReportsATimeoutOfABodyThatIgnoresIt) {  // S3.3; its slot stays taken
+  Tuning tuning;
+  tuning.stop_grace = milliseconds(20);
+  const auto session = started({.slots = 1}, tuning);
+  session->assign({.run = 1, .token = 1, .handler = "gated", .timeout_ms = 10});
+  EXPECT_EQ(session->finished(1).outcome(), v1::OUTCOME_TIMED_OUT);
+  session->assign({.run = 2, .token = 2, .handler = "echo"});
+  EXPECT_EQ(session->finished(2).error_kind(), "no_slot");
+  gate_.open();
+  session->assign({.run = 1, .token = 1, .handler = "gated"});
+  EXPECT_EQ(session->finished(1, 2).outcome(), v1::OUTCOME_TIMED_OUT);  // and stays that
+}
+
+TEST_F(WorkerTest, SendsProgressAndLoad) {  // S7.2
+  make({.slots = 4}).handle("half", [this](Context& run) -> Result {
+    run.progress(0.5);
+    gate_.wait();
+    return succeeded();
+  });
+  worker_->start();
+  const auto session = connect(20);
+  session->assign({.run = 1, .token = 1, .handler = "half"});
+  const v1::Heartbeat beat =
+      session->heartbeat([](const v1::Heartbeat& heard) { return heard.progress_size() > 0; });
+  EXPECT_EQ(beat.progress(0).token(), 1);
+  EXPECT_EQ(beat.progress(0).fraction(), 0.5);
+  EXPECT_EQ(beat.load(), 0.25);
+  EXPECT_FALSE(beat.draining());
+  gate_.open();
+}
+
+TEST_F(WorkerTest, DrainsWhenTold) {  // S7.4
+  const auto session = started();
+  session->assign({.run = 1, .token = 1, .handler = "gated"});
+  session->accepted(1);
+  session->drain();
+  session->heartbeat([](const v1::Heartbeat& beat) { return beat.draining(); });
+  session->assign({.run = 2, .token = 2, .handler = "echo"});
+  EXPECT_EQ(session->finished(2).error_kind(), "draining");
+  session->acknowledge(2);
+  EXPECT_EQ(worker_->wait_for(milliseconds(0)), std::nullopt);  // the first still runs
+  gate_.open();
+  session->finished(1);
+  session->acknowledge(1);  // only then it may leave
+  session->leaving();
+  session->closed();
+  EXPECT_EQ(worker_->wait(), 0);
+}
+
+TEST_F(WorkerTest, DrainWithoutAMemberEndsWhenNothingIsHeld) {
+  make().start();
+  server_.shut();
+  worker_->drain();
+  EXPECT_EQ(worker_->wait(), 0);
+}
+
+TEST_F(WorkerTest, StopCancelsWhatRunsAndReportsIt) {
+  const auto session = started();
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
+  session->accepted(1);
+  worker_->stop();
+  const v1::Finished end = session->finished(1);
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(end.error_kind(), "worker_stopped");
+}
+
+TEST_F(WorkerTest, EndsWhenItIsRefused) {
+  for (const Refusal why : {Refusal::unauthenticated, Refusal::precondition, Refusal::invalid}) {
+    make().start();
+    server_.accept()->refuse(why, "because of this");
+    EXPECT_EQ(worker_->wait(), 1);
+    EXPECT_NE(said().find("refuses this worker: because of this"), std::string::npos) << said();
+  }
+}
+
+TEST_F(WorkerTest, AnUnreadableTokenFileEndsIt) {
+  make({.token_file = "/nonexistent/token"}).start();
+  EXPECT_EQ(worker_->wait(), 1);
+  EXPECT_NE(said().find("/nonexistent/token"), std::string::npos);
+}
+
+TEST_F(WorkerTest, WaitsForItsNameWithinALease) {
+  make().start();
+  server_.accept()->refuse(Refusal::already_exists, "a live worker has this name");
+  const auto session = connect();  // the second try is welcome
+  session->assign({.run = 1, .token = 1, .handler = "echo"});
+  session->finished(1);
+}
+
+TEST_F(WorkerTest, GivesUpOnATakenNameAfterALease) {
+  Tuning tuning;
+  tuning.lease = milliseconds(60);
+  tuning.heartbeat = milliseconds(10);
+  make({}, tuning).start();
+  while (!worker_->wait_for(milliseconds(0))) {
+    try {
+      server_.accept()->refuse(Refusal::already_exists, "a live worker has this name");
+    } catch (const std::runtime_error&) {
+      break;
+    }
+    if (const auto code = worker_->wait_for(milliseconds(60))) {
+      EXPECT_EQ(*code, 1);
+    }
+  }
+  EXPECT_EQ(worker_->wait(), 1);
+  EXPECT_NE(said().find("a live worker has this name"), std::string::npos);
+}
+
+TEST_F(WorkerTest, StopsBodiesBeforeTheLeaseEndsWhenNoMemberAnswers) {  // S7.7
+  make().handle("stubborn",
+                [this](Context& run) -> Result {
+                  ran_.up();
+                  gate_.wait();
+                  return run.cancelled() ? cancelled() : succeeded();
+                },
+                {.detached = true});
+  worker_->start();
+  auto session = connect(10, 200);
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
+  session->assign({.run = 2, .token = 2, .handler = "stubborn"});
+  ASSERT_TRUE(ran_.reaches(2));
+  session->fall_silent();  // the stream stands, but nobody is behind it
+  session->closed();       // the worker gives it up
+  session = server_.accept();
+  session->closed();  // no Welcome from here either, and no new contact
+  session = server_.accept();
+  session->welcome(10, 200);
+  const v1::Finished end = session->finished(1);
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(end.error_kind(), "lease_lost");
+  gate_.open();
+  EXPECT_EQ(session->finished(2).outcome(), v1::OUTCOME_SUCCEEDED);  // detached goes on
+}
+
+TEST_F(WorkerTest, ALeaseIsNotLostWhileMembersAnswer) {  // S7.7
+  make().start();
+  const auto session = connect(10, 100);
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
+  session->until("30 heartbeats", [](const Session::Heard& heard) { return heard.size() > 30; });
+  EXPECT_EQ(session->count_finished(1), 0);
+  session->cancel(1, 1);
+  EXPECT_EQ(session->finished(1).outcome(), v1::OUTCOME_CANCELLED);
+}
+
+TEST_F(WorkerTest, LogsAreSentAgainUntilAcknowledged) {  // S7.3, S10.2
+  make().handle("talks", [this](Context& run) -> Result {
+    run.log().info("first", {{"url", "x"}, {"n", 3}});
+    run.log().warn("second");
+    ran_.up();
+    gate_.wait();
+    run.log().error("third");
+    return succeeded();
+  });
+  worker_->start();
+  auto session = connect();
+  session->assign({.run = 3, .token = 30, .handler = "talks", .attempt = 2});
+  auto lines = session->lines(3, 2);
+  EXPECT_EQ(lines[0].text(), "first");
+  EXPECT_EQ(lines[0].fields_json(), R"({"url":"x","n":3})");
+  EXPECT_EQ(lines[0].level(), 1U);
+  EXPECT_GT(lines[0].time_ms(), 1'700'000'000'000);
+  EXPECT_EQ(lines[1].level(), 2U);
+  session->acknowledge_logs(3, 2, 1);
+  session->assign({.run = 4, .token = 40, .handler = "echo"});
+  session->finished(40);  // the LogAck came before this order
+  session->cut();
+  session = connect();
+  session->until("the second line again", [](const Session::Heard& heard) {
+    for (const v1::WorkerMessage& message : heard) {
+      if (message.logs_size() > 0) {
+        return message.logs(0).offset() == 1 && message.logs(0).attempt() == 2 &&
+               message.logs(0).lines(0).text() == "second";
+      }
+    }
+    return false;
+  });
+  gate_.open();
+  session->finished(30);
+  // All lines of an attempt go before its end.
+  EXPECT_EQ(session->lines_now(3).back().text(), "third");
+}
+
+TEST_F(WorkerTest, WhatTheLogCannotHoldIsCountedInIt) {  // S10.2
+  Tuning tuning;
+  tuning.log_run_bytes = 4096;
+  make({}, tuning).handle("floods", [](Context& run) -> Result {
+    for (int i = 0; i < 1000; ++i) {
+      run.log().info("line " + std::to_string(i));
+    }
+    return succeeded();
+  });
+  worker_->start();
+  const auto session = connect();  // which acknowledges no line
+  session->assign({.run = 1, .token = 1, .handler = "floods"});
+  session->finished(1);
+  const auto lines = session->lines_now(1);
+  ASSERT_FALSE(lines.empty());
+  EXPECT_LT(lines.size(), 1000U);
+  EXPECT_EQ(lines[0].text(), "line 0");
+  EXPECT_NE(lines.back().text().find("lines dropped here"), std::string::npos);
+}
+
+TEST_F(WorkerTest, AThousandSleepersRunAtOnce) {
+  make({.slots = 1000});
+  worker_->start();
+  const auto session = connect();
+  v1::ServerMessage message;
+  for (int i = 1; i <= 1000; ++i) {
+    v1::Assign& order = *message.add_assign();
+    order.set_run(i);
+    order.set_token(i);
+    order.set_handler("gated");
+  }
+  session->send(message);
+  EXPECT_TRUE(ran_.reaches(1000));  // none waits for another's end
+  gate_.open();
+  session->finished(1000);
+}
+
+TEST_F(WorkerTest, AFloodOfShortBodiesIsReportedWhole) {
+  const auto session = started({.slots = 20'000});
+  for (int part = 0; part < 10; ++part) {
+    v1::ServerMessage message;
+    for (int i = 1; i <= 1000; ++i) {
+      v1::Assign& order = *message.add_assign();
+      order.set_run(part * 1000 + i);
+      order.set_token(part * 1000 + i);
+      order.set_handler("echo");
+      order.set_params_json("{}");
+    }
+    session->send(message);
+  }
+  session->until("10,000 ends", [](const Session::Heard& heard) {
+    std::set<std::int64_t> tokens;
+    for (const v1::WorkerMessage& said : heard) {
+      for (const v1::Finished& end : said.finished()) {
+        tokens.insert(end.token());
+      }
+    }
+    return tokens.size() == 10'000;
+  });
+  EXPECT_EQ(ran_.value(), 10'000);
+}
+
+TEST_F(WorkerTest, HandlersNeedANameOfTheirOwn) {
+  make();
+  const auto nothing = [](Context&) { return succeeded(); };
+  EXPECT_THROW(worker_->handle("echo", nothing), std::invalid_argument);
+  EXPECT_THROW(worker_->handle("", nothing), std::invalid_argument);
+  EXPECT_THROW(worker_->handle(std::string(limits::kNameBytes + 1, 'x'), nothing),
+               std::invalid_argument);
+  EXPECT_THROW(Worker({.slots = 0}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace jobflow::worker
