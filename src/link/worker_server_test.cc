@@ -240,9 +240,23 @@ class WorkerServerTest : public ::testing::Test {
     return client.finish();
   }
 
-  // A client that reads nothing, and a write to it that cannot end: larger than its window.
+  // A write that cannot end while the client reads nothing: larger than its window, and too large
+  // to share its message. It may still wait for the write of the Welcome when this returns.
   void block(const std::shared_ptr<runtime::WorkerStream>& stream) {
-    ASSERT_TRUE(stream->send(assignments(1, 3, 250'000)));
+    ASSERT_TRUE(stream->send(assignments(1, 1, 1'200'000)));
+  }
+
+  // The last `queued` assignments in order, behind the blocking one if that had to wait as well.
+  void expect_unsent(std::int64_t from, std::int64_t queued) {
+    ASSERT_TRUE(desk.until([&] { return desk.closings.size() == 1; }));
+    auto unsent = desk.closings[0].unsent;
+    if (!unsent.empty() && unsent.front().token == Id{1}) {
+      unsent.erase(unsent.begin());
+    }
+    ASSERT_EQ(unsent.size(), static_cast<std::size_t>(queued));
+    for (std::size_t i = 0; i < unsent.size(); ++i) {
+      EXPECT_EQ(unsent[i].token, Id{from + static_cast<std::int64_t>(i)});
+    }
   }
 
   FakeDesk desk;
@@ -386,7 +400,7 @@ TEST_F(WorkerServerTest, MergesInOrderWhatWasQueuedDuringAWrite) {
   for (std::int64_t token = 101; token <= 200; ++token) {
     ASSERT_TRUE(stream->send(assignments(token, token)));
   }
-  EXPECT_EQ(client.next().assign_size(), 3);
+  EXPECT_EQ(client.next().assign_size(), 1);
   const auto merged = client.next();
   ASSERT_EQ(merged.assign_size(), 100);
   for (int i = 0; i < 100; ++i) {
@@ -404,16 +418,12 @@ TEST_F(WorkerServerTest, TellsExactlyWhatWasNeverHandedOver) {  // S6.7
     ASSERT_TRUE(stream->send(assignments(token, token)));
   }
   client.reset();  // gone
-  ASSERT_TRUE(desk.until([&] { return desk.closings.size() == 1; }));
-  const auto& unsent = desk.closings[0].unsent;
-  ASSERT_EQ(unsent.size(), 50U);
-  EXPECT_EQ(unsent.front().token, Id{101});
-  EXPECT_EQ(unsent.back().token, Id{150});
+  expect_unsent(101, 50);
   EXPECT_FALSE(stream->send(assignments(1, 1)));
 }
 
 TEST_F(WorkerServerTest, AWorkerThatDoesNotReadIsALostLink) {  // I7
-  settings.queued_bytes_max = 1'000'000;
+  settings.queued_bytes_max = 2'000'000;
   start();
   Client client(server->port());
   client.join();
@@ -423,9 +433,9 @@ TEST_F(WorkerServerTest, AWorkerThatDoesNotReadIsALostLink) {  // I7
   while (queued < 100 && stream->send(assignments(101 + queued, 101 + queued, 100'000))) {
     ++queued;
   }
-  EXPECT_EQ(queued, 9);
-  ASSERT_TRUE(desk.until([&] { return desk.closings.size() == 1; }));
-  EXPECT_EQ(desk.closings[0].unsent.size(), 9U);
+  EXPECT_GE(queued, 7);
+  EXPECT_LE(queued, 19);
+  expect_unsent(101, queued);
   EXPECT_FALSE(client.finish().ok());
 }
 
@@ -567,8 +577,7 @@ TEST_F(WorkerServerTest, StopCutsAStreamThatDoesNotRead) {  // I7
   block(desk.stream());
   ASSERT_TRUE(desk.stream()->send(assignments(9, 9)));
   server->stop();
-  ASSERT_EQ(desk.closings.size(), 1U);
-  EXPECT_EQ(desk.closings[0].unsent.size(), 1U);
+  expect_unsent(9, 1);
 }
 
 TEST_F(WorkerServerTest, AStreamOutlivesItsServer) {
