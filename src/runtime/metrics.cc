@@ -22,11 +22,8 @@ bool is_label_set(std::string_view text) {
   return text.empty() || (text.size() > 2 && text.front() == '{' && text.back() == '}');
 }
 
-template <class Number>
-std::string number(Number value) {
-  char buffer[32];
-  const auto [end, error] = std::to_chars(std::begin(buffer), std::end(buffer), value);
-  return {buffer, end};
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
 }
 
 std::string number(double value) {
@@ -36,7 +33,10 @@ std::string number(double value) {
   if (std::isinf(value)) {
     return value > 0 ? "+Inf" : "-Inf";
   }
-  return number<double>(value);
+  char buffer[32];
+  const auto [end, error] =
+      std::to_chars(std::begin(buffer), std::end(buffer), value, std::chars_format::general);
+  return {buffer, end};
 }
 
 void head(std::string& out, std::string_view name, std::string_view help, std::string_view type) {
