@@ -26,6 +26,12 @@ PATIENCE = float(os.environ.get("JOBFLOW_TEST_PATIENCE", "20"))
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def _environment(more):
+    """Ours without what configures jobflow or the tests, and `more`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBFLOW_")}
+    return {**kept, **(more or {})}
+
+
 def _die_with_parent():
     _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -82,7 +88,7 @@ class Process:
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
             self.popen = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder,
-                env={**os.environ, **(environment or {})}, preexec_fn=_die_with_parent)
+                env=_environment(environment), preexec_fn=_die_with_parent)
 
     @property
     def pid(self):
@@ -248,14 +254,14 @@ class Stage(unittest.TestCase):
             self.folder, name,
             [program(), "worker", "--server", server.grpc, "--token-file",
              os.path.join(server.data, "worker.token"), "--name", name,
-             "--handlers", "shell,python", *more], environment))
+             "--allow", "shell,python", *more], environment))
 
     def jobflow(self, *arguments, server=None, stdin="", environment=None, seconds=None):
         """The command line, to its end: exit code, standard output, standard error."""
         known = ["--data", server.data] if server else []
         done = subprocess.run([program(), *known, *arguments], input=stdin, text=True,
                               capture_output=True, cwd=self.folder, timeout=seconds or 2 * PATIENCE,
-                              env={**os.environ, "NO_COLOR": "1", **(environment or {})},
+                              env=_environment({"NO_COLOR": "1", **(environment or {})}),
                               preexec_fn=_die_with_parent, check=False)
         return done.returncode, done.stdout, done.stderr
 
