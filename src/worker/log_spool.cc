@@ -18,9 +18,11 @@ std::size_t cost(const LogLine& line) {
   return line.text.size() + line.fields.size() + kLineOverhead;
 }
 
+constexpr std::size_t kCutMarker = 80;  // room for what a cut line says about itself
+
 void bound_line(LogLine& line) {
   if (line.text.size() > limits::kLogLineBytes) {
-    const std::string_view kept = cut_text(line.text, limits::kLogLineBytes);
+    const std::string_view kept = cut_text(line.text, limits::kLogLineBytes - kCutMarker);
     const std::size_t lost = line.text.size() - kept.size();
     line.text.resize(kept.size());
     line.text += " [jobflow: line cut, " + std::to_string(lost) + " bytes dropped]";

@@ -244,6 +244,9 @@ void Station::link_message(v1::ServerMessage& message) {
 void Station::assign(v1::Assign& order, std::vector<Body*>& started) {
   const Id run{order.run()};
   const Id token{order.token()};
+  if (run.value <= 0 || token.value <= 0) {
+    return;  // no order of this protocol; an answer could not be told apart
+  }
   if (const Ledger::Record* known = ledger_->find(token)) {
     answer_again(*known);
     return;
@@ -313,6 +316,9 @@ void Station::answer_again(const Ledger::Record& record) {
 }
 
 void Station::cancel(const v1::Cancel& order) {
+  if (order.run() <= 0 || order.token() <= 0) {
+    return;
+  }
   Ledger::Record* record = ledger_->find(Id{order.token()});
   if (record == nullptr) {
     // It never came here, and now never will.

@@ -1,0 +1,326 @@
+// The built-in handlers against a scripted server, with real processes (S7.5).
+#include "worker/builtin/builtin_handlers.h"
+
+#include "model/limits.h"
+#include "worker/testing/scripted_server.h"
+#include "worker/tuning.h"
+
+#include <gtest/gtest.h>
+#include <jobflow/worker.h>
+
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <poll.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace jobflow::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+class BuiltinTest : public testing::Test {
+ protected:
+  BuiltinTest() {
+    ::setenv("JOBFLOW_TOKEN", "the worker's secret", 1);
+    std::string pattern = (std::filesystem::temp_directory_path() / "jobflow-test-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    begin({});
+  }
+  ~BuiltinTest() override {
+    worker_.reset();
+    std::filesystem::remove_all(folder_);
+    ::unsetenv("JOBFLOW_TOKEN");
+  }
+
+  void begin(Tuning tuning) {
+    worker_.reset();
+    tuning.leave_wait = milliseconds(20);
+    worker_ = std::make_unique<Worker>(WorkerOptions{
+        .server = server_.address(), .name = "w", .slots = 8, .log = [](std::string_view) {}});
+    tune(*worker_, tuning);
+    register_builtin_handlers(*worker_, {.shell = true, .python = true});
+    worker_->start();
+    session_ = server_.accept();
+    session_->welcome();
+  }
+  void order(const std::string& handler, const Json& params, std::int64_t timeout_ms = 0) {
+    ++token_;
+    session_->assign({.run = token_,
+                      .token = token_,
+                      .handler = handler,
+                      .params = params.dump(),
+                      .timeout_ms = timeout_ms,
+                      .job = "nightly"});
+  }
+  v1::Finished run(const std::string& handler, const Json& params, std::int64_t timeout_ms = 0) {
+    order(handler, params, timeout_ms);
+    return session_->finished(token_);
+  }
+  v1::Finished shell(const std::string& command) { return run("shell", {{"command", command}}); }
+  std::string log() {
+    std::string text;
+    for (const v1::LogLine& line : session_->lines_now(token_)) {
+      text += std::to_string(line.level()) + " " + line.text() + "\n";
+    }
+    return text;
+  }
+
+  ScriptedServer server_;
+  std::filesystem::path folder_;
+  std::unique_ptr<Worker> worker_;
+  std::shared_ptr<Session> session_;
+  std::int64_t token_ = 0;
+};
+
+// Someone holds the fifo open for writing as long as it lives: says when all of them are gone.
+class Deathwatch {
+ public:
+  explicit Deathwatch(const std::filesystem::path& fifo) {
+    EXPECT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    read_ = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  }
+  ~Deathwatch() { ::close(read_); }
+  Deathwatch(const Deathwatch&) = delete;
+  Deathwatch& operator=(const Deathwatch&) = delete;
+
+  bool all_gone() const {
+    pollfd polled{read_, POLLIN, 0};
+    char byte = 0;
+    while (::poll(&polled, 1, 20'000) == 1) {
+      if (::read(read_, &byte, 1) == 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  int read_ = -1;
+};
+
+TEST_F(BuiltinTest, NoopEchoesItsOutput) {
+  EXPECT_EQ(run("noop", Json::object()).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(run("noop", {{"output", {{"a", 1}}}}).result_json(), R"({"a":1})");
+}
+
+TEST_F(BuiltinTest, SleepSleepsAndCanBeCancelled) {
+  EXPECT_EQ(run("sleep", {{"duration", "5ms"}}).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(run("sleep", {{"duration", 1}}).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(run("sleep", {{"duration", "soon"}}).error_kind(), "invalid_params");
+  EXPECT_EQ(run("sleep", Json::object()).error_kind(), "invalid_params");
+  order("sleep", {{"duration", "1h"}});
+  session_->accepted(token_);
+  session_->cancel(token_, token_);
+  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+}
+
+TEST_F(BuiltinTest, FailFailsAsOftenAsAsked) {
+  const v1::Finished end = run("fail", {{"message", "as told"}, {"do_not_retry", true}});
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(end.error(), "as told");
+  EXPECT_TRUE(end.do_not_retry());
+  EXPECT_EQ(run("fail", {{"times", 0}}).outcome(), v1::OUTCOME_SUCCEEDED);  // the first attempt
+  EXPECT_EQ(run("fail", {{"times", 1}}).outcome(), v1::OUTCOME_FAILED);
+}
+
+TEST_F(BuiltinTest, ProcessesAreOffUnlessAllowed) {  // S7.6
+  Worker plain({.server = server_.address(), .name = "plain", .log = [](std::string_view) {}});
+  register_builtin_handlers(plain, {});
+  plain.start();
+  const auto session = server_.accept();
+  session->welcome();
+  session->assign({.run = 1, .token = 1, .handler = "shell", .params = R"({"command":"true"})"});
+  EXPECT_EQ(session->finished(1).error_kind(), "unknown_handler");
+  session->acknowledge(1);
+}
+
+TEST_F(BuiltinTest, ExitCodeDecides) {
+  EXPECT_EQ(shell("exit 0").result_json(), R"({"exit_code":0})");
+  const v1::Finished end = shell("echo why >&2; exit 7");
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(end.error_kind(), "exit_code");
+  EXPECT_EQ(end.error(), "exit code 7: why");
+}
+
+TEST_F(BuiltinTest, ADeadlySignalIsNamed) {
+  const v1::Finished end = shell("kill -SEGV $$");
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(end.error_kind(), "signal");
+  EXPECT_EQ(end.error(), "killed by signal 11 (SEGV)");
+}
+
+TEST_F(BuiltinTest, BothStreamsGoToTheLogAndTheLastLineIsTheResult) {
+  const v1::Finished end = shell("echo one; echo two >&2; sleep 0.01; echo '{\"rows\": 3}'");
+  EXPECT_EQ(end.result_json(), R"({"rows":3})");
+  const std::string text = log();
+  EXPECT_NE(text.find("1 one\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 two\n"), std::string::npos) << text;
+  EXPECT_EQ(shell("echo no json").result_json(), R"({"exit_code":0})");
+}
+
+TEST_F(BuiltinTest, TheOutputFileWins) {
+  EXPECT_EQ(shell("echo 1; echo '[2]' > $JOBFLOW_OUTPUT").result_json(), "[2]");
+  EXPECT_EQ(shell("echo '[2' > $JOBFLOW_OUTPUT").error_kind(), "bad_output");
+  EXPECT_EQ(shell("head -c 300000 /dev/zero > $JOBFLOW_OUTPUT").error_kind(), "result_too_large");
+}
+
+TEST_F(BuiltinTest, ABodySeesItsRunButNotTheWorkersSecret) {
+  shell(
+      "echo $JOBFLOW_RUN_ID/$JOBFLOW_ATTEMPT/$JOBFLOW_TOKEN/$JOBFLOW_JOB; echo $JOBFLOW_PARAMS; "
+      "env");
+  const std::string id = std::to_string(token_);
+  const std::string text = log();
+  EXPECT_NE(text.find("1 " + id + "/1/" + id + "/nightly\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("1 {\"command\":"), std::string::npos) << text;
+  EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+}
+
+TEST_F(BuiltinTest, EnvironmentFolderAndInputComeFromTheParams) {
+  const v1::Finished end = run("shell", {{"command", "pwd; echo $GREETING$N; cat"},
+                                         {"cwd", folder_.string()},
+                                         {"env", {{"GREETING", "hi"}, {"N", 5}}},
+                                         {"stdin", {{"x", 1}}}});
+  EXPECT_EQ(log(), "1 " + folder_.string() + "\n1 hi5\n1 {\"x\":1}\n");
+  EXPECT_EQ(end.result_json(), R"({"x":1})");
+}
+
+TEST_F(BuiltinTest, LargeInputIsTakenAsFastAsItIsRead) {
+  const Json params = {{"command", "sleep 0.05; wc -c"}, {"stdin", std::string(200'000, 'x')}};
+  EXPECT_EQ(run("shell", params).result_json(), "200000");
+  EXPECT_EQ(run("shell", {{"command", "true"}, {"stdin", std::string(200'000, 'x')}}).outcome(),
+            v1::OUTCOME_SUCCEEDED);  // and need not be read at all
+  EXPECT_EQ(run("shell",
+                {{"command", "wc -c < $JOBFLOW_PARAMS_FILE"}, {"stdin", std::string(200'000, 'x')}})
+                .outcome(),
+            v1::OUTCOME_SUCCEEDED);
+}
+
+TEST_F(BuiltinTest, ArgumentsNeedNoShell) {
+  const Json params = {{"argv", Json::array({"printf", "%s.%s\n", "a b", "$HOME"})}};
+  EXPECT_EQ(run("shell", params).outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(log(), "1 a b.$HOME\n");
+}
+
+TEST_F(BuiltinTest, WrongParamsSayWhere) {
+  const auto error = [&](const Json& params) {
+    const v1::Finished end = run("shell", params);
+    EXPECT_EQ(end.error_kind(), "invalid_params");
+    EXPECT_TRUE(end.do_not_retry());
+    return end.error();
+  };
+  EXPECT_NE(error(Json::object()).find("/command"), std::string::npos);
+  EXPECT_NE(error({{"command", "x"}, {"argv", {1, 2}}}).find("/argv"), std::string::npos);
+  EXPECT_NE(error({{"command", 3}}).find("/command"), std::string::npos);
+  EXPECT_NE(error({{"command", "x"}, {"env", 3}}).find("/env"), std::string::npos);
+  EXPECT_NE(error({{"command", std::string("a\0b", 3)}}).find("NUL"), std::string::npos);
+}
+
+TEST_F(BuiltinTest, WhatCannotStartSaysWhy) {
+  v1::Finished end = run("shell", {{"argv", Json::array({"no-such-program"})}});
+  EXPECT_EQ(end.error_kind(), "not_started");
+  EXPECT_NE(end.error().find("no-such-program"), std::string::npos);
+  end = run("shell", {{"command", "true"}, {"cwd", "/no/such/folder"}});
+  EXPECT_EQ(end.error_kind(), "not_started");
+  EXPECT_NE(end.error().find("/no/such/folder"), std::string::npos);
+}
+
+TEST_F(BuiltinTest, CancelEndsTheWholeGroup) {  // S3.3: children of children too
+  const Deathwatch watch(folder_ / "alive");
+  const std::string fifo = (folder_ / "alive").string();
+  order("shell",
+        {{"command", "exec 9>" + fifo + "; (sleep 1000 & sleep 1000) & echo ready; wait"}});
+  session_->lines(token_, 1);
+  session_->cancel(token_, token_);
+  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+  EXPECT_TRUE(watch.all_gone());
+}
+
+TEST_F(BuiltinTest, WhoIgnoresTermIsKilled) {
+  begin({.process_grace = milliseconds(30)});
+  const Deathwatch watch(folder_ / "alive");
+  order("shell", {{"command", "trap '' TERM; exec 9>" + (folder_ / "alive").string() +
+                                  "; echo ready; while :; do sleep 1000; done"}});
+  session_->lines(token_, 1);
+  session_->cancel(token_, token_);
+  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+  EXPECT_TRUE(watch.all_gone());
+}
+
+TEST_F(BuiltinTest, ATimeoutStopsTheProcess) {  // S3.3
+  const Deathwatch watch(folder_ / "alive");
+  const v1::Finished end =
+      run("shell", {{"command", "exec 9>" + (folder_ / "alive").string() + "; sleep 1000"}}, 100);
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_TIMED_OUT);
+  EXPECT_TRUE(watch.all_gone());
+}
+
+TEST_F(BuiltinTest, WhatOutlivesTheLeaderIsEnded) {
+  const Deathwatch watch(folder_ / "alive");
+  const std::string fifo = (folder_ / "alive").string();
+  // One holds the output, the other does not.
+  const v1::Finished end = shell("(exec 9>" + fifo + "; sleep 1000) & (exec 9>" + fifo +
+                                 "; exec sleep 1000 >/dev/null 2>&1) & echo '\"done\"'");
+  EXPECT_EQ(end.outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(end.result_json(), "\"done\"");
+  EXPECT_TRUE(watch.all_gone());
+}
+
+TEST_F(BuiltinTest, CancelIsHeardThroughAFlood) {
+  order("shell", {{"command", "yes flood"}});
+  session_->lines(token_, 1000);
+  session_->cancel(token_, token_);
+  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+}
+
+TEST_F(BuiltinTest, HugeLinesAreCutVisibly) {  // S10.2
+  EXPECT_EQ(shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after").outcome(),
+            v1::OUTCOME_SUCCEEDED);
+  const auto lines = session_->lines_now(token_);
+  ASSERT_GE(lines.size(), 2U);
+  EXPECT_LE(lines[0].text().size(), limits::kLogLineBytes);
+  EXPECT_NE(lines[0].text().find("line cut"), std::string::npos);
+  EXPECT_EQ(lines.back().text(), "after");
+}
+
+TEST_F(BuiltinTest, BinaryOutputIsShownAsText) {
+  EXPECT_EQ(shell("printf 'a\\000b\\377c\\n'").outcome(), v1::OUTCOME_SUCCEEDED);
+  EXPECT_EQ(log(),
+            "1 a\xef\xbf\xbd"
+            "b\xef\xbf\xbd"
+            "c\n");
+}
+
+TEST_F(BuiltinTest, AnUnfinishedLineIsShownAfterAPause) {
+  order("shell", {{"command", "printf 'password: '; sleep 1000"}});
+  EXPECT_EQ(session_->lines(token_, 1)[0].text(), "password: ");
+  session_->cancel(token_, token_);
+  session_->finished(token_);
+}
+
+TEST_F(BuiltinTest, PythonRunsAScriptWithArguments) {
+  const v1::Finished end =
+      run("python", {{"script",
+                      "import sys, json, os\nprint('to err', file=sys.stderr)\n"
+                      "print(json.dumps({'args': sys.argv[1:], 'day': "
+                      "json.loads(os.environ['JOBFLOW_PARAMS'])['day']}))\n"},
+                     {"args", {"x", 2, 3}},
+                     {"day", "monday"}});
+  EXPECT_EQ(end.result_json(), R"({"args":["x","2","3"],"day":"monday"})");
+  EXPECT_NE(log().find("2 to err\n"), std::string::npos);
+}
+
+TEST_F(BuiltinTest, PythonRunsAFile) {
+  std::ofstream(folder_ / "job.py") << "raise SystemExit(3)\n";
+  const v1::Finished end = run("python", {{"file", "job.py"}, {"cwd", folder_.string()}});
+  EXPECT_EQ(end.error(), "exit code 3");
+  EXPECT_EQ(run("python", {{"script", "1/0"}}).error_kind(), "exit_code");
+  EXPECT_NE(session_->finished(token_).error().find("ZeroDivisionError"), std::string::npos);
+  EXPECT_EQ(run("python", Json::object()).error_kind(), "invalid_params");
+}
+
+}  // namespace
+}  // namespace jobflow::worker

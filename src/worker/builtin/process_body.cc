@@ -1,0 +1,366 @@
+#include "worker/builtin/process_body.h"
+
+#include "model/limits.h"
+#include "worker/body.h"
+#include "worker/builtin/line_reader.h"
+#include "worker/builtin/spawn.h"
+#include "worker/station.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace jobflow::worker {
+namespace {
+
+constexpr std::size_t kErrorTail = 2048;
+constexpr std::size_t kEnvironmentBytes = 100 * 1024;  // one variable; Linux takes 128 KiB
+constexpr std::chrono::milliseconds kRoomWait{20};
+
+// Params that are not what the handler takes; the message has the JSON pointer.
+class WrongParams : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+std::map<std::string, std::string> own_environment() {
+  std::map<std::string, std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos) {
+      result[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+  }
+  result.erase("JOBFLOW_TOKEN");  // the worker's: no body's business
+  result.erase("JOBFLOW_TOKEN_FILE");
+  return result;
+}
+
+const std::string& text_at(const Json& json, const std::string& pointer) {
+  if (!json.is_string()) {
+    throw WrongParams(pointer + " is not a text");
+  }
+  if (json.as_string().find('\0') != std::string::npos) {
+    throw WrongParams(pointer + " contains a NUL character");
+  }
+  return json.as_string();
+}
+
+std::string optional_text(const Json& params, const std::string& name) {
+  const Json* value = params.find(name);
+  return value == nullptr || value->is_null() ? std::string() : text_at(*value, "/" + name);
+}
+
+std::vector<std::string> texts_at(const Json& json, const std::string& pointer) {
+  if (!json.is_array()) {
+    throw WrongParams(pointer + " is not a list");
+  }
+  std::vector<std::string> texts;
+  for (const Json& item : json.as_array()) {
+    const std::string place = pointer + "/" + std::to_string(texts.size());
+    texts.push_back(item.is_number() || item.is_bool() ? item.dump() : text_at(item, place));
+  }
+  return texts;
+}
+
+void add_variables(const Json& params, std::map<std::string, std::string>& environment) {
+  const Json* env = params.find("env");
+  if (env == nullptr || env->is_null()) {
+    return;
+  }
+  if (!env->is_object()) {
+    throw WrongParams("/env is not an object");
+  }
+  for (const auto& [name, value] : env->as_object()) {
+    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos) {
+      throw WrongParams("/env: '" + name + "' cannot name a variable");
+    }
+    environment[name] =
+        value.is_number() || value.is_bool() ? value.dump() : text_at(value, "/env/" + name);
+  }
+}
+
+std::string input_of(const Json& params) {
+  const Json* input = params.find("stdin");
+  if (input == nullptr || input->is_null()) {
+    return {};
+  }
+  return input->is_string() ? input->as_string() : input->dump();
+}
+
+// Where `program` lies, as a shell would find it; the name itself when it is not found.
+std::string find_program(const std::string& program, const std::string& path) {
+  if (program.find('/') != std::string::npos) {
+    return program;
+  }
+  std::string_view rest = path;
+  while (!rest.empty()) {
+    const std::size_t colon = rest.find(':');
+    const std::string candidate = std::string(rest.substr(0, colon)) + "/" + program;
+    if (::access(candidate.c_str(), X_OK) == 0) {
+      return candidate;
+    }
+    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
+  }
+  return program;
+}
+
+// Both streams to the run's log, the last line and the end of stderr kept.
+class LogSink final : public ProcessSink {
+ public:
+  explicit LogSink(Context& run)
+      : body_(body_of(run)),
+        log_(run.log()),
+        out_(limits::kResultBytes, [this](std::string_view line) { log_.info(line); }),
+        err_(limits::kLogLineBytes, [this](std::string_view line) { log_.warn(line); }) {}
+
+  void out(std::string_view bytes) override {
+    out_.feed(bytes);
+    body_.station->wait_log_room(body_, kRoomWait);
+  }
+  void err(std::string_view bytes) override {
+    err_.feed(bytes);
+    tail_.append(bytes);
+    if (tail_.size() > 8 * kErrorTail) {
+      tail_.erase(0, tail_.size() - kErrorTail);
+    }
+    body_.station->wait_log_room(body_, kRoomWait);
+  }
+  void pause() override {
+    out_.pause();
+    err_.pause();
+  }
+  void end() {
+    out_.end();
+    err_.end();
+  }
+
+  const std::string& last_line() const { return out_.last_line(); }
+  std::string error_tail() const {
+    std::string tail = tail_.size() > kErrorTail ? tail_.substr(tail_.size() - kErrorTail) : tail_;
+    const std::size_t end = tail.find_last_not_of(" \t\r\n");
+    tail.resize(end == std::string::npos ? 0 : end + 1);
+    return tail;
+  }
+
+ private:
+  Body& body_;
+  Log log_;
+  LineReader out_;
+  LineReader err_;
+  std::string tail_;
+};
+
+// The content of a regular file, at most one byte more than the limit; nothing if there is none.
+std::optional<std::string> read_output(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat about{};
+  if (!file.is_open() || ::fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) {
+    return std::nullopt;
+  }
+  std::string content(limits::kResultBytes + 1, '\0');
+  std::size_t filled = 0;
+  while (filled < content.size()) {
+    const ssize_t got = ::read(file.get(), content.data() + filled, content.size() - filled);
+    if (got <= 0) {
+      break;
+    }
+    filled += static_cast<std::size_t>(got);
+  }
+  content.resize(filled);
+  return content;
+}
+
+Result result_of_success(const std::string& output_file, const std::string& last_line) {
+  const std::optional<std::string> output = read_output(output_file);
+  if (output && !output->empty()) {
+    if (output->size() > limits::kResultBytes) {
+      return failed("the output file has more than " + std::to_string(limits::kResultBytes) +
+                    " bytes: store it elsewhere and write where it lies")
+          .error_kind("result_too_large")
+          .do_not_retry();
+    }
+    std::optional<Json> json = Json::try_parse(*output);
+    if (!json) {
+      return failed("what was written to $JOBFLOW_OUTPUT is not JSON").error_kind("bad_output");
+    }
+    return succeeded(*std::move(json));
+  }
+  if (std::optional<Json> json = Json::try_parse(last_line)) {
+    return succeeded(*std::move(json));
+  }
+  return succeeded({{"exit_code", 0}});
+}
+
+std::string with_tail(std::string message, const std::string& tail) {
+  return tail.empty() ? message : std::move(message) + ": " + tail;
+}
+
+std::string name_of_signal(int number) {
+  const char* name = ::sigabbrev_np(number);
+  return name == nullptr ? std::to_string(number)
+                         : std::to_string(number) + " (" + std::string(name) + ")";
+}
+
+// A file of a body's own, gone with it.
+class ScratchFile {
+ public:
+  explicit ScratchFile(std::string path) : path_(std::move(path)) {}
+  ~ScratchFile() { ::unlink(path_.c_str()); }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  void write(std::string_view content) const {
+    const Descriptor file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    while (file.is_open() && !content.empty()) {
+      const ssize_t put = ::write(file.get(), content.data(), content.size());
+      if (put <= 0) {
+        break;
+      }
+      content.remove_prefix(static_cast<std::size_t>(put));
+    }
+    if (!file.is_open() || !content.empty()) {
+      throw std::system_error(errno, std::generic_category(), "cannot write " + path_);
+    }
+  }
+
+ private:
+  const std::string path_;
+};
+
+Result result_of(const ProcessEnd& end, const LogSink& sink, const std::string& output_file) {
+  switch (end.kind) {
+    case ProcessEnd::Kind::stopped:
+      break;
+    case ProcessEnd::Kind::not_started:
+      return failed(end.trouble).error_kind("not_started");
+    case ProcessEnd::Kind::signalled:
+      return failed(with_tail("killed by signal " + name_of_signal(end.number), sink.error_tail()))
+          .error_kind("signal");
+    case ProcessEnd::Kind::exited:
+      if (end.number == 0) {
+        return result_of_success(output_file, sink.last_line());
+      }
+      return failed(with_tail("exit code " + std::to_string(end.number), sink.error_tail()))
+          .error_kind("exit_code");
+  }
+  return cancelled();
+}
+
+Result wrong(const WrongParams& what) {
+  return failed(what.what()).error_kind("invalid_params").do_not_retry();
+}
+
+}  // namespace
+
+ProcessBodies::ProcessBodies() : environment_(own_environment()) {}
+
+ProcessBodies::~ProcessBodies() {
+  if (!scratch_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(scratch_, ignored);
+  }
+}
+
+std::string ProcessBodies::scratch_file(Context& run, const std::string& ending) {
+  const std::lock_guard lock(mutex_);
+  if (scratch_.empty()) {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "jobflow-worker-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      throw std::system_error(errno, std::generic_category(), "cannot make " + pattern);
+    }
+    scratch_ = pattern;
+  }
+  return scratch_ + "/" + std::to_string(run.token()) + ending;
+}
+
+Result ProcessBodies::run_program(Context& run, const std::string& program, ProcessSpec spec) {
+  const Json& params = run.params();
+  std::map<std::string, std::string> environment = environment_;
+  add_variables(params, environment);
+  spec.folder = optional_text(params, "cwd");
+  spec.input = input_of(params);
+
+  const ScratchFile output(scratch_file(run, ".out"));
+  environment["JOBFLOW_RUN_ID"] = std::to_string(run.run_id());
+  environment["JOBFLOW_ATTEMPT"] = std::to_string(run.attempt());
+  environment["JOBFLOW_TOKEN"] = std::to_string(run.token());
+  environment["JOBFLOW_JOB"] = run.job();
+  environment["JOBFLOW_OUTPUT"] = output.path();
+  std::optional<ScratchFile> large_params;
+  if (run.params_json().size() <= kEnvironmentBytes) {
+    environment["JOBFLOW_PARAMS"] = std::string(run.params_json());
+  } else {
+    large_params.emplace(scratch_file(run, ".params")).write(run.params_json());
+    environment["JOBFLOW_PARAMS_FILE"] = large_params->path();
+  }
+  spec.program = find_program(program, environment["PATH"]);
+  for (const auto& [name, value] : environment) {
+    spec.environment.push_back(name + "=" + value);
+  }
+
+  LogSink sink(run);
+  const ProcessEnd end = run_process(body_of(run), spec, sink);
+  sink.end();
+  return result_of(end, sink, output.path());
+}
+
+Result ProcessBodies::shell(Context& run) try {
+  const Json& params = run.params();
+  const Json* argv = params.find("argv");
+  const std::string command = optional_text(params, "command");
+  ProcessSpec spec;
+  if (argv == nullptr && !command.empty()) {
+    spec.arguments = {"sh", "-c", command};
+    return run_program(run, "/bin/sh", std::move(spec));
+  }
+  if (argv == nullptr || !command.empty()) {
+    throw WrongParams("say either /command (a text for /bin/sh) or /argv (a list)");
+  }
+  spec.arguments = texts_at(*argv, "/argv");
+  if (spec.arguments.empty() || spec.arguments.front().empty()) {
+    throw WrongParams("/argv names no program");
+  }
+  const std::string program = spec.arguments.front();
+  return run_program(run, program, std::move(spec));
+} catch (const WrongParams& what) {
+  return wrong(what);
+}
+
+Result ProcessBodies::python(Context& run) try {
+  const Json& params = run.params();
+  const std::string script = optional_text(params, "script");
+  std::string file = optional_text(params, "file");
+  if (script.empty() == file.empty()) {
+    throw WrongParams("say either /script (the program's text) or /file (its path)");
+  }
+  ProcessSpec spec;
+  std::vector<std::string> arguments;
+  if (const Json* args = params.find("args")) {
+    arguments = texts_at(*args, "/args");
+  }
+  std::optional<ScratchFile> written;
+  if (!script.empty()) {
+    written.emplace(scratch_file(run, ".py")).write(script);
+    file = written->path();
+  }
+  spec.arguments = {"python3", "-u", file};
+  spec.arguments.insert(spec.arguments.end(), arguments.begin(), arguments.end());
+  return run_program(run, "python3", std::move(spec));
+} catch (const WrongParams& what) {
+  return wrong(what);
+}
+
+}  // namespace jobflow::worker
