@@ -1,0 +1,441 @@
+// Jobs and workflows: list, create, read, save by name, delete, validate, apply; their triggers and
+// revisions. The two kinds share every line but their paths.
+#include "api/definition_text.h"
+#include "api/json_text.h"
+#include "api/json_views.h"
+#include "api/lookup.h"
+#include "api/problem_json.h"
+#include "api/routes.h"
+#include "api/trigger_fields.h"
+
+#include <atomic>
+
+namespace jobflow::api {
+namespace {
+
+std::string path_of(const Definition& definition) {
+  return (definition.kind == DefinitionKind::job ? "/api/v1/jobs/" : "/api/v1/workflows/") +
+         definition.name +
+         (definition.name_space == "default" ? "" : "?namespace=" + definition.name_space);
+}
+
+std::string etag(int revision) {
+  return "\"" + std::to_string(revision) + "\"";
+}
+
+std::string_view outcome_of(const engine::Reply& reply) {
+  return reply.created ? "created" : reply.changed ? "updated" : "unchanged";
+}
+
+void add_name(JsonObject& object, const Definition& definition) {
+  object.text("kind", to_string(definition.kind));
+  object.text("namespace", definition.name_space).text("name", definition.name);
+}
+
+// --- saving one
+
+// What If-Match and If-None-Match ask for.
+struct Condition {
+  int revision = 0;  // 0 = any
+  bool must_exist = false;
+  bool must_be_new = false;
+};
+
+Outcome<Condition> read_condition(const Request& request) {
+  Condition condition;
+  if (!request.if_none_match.empty()) {
+    if (request.if_none_match != "*") {
+      return Problem{ProblemCode::invalid, "If-None-Match can only be '*' here"};
+    }
+    condition.must_be_new = true;
+  }
+  const std::string& match = request.if_match;
+  if (match.empty()) {
+    return condition;
+  }
+  if (match == "*") {
+    condition.must_exist = true;
+    return condition;
+  }
+  const bool quoted =
+      match.size() > 2 && match.size() < 13 && match.front() == '"' && match.back() == '"';
+  const std::string digits = quoted ? match.substr(1, match.size() - 2) : "";
+  if (!looks_like_id(digits) || std::stoll(digits) < 1 || std::stoll(digits) > INT32_MAX) {
+    return Problem{ProblemCode::invalid,
+                   "If-Match must be an ETag as it was given, for example \"3\", or *"};
+  }
+  condition.revision = static_cast<int>(std::stoll(digits));
+  return condition;
+}
+
+void answer_saved(const ExchangePtr& exchange,
+                  const Definition& definition,
+                  const engine::Reply& reply) {
+  Response response{.status = reply.created ? 201 : 200};
+  response.headers.emplace_back("Location", path_of(definition));
+  response.headers.emplace_back("ETag", etag(reply.revision));
+  {
+    JsonObject object(response.body);
+    object.id("id", reply.id);
+    add_name(object, definition);
+    object.number("revision", reply.revision).text("outcome", outcome_of(reply));
+  }
+  exchange->answer(std::move(response));
+}
+
+void submit_one(const ExchangePtr& exchange, engine::Request request, runtime::Answer answer) {
+  std::vector<runtime::Submission> submissions(1);
+  submissions[0].command.request = std::move(request);
+  submissions[0].command.principal = exchange->request.principal.name;
+  submissions[0].answer = std::move(answer);
+  exchange->doors->hall.submit(std::move(submissions));
+}
+
+void save(const ExchangePtr& exchange,
+          const std::shared_ptr<const Definition>& definition,
+          const Condition& condition) {
+  submit_one(exchange,
+             engine::SaveDefinition{.definition = definition,
+                                    .must_be_new = condition.must_be_new,
+                                    .expected_revision = condition.revision},
+             [exchange, definition](Outcome<engine::Reply> reply) {
+               if (reply) {
+                 answer_saved(exchange, *definition, *reply);
+               } else {
+                 exchange->refuse(reply.problem());
+               }
+             });
+}
+
+template <DefinitionKind kind>
+void create(const ExchangePtr& exchange) {
+  const auto definitions = read_definitions(exchange->request, {.kind = kind});
+  if (!definitions) {
+    return exchange->refuse(definitions.problem());
+  }
+  save(exchange, definitions->front(), {.must_be_new = true});
+}
+
+template <DefinitionKind kind>
+void put(const ExchangePtr& exchange) {
+  const Request& request = exchange->request;
+  const auto name_space = read_namespace(request);
+  const auto condition = read_condition(request);
+  if (!name_space || !condition) {
+    return exchange->refuse(name_space ? condition.problem() : name_space.problem());
+  }
+  if (looks_like_id(request.place("id"))) {
+    return exchange->refuse({ProblemCode::invalid, "save by name, not by id"});
+  }
+  const auto definitions = read_definitions(
+      request, {.kind = kind, .name_space = *name_space, .name = request.place("id")});
+  if (!definitions) {
+    return exchange->refuse(definitions.problem());
+  }
+  const auto definition = definitions->front();
+  if (!condition->must_exist) {
+    return save(exchange, definition, *condition);
+  }
+  // If-Match: * holds for any revision that is there; the one it finds must then still be current.
+  find_definition(exchange, kind, definition->name, [exchange, definition](DefinitionRow row) {
+    save(exchange, definition, {.revision = row.revision});
+  });
+}
+
+template <DefinitionKind kind>
+void remove(const ExchangePtr& exchange) {
+  const auto condition = read_condition(exchange->request);
+  if (!condition) {
+    return exchange->refuse(condition.problem());
+  }
+  find_definition(exchange, kind, exchange->request.place("id"),
+                  [exchange, revision = condition->revision](const DefinitionRow& row) {
+                    submit_one(exchange,
+                               engine::DeleteDefinition{.kind = row.kind,
+                                                        .name_space = row.name_space,
+                                                        .name = row.name,
+                                                        .expected_revision = revision},
+                               [exchange](Outcome<engine::Reply> reply) {
+                                 if (reply) {
+                                   exchange->answer({.status = 204, .content_type = ""});
+                                 } else {
+                                   exchange->refuse(reply.problem());
+                                 }
+                               });
+                  });
+}
+
+template <DefinitionKind kind>
+void validate(const ExchangePtr& exchange) {
+  const auto definitions = read_definitions(exchange->request, {.kind = kind});
+  if (!definitions) {
+    return exchange->refuse(definitions.problem());
+  }
+  Response response;
+  {
+    JsonObject object(response.body);
+    object.truth("valid", true);
+    add_name(object, *definitions->front());
+  }
+  exchange->answer(std::move(response));
+}
+
+// --- applying many
+
+// Gathers what became of each document; the last one answers.
+class Applied {
+ public:
+  Applied(ExchangePtr exchange, Definitions definitions, bool dry_run)
+      : exchange_(std::move(exchange)),
+        definitions_(std::move(definitions)),
+        dry_run_(dry_run),
+        replies_(definitions_.size(), Outcome<engine::Reply>(Problem{})),
+        open_(definitions_.size()) {}
+
+  const Definitions& definitions() const { return definitions_; }
+
+  void set(std::size_t item, Outcome<engine::Reply> reply) {
+    replies_[item] = std::move(reply);
+    if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      respond();
+    }
+  }
+
+ private:
+  void respond() {
+    Response response;
+    {
+      JsonObject answer(response.body);
+      answer.truth("dry_run", dry_run_);
+      JsonArray items(answer.open("items"));
+      for (std::size_t i = 0; i < replies_.size(); ++i) {
+        JsonObject item(items.next());
+        add_name(item, *definitions_[i]);
+        if (!replies_[i]) {
+          item.text("outcome", "failed");
+          append_problem(item.open("problem"), replies_[i].problem(), "");
+          continue;
+        }
+        const engine::Reply& reply = *replies_[i];
+        item.text("outcome", outcome_of(reply)).number("revision", reply.revision);
+        if (reply.id.is_set()) {
+          item.id("id", reply.id);
+        }
+      }
+    }
+    exchange_->answer(std::move(response));
+  }
+
+  ExchangePtr exchange_;
+  Definitions definitions_;
+  bool dry_run_;
+  std::vector<Outcome<engine::Reply>> replies_;
+  std::atomic<std::size_t> open_;
+};
+
+void apply_really(const ExchangePtr& exchange, const std::shared_ptr<Applied>& applied) {
+  std::vector<runtime::Submission> submissions;
+  for (std::size_t i = 0; i < applied->definitions().size(); ++i) {
+    runtime::Submission& submission = submissions.emplace_back();
+    submission.command.request = engine::SaveDefinition{.definition = applied->definitions()[i]};
+    submission.command.principal = exchange->request.principal.name;
+    submission.answer = [applied, i](Outcome<engine::Reply> reply) {
+      applied->set(i, std::move(reply));
+    };
+  }
+  exchange->doors->hall.submit(std::move(submissions));
+}
+
+// What the engine would say (engine, Shard::save), from the rows as they are now.
+engine::Reply foreseen(const Definition& wanted, const std::vector<DefinitionRow>& rows) {
+  if (rows.empty()) {
+    return {.revision = 1, .created = true};
+  }
+  const DefinitionRow& row = rows.front();
+  const bool same = row.document == wanted.document && row.enabled == wanted.enabled;
+  return {.id = row.id, .revision = row.revision + (same ? 0 : 1), .changed = !same};
+}
+
+void apply_dry(const ExchangePtr& exchange, const std::shared_ptr<Applied>& applied) {
+  for (std::size_t i = 0; i < applied->definitions().size(); ++i) {
+    const Definition& wanted = *applied->definitions()[i];
+    store::DefinitionFilter filter{
+        .kind = wanted.kind, .name_space = wanted.name_space, .name = wanted.name, .limit = 1};
+    exchange->doors->store.list_definitions(
+        filter, [applied, i](Outcome<std::vector<DefinitionRow>> rows) {
+          applied->set(i, rows ? Outcome<engine::Reply>(foreseen(*applied->definitions()[i], *rows))
+                               : rows.problem());
+        });
+  }
+}
+
+void apply(const ExchangePtr& exchange) {
+  const auto dry_run = read_flag(exchange->request, "dry_run");
+  const auto name_space = read_namespace(exchange->request);
+  if (!dry_run || !name_space) {
+    return exchange->refuse(dry_run ? name_space.problem() : dry_run.problem());
+  }
+  auto definitions = read_definitions(exchange->request, {.name_space = *name_space});
+  if (!definitions) {
+    return exchange->refuse(definitions.problem());
+  }
+  const auto applied =
+      std::make_shared<Applied>(exchange, std::move(definitions).value(), *dry_run);
+  *dry_run ? apply_dry(exchange, applied) : apply_really(exchange, applied);
+}
+
+// --- reading
+
+void answer_definition(const ExchangePtr& exchange, const DefinitionRow& row) {
+  Response response;
+  response.headers.emplace_back("ETag", etag(row.revision));
+  append_definition(response.body, row);
+  exchange->answer(std::move(response));
+}
+
+template <DefinitionKind kind>
+void get(const ExchangePtr& exchange) {
+  find_definition(exchange, kind, exchange->request.place("id"),
+                  [exchange](const DefinitionRow& row) { answer_definition(exchange, row); });
+}
+
+template <DefinitionKind kind>
+void list(const ExchangePtr& exchange) {
+  const auto page = read_page(exchange->request);
+  if (!page) {
+    return exchange->refuse(page.problem());
+  }
+  store::DefinitionFilter filter{.kind = kind, .after = page->cursor, .limit = page->limit + 1};
+  if (exchange->request.asked("namespace") != nullptr) {
+    const auto name_space = read_namespace(exchange->request);
+    if (!name_space) {
+      return exchange->refuse(name_space.problem());
+    }
+    filter.name_space = *name_space;
+  }
+  exchange->doors->store.list_definitions(
+      filter, hop_ok<std::vector<DefinitionRow>>(
+                  exchange, [exchange, limit = page->limit](std::vector<DefinitionRow> rows) {
+                    const bool more = rows.size() > static_cast<std::size_t>(limit);
+                    rows.resize(std::min(rows.size(), static_cast<std::size_t>(limit)));
+                    Response response;
+                    {
+                      JsonObject answer(response.body);
+                      {
+                        JsonArray items(answer.open("items"));
+                        for (const DefinitionRow& row : rows) {
+                          append_definition(items.next(), row);
+                        }
+                      }
+                      answer.text_or_null("next_cursor", more ? to_string(rows.back().id) : "");
+                    }
+                    exchange->answer(std::move(response));
+                  }));
+}
+
+template <DefinitionKind kind>
+void get_revision(const ExchangePtr& exchange) {
+  const std::string& text = exchange->request.place("revision");
+  if (!looks_like_id(text) || text.size() > 9 || std::stoi(text) < 1) {
+    return exchange->refuse({ProblemCode::invalid, "a revision is a number from 1 on"});
+  }
+  find_definition(
+      exchange, kind, exchange->request.place("id"),
+      [exchange, revision = std::stoi(text)](const DefinitionRow& current) {
+        store::DefinitionFilter filter{
+            .id = current.id, .revision = revision, .with_deleted = true, .limit = 1};
+        exchange->doors->store.list_definitions(
+            filter,
+            hop_ok<std::vector<DefinitionRow>>(
+                exchange, [exchange, revision](std::vector<DefinitionRow> rows) {
+                  if (rows.empty()) {
+                    return exchange->refuse(
+                        {ProblemCode::not_found, "it has no revision " + std::to_string(revision)});
+                  }
+                  answer_definition(exchange, rows.front());
+                }));
+      });
+}
+
+template <DefinitionKind kind>
+void list_triggers(const ExchangePtr& exchange) {
+  find_definition(
+      exchange, kind, exchange->request.place("id"), [exchange](const DefinitionRow& row) {
+        exchange->doors->store.list_triggers(
+            row.id,
+            hop_ok<std::vector<TriggerRow>>(exchange, [exchange](std::vector<TriggerRow> rows) {
+              Response response;
+              {
+                JsonObject answer(response.body);
+                JsonArray items(answer.open("items"));
+                for (const TriggerRow& trigger : rows) {
+                  append_trigger(items.next(), trigger);
+                }
+              }
+              exchange->answer(std::move(response));
+            }));
+      });
+}
+
+struct Paths {
+  std::string_view all, one, validate, triggers, revision;
+};
+
+template <DefinitionKind kind>
+void add_routes(std::vector<Route>& routes, const Paths& paths) {
+  const auto reads = [&](std::string_view pattern, Handler handler,
+                         std::vector<std::string_view> query) {
+    routes.push_back({.pattern = pattern,
+                      .permission = Permission::view,
+                      .handler = handler,
+                      .query = std::move(query)});
+  };
+  const auto takes = [&](Method method, std::string_view pattern, Handler handler,
+                         std::vector<std::string_view> query) {
+    routes.push_back({.method = method,
+                      .pattern = pattern,
+                      .permission = Permission::edit,
+                      .handler = handler,
+                      .query = std::move(query),
+                      .body = Body::document,
+                      .body_bytes_max = limits::kDefinitionBytes});
+  };
+  reads(paths.all, list<kind>, {"namespace", "limit", "cursor"});
+  takes(Method::post, paths.all, create<kind>, {});
+  takes(Method::post, paths.validate, validate<kind>, {});
+  reads(paths.one, get<kind>, {"namespace"});
+  takes(Method::put, paths.one, put<kind>, {"namespace"});
+  routes.push_back({.method = Method::del,
+                    .pattern = paths.one,
+                    .permission = Permission::edit,
+                    .handler = remove<kind>,
+                    .query = {"namespace"}});
+  reads(paths.triggers, list_triggers<kind>, {"namespace"});
+  reads(paths.revision, get_revision<kind>, {"namespace"});
+}
+
+}  // namespace
+
+std::vector<Route> definition_routes() {
+  std::vector<Route> routes{{.method = Method::post,
+                             .pattern = "/api/v1/definitions",
+                             .permission = Permission::edit,
+                             .handler = apply,
+                             .query = {"dry_run", "namespace"},
+                             .body = Body::document,
+                             .body_bytes_max = limits::kDefinitionBytes}};
+  add_routes<DefinitionKind::job>(routes, {.all = "/api/v1/jobs",
+                                           .one = "/api/v1/jobs/{id}",
+                                           .validate = "/api/v1/jobs/validate",
+                                           .triggers = "/api/v1/jobs/{id}/triggers",
+                                           .revision = "/api/v1/jobs/{id}/revisions/{revision}"});
+  add_routes<DefinitionKind::workflow>(routes,
+                                       {.all = "/api/v1/workflows",
+                                        .one = "/api/v1/workflows/{id}",
+                                        .validate = "/api/v1/workflows/validate",
+                                        .triggers = "/api/v1/workflows/{id}/triggers",
+                                        .revision = "/api/v1/workflows/{id}/revisions/{revision}"});
+  return routes;
+}
+
+}  // namespace jobflow::api

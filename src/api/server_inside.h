@@ -1,0 +1,85 @@
+// What the server's sessions share: the loop, the table, the doors and their own register. Includes
+// Asio: for server.cc and the sessions only. Lives as long as its last session.
+#pragma once
+
+#include "api/name_book.h"
+#include "api/request_metrics.h"
+#include "api/router.h"
+#include "api/server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace jobflow::api {
+
+// Something that holds a connection. closing() asks it, from any thread, to end soon.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual void close_soon() = 0;
+};
+
+class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
+ public:
+  Inside(ServerSettings settings_in,
+         runtime::CommandDoor& hall,
+         store::Store& store,
+         store::LogStore& logs,
+         runtime::Metrics& metrics,
+         runtime::Clock& clock,
+         std::shared_ptr<const runtime::Access> access_in);
+
+  Outcome<Done> start();
+  void stop();
+
+  // The register of sessions; stop() waits until it is empty.
+  bool enter(Session* session, std::weak_ptr<Session> weak);  // false when stopping
+  void leave(Session* session);
+
+  std::string next_request_id();
+  const std::string& date();  // the Date header's value; on a session's thread
+
+  const ServerSettings settings;
+  const std::shared_ptr<const runtime::Access> access;
+  const std::shared_ptr<const Doors> doors;
+  std::optional<Router> router;
+  std::optional<RequestMetrics> request_metrics;
+  boost::asio::io_context io;
+  std::atomic<bool> stopping{false};
+  std::atomic<bool> ended{false};  // nothing runs any more: late answers are dropped
+  std::atomic<int> streams{0};
+  int port = 0;
+
+ private:
+  Outcome<Done> bind(const boost::asio::ip::tcp::endpoint& endpoint);
+  void accept();
+  void take(boost::asio::ip::tcp::socket socket);
+
+  boost::asio::ip::tcp::acceptor acceptor_{io};
+  boost::asio::steady_timer accept_again_{io};
+  std::vector<std::thread> threads_;
+  NameBook names_;
+  std::string request_prefix_;
+  std::atomic<std::uint64_t> requests_{0};
+
+  std::mutex mutex_;
+  std::condition_variable emptied_;
+  std::unordered_map<Session*, std::weak_ptr<Session>> sessions_;
+};
+
+// Makes a session of a fresh connection; http_session.cc.
+void begin_http_session(const std::shared_ptr<Server::Inside>& inside,
+                        boost::asio::ip::tcp::socket socket);
+
+}  // namespace jobflow::api
