@@ -59,8 +59,7 @@ class Link::Stream final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1:
     }
   }
 
-  void start(std::shared_ptr<Stream> self) {
-    self_ = std::move(self);
+  void start() {
     link_.owner_.write_registration(*out_.mutable_register_());
     stub_->async()->Connect(&context_, this);
     AddHold();
@@ -119,8 +118,7 @@ class Link::Stream final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1:
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<Stream> self = std::move(self_);
-    link_.stream_over(this, explain(status, welcomed_));
+    link_.stream_over(explain(status, welcomed_));  // may be deleted from here on
   }
 
  private:
@@ -167,7 +165,6 @@ class Link::Stream final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1:
   grpc::ClientContext context_;
   v1::ServerMessage in_;
   v1::WorkerMessage out_;
-  std::shared_ptr<Stream> self_;
   bool welcomed_ = false;    // read side only
   bool registered_ = false;  // write side only
   bool last_written_ = false;
@@ -184,13 +181,14 @@ Link::~Link() {
 
 void Link::open(const std::string& bearer_token) {
   auto stream = std::make_shared<Stream>(*this, bearer_token);
+  std::shared_ptr<Stream> over;
   {
     std::unique_lock lock(mutex_);
-    over_.wait(lock, [this] { return open_streams_ == 0; });  // link_down is about to return
-    ++open_streams_;
+    over_.wait(lock, [this] { return stream_ == nullptr; });  // link_down is about to return
+    over = std::move(last_);
     stream_ = stream;
   }
-  stream->start(stream);
+  stream->start();
 }
 
 void Link::kick() {
@@ -212,22 +210,20 @@ void Link::drop() {
 }
 
 void Link::close() {
+  std::shared_ptr<Stream> over;
   std::unique_lock lock(mutex_);
   if (stream_ != nullptr) {
     stream_->cancel();
   }
-  over_.wait(lock, [this] { return open_streams_ == 0; });
+  over_.wait(lock, [this] { return stream_ == nullptr; });
+  over = std::move(last_);
+  lock.unlock();
 }
 
-void Link::stream_over(const Stream* stream, LinkEnd end) {
-  {
-    const std::lock_guard lock(mutex_);
-    check(stream_.get() == stream, "the open stream ended");
-    stream_.reset();
-  }
+void Link::stream_over(LinkEnd end) {
   owner_.link_down(std::move(end));
   const std::lock_guard lock(mutex_);
-  --open_streams_;
+  last_ = std::move(stream_);
   over_.notify_all();
 }
 

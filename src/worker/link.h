@@ -59,14 +59,16 @@ class Link {
 
  private:
   class Stream;
-  void stream_over(const Stream* stream, LinkEnd end);
+  void stream_over(LinkEnd end);
 
   LinkOwner& owner_;
   const std::string server_;
   std::mutex mutex_;
   std::condition_variable over_;
   std::shared_ptr<Stream> stream_;
-  int open_streams_ = 0;
+  // The one that ended last. Its channel must not die on the transport's own threads, which it may
+  // be the last to need: it goes with the next open() or close().
+  std::shared_ptr<Stream> last_;
 };
 
 }  // namespace jobflow::worker

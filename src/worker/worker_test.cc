@@ -447,6 +447,17 @@ TEST_F(WorkerTest, DrainsWhenTold) {  // S7.4
   EXPECT_EQ(worker_->wait(), 0);
 }
 
+TEST_F(WorkerTest, TriesAgainForAsLongAsNobodyListens) {
+  make();
+  server_.shut();
+  worker_->start();
+  EXPECT_EQ(worker_->wait_for(milliseconds(300)), std::nullopt);  // many tries
+  server_.reopen();
+  const auto session = connect();
+  session->assign({.run = 1, .token = 1, .handler = "echo"});
+  session->finished(1);
+}
+
 TEST_F(WorkerTest, DrainWithoutAMemberEndsWhenNothingIsHeld) {
   make().start();
   server_.shut();
