@@ -82,7 +82,13 @@ void FollowView::take_event(const client::EventView& event) {
     target.state = change.state;
     target.attempt = change.attempt;
     target.version = change.version;
-    target.error = change.error;
+    // A start tells its worker, everything else its reason.
+    if (change.state == "running") {
+      target.worker = change.error;
+      target.error.clear();
+    } else {
+      target.error = change.error;
+    }
   };
   if (change.id == run_.id) {
     const bool changed = change.state != run_.state;
@@ -253,6 +259,9 @@ std::vector<std::string> FollowView::take_news(const Style& style) {
   std::vector<std::string> out;
   const std::size_t width = std::max<std::size_t>(id_width(), 3);
   for (const News& news : news_) {
+    if (news.step.state == "queued" || news.step.state == "pending") {
+      continue;  // it tells itself once something comes of it
+    }
     const std::string id =
         cut_to_width(printable(news.step.step.empty() ? "run" : news.step.step), width);
     std::string line = (news.time.is_set() ? local_clock_text(news.time) : std::string(12, ' ')) +

@@ -111,8 +111,9 @@ TEST(FollowView, WithoutATerminalEachChangeIsALine) {
   ::tzset();
   FollowView view = started({"split", "join"});
   EXPECT_TRUE(view.take_news({}).empty());
-  view.take_event(change("split", "running", kStart));
-  view.take_event(change("split", "running", kStart));  // progress is no news
+  view.take_event(change("split", "queued", kStart, 0));
+  view.take_event(change("split", "running", kStart, 1, "worker-1"));
+  view.take_event(change("split", "running", kStart, 1, "worker-1"));  // progress is no news
   view.take_event(change("split", "succeeded", kStart + milliseconds(210), 2));
   view.take_event(change("", "succeeded", kStart + seconds(1)));
   EXPECT_EQ(joined(view.take_news({})),

@@ -1,0 +1,2 @@
+// The compiled half of Beast; see cmake/beast.cmake.
+#include <boost/beast/src.hpp>
