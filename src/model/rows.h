@@ -26,6 +26,7 @@ struct DefinitionRow {
   Instant created;       // of revision 1
   Instant updated;       // of this revision
   std::string principal; // who saved this revision
+  bool operator==(const DefinitionRow&) const = default;
 };
 
 struct TriggerRow {
@@ -37,6 +38,7 @@ struct TriggerRow {
   TriggerState state = TriggerState::active;
   Instant next_due;  // unset unless active
   std::string note;  // why it is set aside
+  bool operator==(const TriggerRow&) const = default;
 };
 
 // Where a run stands: the columns that change. One UPDATE writes exactly these.
@@ -55,6 +57,7 @@ struct RunProgress {
   std::string error_kind;  // "", "handler", "timeout", "lost", "expression", "store_refused", ...
   std::string error;       // message
   std::string versions;    // JSON, workflow runs: [{"version":2,"from":["a"]}]
+  bool operator==(const RunProgress&) const = default;
 };
 
 // One execution of a job or workflow, or of a step. Its first attempt lives here (house 3.5).
@@ -74,6 +77,7 @@ struct RunRow {
   std::string idempotency_key;
   std::string principal;
   RunProgress progress;
+  bool operator==(const RunRow&) const = default;
 };
 
 // A try of a run. The current one is in the run's row; ended ones before it get rows when a
@@ -90,6 +94,7 @@ struct AttemptRow {
   std::string error_kind;
   std::string error;
   Instant retry_at;  // when the next attempt is due; unset = none
+  bool operator==(const AttemptRow&) const = default;
 };
 
 // Neighbouring planned instants of a trigger that did not run, and why (S4.8).
@@ -99,6 +104,7 @@ struct SkippedFiringRow {
   Instant to;
   int count = 1;
   std::string reason;
+  bool operator==(const SkippedFiringRow&) const = default;
 };
 
 // A repeat of the same key within its window answers with the first run (S5.2).
@@ -107,6 +113,7 @@ struct IdempotencyRow {
   std::string key;
   Id run;
   Instant expires;
+  bool operator==(const IdempotencyRow&) const = default;
 };
 
 // An access token, hashed (S13.2). No home: written by small transactions.
@@ -117,6 +124,7 @@ struct TokenRow {
   std::string sha256_hex;   // of the secret
   Instant created;
   Instant expires;          // unset = never
+  bool operator==(const TokenRow&) const = default;
 };
 
 }  // namespace jobflow

@@ -160,19 +160,26 @@ class SqliteStore final : public Store {
  private:
   CommitAnswer commit_patiently(const Batch& batch) {
     const sqlite::Patience patience(writes_);
+    std::int64_t before = connection_->rows_written();
     CommitAnswer answer = committer_.commit(batch);
     while (answer.result == CommitResult::retry && patience.left()) {
+      before = connection_->rows_written();
       answer = committer_.commit(batch);
     }
-    rows_written_ = connection_->rows_written();
+    if (answer.result == CommitResult::landed) {
+      rows_written_ += connection_->rows_written() - before;
+    }
     return answer;
   }
 
   template <class T, class Work>
   void write(Callback<Outcome<T>> done, Work work) {
     writes_.post([this, done = std::move(done), work = std::move(work)](std::size_t) {
+      const std::int64_t before = connection_->rows_written();
       auto outcome = sqlite::patiently<T>(writes_, work);
-      rows_written_ = connection_->rows_written();
+      if (outcome) {
+        rows_written_ += connection_->rows_written() - before;
+      }
       done(std::move(outcome));
     });
   }

@@ -49,8 +49,13 @@ std::optional<Event> event_of(const Change& change) {
 Ticket Desk::join(const std::string& name) {
   return value_of<Ticket>([&](auto done) { store_.join(name, done); });
 }
+// As a sender must: what is answered `retry` is sent again, the same bytes (I1b).
 CommitAnswer Desk::commit(std::shared_ptr<const Batch> batch) {
-  return await<CommitAnswer>([&](auto done) { store_.commit(batch, done); });
+  CommitAnswer answer;
+  do {
+    answer = await<CommitAnswer>([&](auto done) { store_.commit(batch, done); });
+  } while (answer.result == CommitResult::retry);
+  return answer;
 }
 int Desk::trim(TrimLimits limits) {
   return value_of<int>([&](auto done) { store_.trim(limits, done); });
