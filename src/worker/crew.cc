@@ -88,7 +88,7 @@ void Crew::submit(std::span<Body* const> bodies) {
   std::unique_lock lock(mutex_);
   check(!stopping_, "nothing is submitted after the stop");
   waiting_.insert(waiting_.end(), bodies.begin(), bodies.end());
-  hand_over(lock, kWakesAtOnce);
+  hand_over(lock, short_bodies_ ? 1 : kWakesAtOnce);
   if (!waiting_.empty() || idle_.empty()) {
     wants_tending_.store(true, std::memory_order_relaxed);
   }

@@ -57,6 +57,7 @@ class Crew {
   std::int64_t busy_ns_ = 0;      // their time, ever
   std::uint64_t ended_seen_ = 0;  // at the last tick
   std::int64_t busy_seen_ns_ = 0;
+  bool short_bodies_ = false;  // of late: one thread may as well take several
   std::atomic<bool> wants_tending_{false};
 };
 

@@ -9,6 +9,7 @@
 #include "worker/ledger.h"
 #include "worker/link.h"
 #include "worker/log_spool.h"
+#include "worker/pace.h"
 #include "worker/tuning.h"
 
 #include <jobflow/worker.h>
@@ -63,6 +64,7 @@ class Station final : private LinkOwner {
   void link_up(const v1::Welcome& welcome) override;
   void link_message(v1::ServerMessage& message) override;
   void link_down(LinkEnd end) override;
+  bool gathers(MonotonicTime now) const;
   void write_heartbeat(v1::Heartbeat& heartbeat);
   void write_ends(v1::WorkerMessage& message, std::size_t& bytes);
   void assign(v1::Assign& order, std::vector<Body*>& started);
@@ -128,6 +130,9 @@ class Station final : private LinkOwner {
   std::size_t abandoned_ = 0;  // reported, but a thread is still in them
   std::vector<Id> accepted_;   // tokens
   std::deque<Due> finished_;
+  Pace pace_;
+  MonotonicTime last_message_at_{};
+  bool gathering_ = false;  // ends are held back for a larger message
   bool assigned_lately_ = false;
   bool ticking_ = false;
 

@@ -152,8 +152,11 @@ void Station::finish(Body& body, const Result& result, FinishedReport report) {
   if (RunSpool* spool = body.spool.load(std::memory_order_acquire)) {
     logs_->close(spool);
   }
+  bool send = false;
   {
     const std::lock_guard lock(mutex_);
+    const MonotonicTime now = Clock::now();
+    pace_.count(now);
     if (body.reported) {
       --abandoned_;
     } else {
@@ -165,8 +168,15 @@ void Station::finish(Body& body, const Result& result, FinishedReport report) {
       wake();
       changed_.notify_all();
     }
+    send = !gathers(now);
+    if (!send && !gathering_) {
+      gathering_ = true;  // the pulse sends what nobody else does
+      wake();
+    }
   }
-  link_->kick();
+  if (send) {
+    link_->kick();
+  }
 }
 
 // Live -> ended. The body stays with the thread that runs it.

@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint32_t kProtocol = 1;
 constexpr int kItemsMax = 10'000;  // accepted or finished in one message
 constexpr std::size_t kLogShare = 64 * 1024;
+constexpr std::size_t kEndsAtOnce = 128;
+constexpr std::chrono::microseconds kGather{300};
 
 v1::Outcome to_proto(ReportOutcome outcome) {
   switch (outcome) {
@@ -120,9 +122,19 @@ void Station::write_ends(v1::WorkerMessage& message, std::size_t& bytes) {
   }
 }
 
+// In a flood, ends wait a moment for more of them: a message costs far more than an end in it.
+bool Station::gathers(MonotonicTime now) const {
+  return !finished_.empty() && finished_.size() < kEndsAtOnce && now < last_message_at_ + kGather &&
+         pace_.is_flood(now);
+}
+
 LinkOwner::Next Station::next_message(v1::WorkerMessage& message) {
   const std::lock_guard lock(mutex_);
   if (link_stage_ != LinkStage::up || left_) {
+    return Next::nothing;
+  }
+  const MonotonicTime now = Clock::now();
+  if (!heartbeat_due_ && !leave_due_ && gathers(now)) {
     return Next::nothing;
   }
   bool any = heartbeat_due_;
@@ -148,6 +160,9 @@ LinkOwner::Next Station::next_message(v1::WorkerMessage& message) {
     message.mutable_leaving();
     left_ = true;
     return Next::last_message;
+  }
+  if (any) {
+    last_message_at_ = now;
   }
   return any ? Next::message : Next::nothing;
 }

@@ -37,6 +37,7 @@ void Station::pulse() {
     tend_bodies(now);
     tend_leave(now);
     const bool send = something_to_send(now);
+    gathering_ = pace_.is_flood(now);
     ticking_ = std::exchange(assigned_lately_, false);
     lock.unlock();
     if (drop || drop_for_lease) {
@@ -201,7 +202,7 @@ bool Station::something_to_send(MonotonicTime now) {
 MonotonicTime Station::next_wake(MonotonicTime now) {
   MonotonicTime wake = now + kLongest;
   const auto by = [&](MonotonicTime when) { wake = std::min(wake, when); };
-  if (crew_->wants_tending()) {
+  if (crew_->wants_tending() || gathering_) {
     by(now + kCrewTick);
   }
   if (ticking_ || assigned_lately_ || !accepted_.empty()) {

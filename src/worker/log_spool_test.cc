@@ -1,0 +1,125 @@
+#include "worker/log_spool.h"
+
+#include "model/limits.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace jobflow::worker {
+namespace {
+
+LogLine line(std::string text) {
+  return {Instant{1}, LogLevel::info, std::move(text), {}};
+}
+
+std::vector<std::string> texts(const v1::WorkerMessage& message) {
+  std::vector<std::string> all;
+  for (const v1::LogChunk& chunk : message.logs()) {
+    for (const v1::LogLine& each : chunk.lines()) {
+      all.push_back(each.text());
+    }
+  }
+  return all;
+}
+
+std::vector<std::string> take_all(LogSpool& spool) {
+  std::vector<std::string> all;
+  while (true) {
+    v1::WorkerMessage message;
+    if (spool.take(message, 1'000'000) == 0) {
+      return all;
+    }
+    for (std::string& text : texts(message)) {
+      all.push_back(std::move(text));
+    }
+  }
+}
+
+TEST(LogSpool, LinesStayUntilAcknowledged) {  // S7.3
+  LogSpool spool(100'000, 100'000);
+  RunSpool* run = spool.open(Id{1}, 2);
+  EXPECT_TRUE(spool.append(run, line("a")));
+  EXPECT_TRUE(spool.append(run, line("b")));
+  EXPECT_EQ(take_all(spool), (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(take_all(spool).empty());  // once on a link
+  spool.acknowledge(Id{1}, 2, 1);
+  spool.rewind();  // another link
+  v1::WorkerMessage message;
+  spool.take(message, 1'000'000);
+  EXPECT_EQ(texts(message), (std::vector<std::string>{"b"}));
+  EXPECT_EQ(message.logs(0).offset(), 1);
+  EXPECT_EQ(message.logs(0).attempt(), 2U);
+  EXPECT_FALSE(spool.empty());
+  spool.close(run);
+  spool.acknowledge(Id{1}, 2, 2);
+  spool.acknowledge(Id{1}, 2, 2);  // late and twice is harmless
+  EXPECT_TRUE(spool.empty());
+}
+
+TEST(LogSpool, AnAcknowledgementOfWhatNeverLeftIsNotBelieved) {
+  LogSpool spool(100'000, 100'000);
+  RunSpool* run = spool.open(Id{1}, 1);
+  spool.append(run, line("a"));
+  spool.acknowledge(Id{1}, 1, 100);
+  EXPECT_EQ(take_all(spool).size(), 1U);
+}
+
+TEST(LogSpool, OneAttemptsFloodLeavesRoomForOthers) {
+  LogSpool spool(10'000'000, 10'000'000);
+  RunSpool* loud = spool.open(Id{1}, 1);
+  for (int i = 0; i < 10'000; ++i) {
+    spool.append(loud, line(std::string(100, 'x')));
+  }
+  spool.append(spool.open(Id{2}, 1), line("quiet"));
+  v1::WorkerMessage message;
+  spool.take(message, 100'000);
+  EXPECT_EQ(texts(message).back(), "quiet");
+}
+
+TEST(LogSpool, WhatDoesNotFitIsCountedWhereItIsMissing) {  // S10.2
+  LogSpool spool(1000, 1000);
+  RunSpool* run = spool.open(Id{1}, 1);
+  for (int i = 0; i < 100; ++i) {
+    spool.append(run, line(std::to_string(i)));
+  }
+  const std::size_t kept = take_all(spool).size();
+  EXPECT_LT(kept, 100U);
+  spool.acknowledge(Id{1}, 1, static_cast<std::int64_t>(kept));
+  spool.append(run, line("after"));
+  const auto lines = take_all(spool);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].find("[jobflow: " + std::to_string(100 - kept) + " lines dropped"), 0U);
+  EXPECT_EQ(lines[1], "after");
+}
+
+TEST(LogSpool, AnAttemptHasALimitAndSaysSo) {  // limits::kLogRunBytes
+  LogSpool spool(1'000'000'000, 1'000'000'000);
+  RunSpool* run = spool.open(Id{1}, 1);
+  const std::string text(limits::kLogLineBytes, 'x');
+  const std::size_t fitting = limits::kLogRunBytes / limits::kLogLineBytes;
+  std::vector<std::string> said;
+  const auto drain = [&] {
+    for (std::string& taken : take_all(spool)) {
+      said.push_back(taken.substr(0, 80));
+    }
+    spool.acknowledge(Id{1}, 1, static_cast<std::int64_t>(said.size()));
+  };
+  for (std::size_t i = 0; i < fitting + 3; ++i) {
+    spool.append(run, line(text));
+    if (i % 256 == 0) {
+      drain();
+    }
+  }
+  spool.close(run);
+  drain();
+  ASSERT_EQ(said.size(), fitting + 2);
+  EXPECT_EQ(said[fitting],
+            "[jobflow: the log limit of 64 MiB is reached: what follows is dropped]");
+  EXPECT_EQ(said[fitting + 1], "[jobflow: 3 lines dropped at the log limit]");
+  EXPECT_TRUE(spool.empty());
+}
+
+}  // namespace
+}  // namespace jobflow::worker
