@@ -17,8 +17,10 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import judge  # noqa: E402
-from stage import SOURCE, Caller, Stage, free_port, job, until, workflow  # noqa: E402
+from stage import (SOURCE, Caller, Process, Stage, free_port, job,  # noqa: E402
+                   program, until, workflow)
 
+DEMO = os.path.join(SOURCE, "examples", "package-report")
 BODY = os.path.join(SOURCE, "tests", "kill", "body.sh")
 KILLS_MIN, FOUND_UNFINISHED_MIN = 30, 20
 RANDOM_KILLS = 26
@@ -57,20 +59,21 @@ class Load(threading.Thread):
         self.problems = []
 
     def item(self):
-        number = len(self.keys)
         kind, name = self.random.choice(
             [("job", "once"), ("job", "once"), ("job", "thrice"), ("job", "stumbling"),
              ("workflow", "diamond")])
-        self.keys[f"key-{number}"] = set()
-        return {kind: name, "idempotency_key": f"key-{number}"}
+        return self.keyed({kind: name})
+
+    def keyed(self, item):
+        key = f"key-{len(self.keys)}"
+        self.keys[key] = set()
+        return {**item, "idempotency_key": key}
 
     def send(self, caller, items):
         if len(items) == 1:
             item = dict(items[0])
-            key = item.pop("idempotency_key")
-            kind, name = item.popitem()
-            answer = caller.post(f"/api/v1/{kind}s/{name}/trigger", {},
-                                 headers={"Idempotency-Key": key})
+            kind = "job" if "job" in item else "workflow"
+            answer = caller.post(f"/api/v1/{kind}s/{item.pop(kind)}/trigger", item)
             answers = [answer.json if answer.status in (200, 201) else {"problem": answer.json}]
         else:
             answer = caller.post("/api/v1/runs/batch", {"items": items})
@@ -154,7 +157,7 @@ class ServerKilled(KillTest):
         caller = Caller(self.current)
         allowed = self.apply_all(caller)
         self.new_worker()
-        self.start_demo_worker()
+        self.start_demo(caller)
         save_asked = now_ms()
         tick = self.applied(caller, self.body("tick", 0.05, triggers=EVERY_SECOND, retry=RETRY))
         saved = now_ms()
@@ -171,7 +174,7 @@ class ServerKilled(KillTest):
                 self.workers[-1].kill()
                 self.new_worker()
             if number % 8 == 3:
-                self.demo_once()
+                self.demo_once(load, number)
 
         caller = Caller(self.current)
         load.finish()
@@ -189,6 +192,7 @@ class ServerKilled(KillTest):
         self.report(rows, load)
         self.assertEqual([], complaints[:20], f"seed {self.seed}")
         self.assertEqual([], load.problems[:5])
+        self.assertTrue(self.demo_reports(rows), "the demo never came through")
         self.assertGreaterEqual(self.kills, KILLS_MIN)
         self.assertGreaterEqual(self.found_unfinished, FOUND_UNFINISHED_MIN)
 
@@ -258,11 +262,27 @@ class ServerKilled(KillTest):
 
     # --- the demo's workflow among the load
 
-    def start_demo_worker(self):
-        self.demo = None
+    def start_demo(self, caller):
+        path = os.path.join(DEMO, "workflow.yaml")
+        code, out, err = self.jobflow("apply", "-f", path, server=self.current)
+        self.assertEqual(0, code, out + err)
+        self.demo = int(caller.get("/api/v1/workflows/package-report").json["id"])
+        self.start(Process(self.folder, "demo-worker", [program("package-report-worker")], {
+            "JOBFLOW_SERVER": self.current.grpc,
+            "JOBFLOW_TOKEN_FILE": os.path.join(self.data, "worker.token")}))
 
-    def demo_once(self):
-        pass
+    def demo_once(self, load, number):
+        folder = os.path.join(self.folder, f"report-{number}")
+        load.unanswered.append(load.keyed({
+            "workflow": "package-report", "params": {"output_dir": folder, "scripts": DEMO}}))
+
+    def demo_reports(self, rows):
+        """The demo's runs that say they succeeded, each with a report to show for it."""
+        done = [run for run in rows.runs.values() if run.definition == self.demo
+                and run.kind == judge.WORKFLOW and run.state == judge.SUCCEEDED]
+        self.assertGreaterEqual(
+            len(glob.glob(os.path.join(self.folder, "report-*", "report.html"))), len(done))
+        return done
 
 
 class WorkerStopped(KillTest):
