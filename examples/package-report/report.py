@@ -65,6 +65,7 @@ td:nth-child(n+2), th:nth-child(n+2) { padding-left: 14px; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 td.name { font-weight: 500; overflow-wrap: anywhere; }
 td.meter { width: 34%; }
+td.meter.two { width: 52%; }
 .meter i { display: block; height: 8px; border-radius: 4px; background: var(--track); }
 .meter i i { background: var(--bar); }
 .meter.two i i { background: var(--bar-2); }

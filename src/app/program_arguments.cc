@@ -21,6 +21,24 @@ std::string_view first_name(std::string_view names) {
   return names.substr(0, names.find(','));
 }
 
+std::string_view type_name(SettingType type) {
+  switch (type) {
+    case SettingType::folder:
+      return "FOLDER";
+    case SettingType::address:
+      return "HOST:PORT";
+    case SettingType::whole:
+      return "N";
+    case SettingType::span:
+      return "SPAN";
+    case SettingType::words:
+      return "A,B";
+    case SettingType::text:
+      return "TEXT";
+  }
+  return "";
+}
+
 std::string flag_suggestion(const std::vector<ProgramFlag>& known,
                             const std::vector<std::string>& arguments) {
   std::vector<std::string_view> names = {"--config", "--help"};
@@ -67,7 +85,8 @@ Outcome<ProgramArguments> read_arguments(std::string_view name,
       about_it += " (" + std::string(spec->default_value) + ")";
     }
     app.add_option(std::string(flag.names), texts[std::string(flag.key)], about_it)
-        ->type_name(std::string(spec->type == SettingType::folder ? "FOLDER" : ""));
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->type_name(std::string(type_name(spec->type)));
   }
   app.footer(
       "\nEvery setting may also stand in the file or in the environment (--http-listen is "

@@ -248,7 +248,7 @@ class Watch {
     if (session_.json()) {
       session_.print_json(run_json_);
     } else if (run.state == "succeeded" && !run.result.empty()) {
-      session_.print(pretty_json(run.result) + "\n");
+      session_.print((options_.show ? "\n" : "") + pretty_json(run.result) + "\n");
     }
     if (run.state == "succeeded") {
       return kOk;

@@ -189,6 +189,8 @@ std::string FollowView::step_line(const client::StepView& step,
   }
   if (!step.error.empty()) {
     add(one_line(step.error));
+  } else if (!step.handler.empty()) {
+    add(printable(step.worker.empty() ? step.handler : step.handler + " on " + step.worker));
   }
   const std::string time =
       step.started.is_set() && step.state != "queued" && step.state != "pending"

@@ -71,6 +71,15 @@ TEST(FollowView, ShowsStepsMoving) {
             "  ━━━━━━━━━━━━━━━━━━━━━━━━  1/4 steps  1.5 s\n");
 }
 
+TEST(FollowView, TellsWhoDoesWhat) {
+  FollowView view;
+  view.take_snapshot({.id = "100", .kind = "workflow", .name = "demo", .state = "running"},
+                     {{.step = "a", .handler = "packages.sizes", .state = "queued"}});
+  view.take_event(change("a", "running", kStart, 2, "machine"));
+  EXPECT_EQ(view.picture(kStart + seconds(1), 80, 24, {}).at(1),
+            "  ● a  running       1.0 s  attempt 2  packages.sizes on machine");
+}
+
 TEST(FollowView, EndsWithTheReasonOfAFailure) {
   FollowView view = started({"a", "b"});
   view.take_event(change("a", "running", kStart));
