@@ -26,6 +26,14 @@ std::map<std::string, int, std::less<>> last_replacements(const std::string& ver
   return last;
 }
 
+std::string failure_of(const RunRow& row) {
+  if (row.progress.state == RunState::skipped) {
+    return {};
+  }
+  return "step '" + row.step + "' " + std::string(to_string(row.progress.state)) +
+         (row.progress.error.empty() ? "" : ": " + row.progress.error);
+}
+
 }  // namespace
 
 Graph::Graph(const WorkflowSpec& spec) : spec_(&spec), steps_(spec.steps.size()) {
@@ -46,6 +54,7 @@ Graph::Graph(const WorkflowSpec& spec,
     Step& entry = steps_[index(step)];
     entry.run = row.id;
     entry.output.clear();
+    entry.failure.clear();
     if (!is_final(row.progress.state)) {
       entry.standing = StepStanding::live;
     } else if (row.progress.state == RunState::succeeded) {
@@ -53,10 +62,8 @@ Graph::Graph(const WorkflowSpec& spec,
       entry.output = row.progress.result.empty() ? "null" : row.progress.result;
     } else {
       entry.standing = StepStanding::not_succeeded;
-      if (first_failure_.empty() && row.progress.state != RunState::skipped) {
-        first_failure_ = "step '" + row.step + "' " + std::string(to_string(row.progress.state)) +
-                         (row.progress.error.empty() ? "" : ": " + row.progress.error);
-      }
+      entry.failure = failure_of(row);
+      entry.ended = row.progress.ended;
     }
   }
   recount();
@@ -77,7 +84,6 @@ void Graph::recount() {
   decidable_.clear();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& entry = steps_[i];
-    entry.listed = false;
     entry.open_needs = entry.failed_needs = 0;
     for (const int need : spec_->steps[i].needs) {
       const StepStanding standing = steps_[index(need)].standing;
@@ -94,30 +100,10 @@ void Graph::recount() {
 }
 
 void Graph::list_if_decidable(int step) {
-  Step& entry = steps_[index(step)];
-  if (entry.standing == StepStanding::open && !entry.listed &&
-      (entry.open_needs == 0 || entry.failed_needs > 0)) {
-    entry.listed = true;
-    decidable_.push_back(step);
+  const Step& entry = steps_[index(step)];
+  if (entry.standing == StepStanding::open && (entry.open_needs == 0 || entry.failed_needs > 0)) {
+    decidable_.insert(step);
   }
-}
-
-int Graph::next_decidable() {
-  if (!has_decidable()) {
-    return -1;
-  }
-  const int step = decidable_.front();
-  decidable_.pop_front();
-  steps_[index(step)].listed = false;
-  return step;
-}
-
-bool Graph::has_decidable() {
-  while (!decidable_.empty() && steps_[index(decidable_.front())].standing != StepStanding::open) {
-    steps_[index(decidable_.front())].listed = false;
-    decidable_.pop_front();
-  }
-  return !decidable_.empty();
 }
 
 void Graph::start(int step, Id run) {
@@ -125,17 +111,19 @@ void Graph::start(int step, Id run) {
   check(entry.standing == StepStanding::open, "a step starts once a version");
   entry.standing = StepStanding::live;
   entry.run = run;
+  decidable_.erase(step);
   --open_;
   ++live_;
 }
 
-void Graph::end(int step, StepStanding standing, Id run) {
+Graph::Step& Graph::end(int step, StepStanding standing, Id run) {
   Step& entry = steps_[index(step)];
   check(entry.standing == StepStanding::open || entry.standing == StepStanding::live,
         "a step ends once a version");
   (entry.standing == StepStanding::open ? open_ : live_) -= 1;
   entry.standing = standing;
   entry.run = run;
+  decidable_.erase(step);
   for (const int dependant : spec_->steps[index(step)].dependants) {
     Step& next = steps_[index(dependant)];
     if (standing == StepStanding::succeeded) {
@@ -145,19 +133,28 @@ void Graph::end(int step, StepStanding standing, Id run) {
     }
     list_if_decidable(dependant);
   }
+  return entry;
 }
 
 void Graph::succeed(int step, Id run, std::string output) {
-  end(step, StepStanding::succeeded, run);
-  steps_[index(step)].output = output.empty() ? "null" : std::move(output);
+  end(step, StepStanding::succeeded, run).output = output.empty() ? "null" : std::move(output);
 }
 
-void Graph::fail(int step, Id run, const std::string& why) {
-  end(step, StepStanding::not_succeeded, run);
+void Graph::fail(int step, const RunRow& row) {
+  Step& entry = end(step, StepStanding::not_succeeded, row.id);
+  entry.failure = failure_of(row);
+  entry.ended = row.progress.ended;
   ++not_succeeded_;
-  if (first_failure_.empty()) {
-    first_failure_ = why;
+}
+
+std::string Graph::first_failure() const {
+  const Step* first = nullptr;
+  for (const Step& step : steps_) {
+    if (!step.failure.empty() && (first == nullptr || step.ended < first->ended)) {
+      first = &step;
+    }
   }
+  return first == nullptr ? "" : first->failure;
 }
 
 std::vector<int> Graph::replaced_by_retry(const std::vector<int>& from, int& live_step) const {
@@ -201,7 +198,6 @@ void Graph::reopen(const std::vector<int>& steps) {
   for (const int step : steps) {
     steps_[index(step)] = Step{};
   }
-  first_failure_.clear();
   recount();
 }
 

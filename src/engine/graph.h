@@ -7,7 +7,7 @@
 #include "model/rows.h"
 
 #include <cstdint>
-#include <deque>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,20 +29,22 @@ class Graph {
   Id run_of(int step) const { return steps_[index(step)].run; }
   const std::string* output(int step) const;  // of a succeeded step, or nullptr
 
-  // The next open step that can be decided: all its needs succeeded (start it), or one did not
-  // (skip it, S8.5). -1 when there is none now.
-  int next_decidable();
-  bool has_decidable();
+  // The first open step, in the definition's order, that can be decided: all its needs succeeded
+  // (start it), or one did not (skip it, S8.5). -1 when there is none now. Deciding it is start()
+  // or fail().
+  int next_decidable() const { return decidable_.empty() ? -1 : *decidable_.begin(); }
   bool must_skip(int step) const { return steps_[index(step)].failed_needs > 0; }
 
   void start(int step, Id run);
   void succeed(int step, Id run, std::string output);
-  void fail(int step, Id run, const std::string& why);
+  // As the step's final row says; a skipped one is no failure of its own.
+  void fail(int step, const RunRow& row);
 
   int live() const { return live_; }
   bool over() const { return open_ == 0 && live_ == 0; }
   bool failed() const { return not_succeeded_ > 0; }
-  const std::string& first_failure() const { return first_failure_; }
+  // Which step failed first, and why.
+  std::string first_failure() const;
 
   // The steps a retry replaces: `from` and everything downstream, or when empty every step that did
   // not succeed (and downstream); -1 is answered through `live_step` when one of them still runs.
@@ -54,20 +56,20 @@ class Graph {
     StepStanding standing = StepStanding::open;
     int open_needs = 0;    // needs that have not succeeded
     int failed_needs = 0;  // needs that ended otherwise
-    bool listed = false;   // in decidable_
     Id run;
-    std::string output;
+    std::string output;   // of one that succeeded
+    std::string failure;  // of one that did not
+    Instant ended;
   };
   std::size_t index(int step) const;
   void recount();
   void list_if_decidable(int step);
-  void end(int step, StepStanding standing, Id run);
+  Step& end(int step, StepStanding standing, Id run);
 
   const WorkflowSpec* spec_;
   std::vector<Step> steps_;
-  std::deque<int> decidable_;
+  std::set<int> decidable_;
   int open_ = 0, live_ = 0, not_succeeded_ = 0;
-  std::string first_failure_;
 };
 
 // The record of retries in a workflow run's row: [{"version":2,"steps":["a","b"]}, ...].

@@ -3,26 +3,36 @@
 #pragma once
 
 #include "model/definition.h"
+#include "model/rows.h"
 
 #include <cstdint>
-#include <deque>
-#include <functional>
-#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace jobflow::engine {
 
-// Queued runs that ask the same of a worker: by priority, then in order of arrival. An entry is
-// only a hint: a run that is no longer queued is passed over when its turn comes.
+// A queued run: by priority, then by how long it has been queued. All of it stands in the run's
+// row, so that the order is the same after loading.
+struct Waiting {
+  int priority = 0;
+  Instant since;
+  Id run;
+  bool operator<(const Waiting& other) const {
+    return std::tie(other.priority, since, run) < std::tie(priority, other.since, other.run);
+  }
+};
+
+// Queued runs that ask the same of a worker.
 struct Queue {
   std::string key;  // what its runs ask for, as one text
   std::string name_space;
   std::string handler;
   std::vector<std::string> tags;
-  std::map<int, std::deque<Id>, std::greater<>> by_priority;
-  std::size_t waiting = 0;  // runs that are queued, exactly
+  std::set<Waiting> runs;
+  int listed = 0;  // the first run's priority, by which the shard finds this queue
 };
 
 struct Lane {

@@ -13,9 +13,9 @@ void Recency::run_ended(Id run, std::int64_t batch) {
   add({batch, run, {}});
 }
 
-void Recency::key_bound(const std::string& key, Id run, std::int64_t batch) {
-  keys_[key] = run;
-  add({batch, run, key});
+void Recency::key_bound(const std::string& key, Bound bound, std::int64_t batch) {
+  keys_[key] = bound;
+  add({batch, bound.run, key});
 }
 
 // Only what is durable may be forgotten: a later read then sees it in the store.
@@ -31,7 +31,7 @@ void Recency::add(Entry entry) {
       }
     } else {
       const auto found = keys_.find(oldest.key);
-      if (found != keys_.end() && found->second == oldest.run) {
+      if (found != keys_.end() && found->second.run == oldest.run) {
         keys_.erase(found);
       }
     }
@@ -44,9 +44,9 @@ bool Recency::run_unchanged_since(Id run, std::int64_t batch) const {
   return batch >= floor_ && (found == ended_.end() || found->second <= batch);
 }
 
-Id Recency::run_of_key(const std::string& key) const {
+const Recency::Bound* Recency::find_key(const std::string& key) const {
   const auto found = keys_.find(key);
-  return found == keys_.end() ? Id{} : found->second;
+  return found == keys_.end() ? nullptr : &found->second;
 }
 
 void Recency::distrust_before(std::int64_t batch) {

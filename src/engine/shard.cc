@@ -26,26 +26,15 @@ Shard::Shard(ShardImage image, Instant now)
   gathering_ = image.batch + 1;
   recent_.set_landed(image.batch);
   recent_.distrust_before(image.batch);
-  std::map<std::pair<Id, int>, std::shared_ptr<Plan>> plans;
-  const auto plan_of = [&](const DefinitionRow& row) {
-    auto& plan = plans[{row.id, row.revision}];
-    if (!plan) {
-      auto decoded = decode_definition(row.kind, row.document);
-      check(decoded.problems.empty(), "a stored definition is valid");
-      decoded.definition.enabled = row.enabled;
-      plan = make_plan(row.id, row.revision,
-                       std::make_shared<const Definition>(std::move(decoded.definition)));
-    }
-    return plan;
-  };
   for (DefinitionRow& row : image.definitions) {
     by_name_[std::string(to_string(row.kind)) + '\0' + row.name_space + '\0' + row.name] = row.id;
     Known& known = known_[row.id];
     known.plan = plan_of(row);
     known.row = std::move(row);
   }
+  std::vector<std::shared_ptr<Plan>> old_plans;  // kept until their runs hold them
   for (const DefinitionRow& row : image.old_revisions) {
-    plan_of(row);
+    old_plans.push_back(plan_of(row));
   }
   for (TriggerRow& row : image.triggers) {
     const auto owner = known_.find(row.definition);
@@ -67,10 +56,10 @@ Shard::Shard(ShardImage image, Instant now)
     steps[row.parent].push_back(std::move(row));
   }
   for (RunRow& row : image.live_runs) {
-    const auto plan = plans.find({row.definition, row.revision});
-    check(plan != plans.end() && plan->second, "a live run's revision is in the image");
+    const auto plan = plans_[{row.definition, row.revision}].lock();
+    check(plan != nullptr, "a live run's revision is in the image");
     const Id id = row.id;
-    load_run(std::move(row), std::move(steps[id]), plan->second);
+    load_run(std::move(row), std::move(steps[id]), plan);
   }
   sweep(now);
 }
@@ -153,8 +142,8 @@ std::vector<Request> Shard::unfinished_business() const {
   std::vector<Id> workflows;
   std::set<Id> deleted;
   for (const auto& [id, run] : live_) {
-    if (run.row.kind != RunKind::step && !known_.contains(run.row.definition) &&
-        run.row.progress.state != RunState::cancelling) {
+    if (!known_.contains(run.row.definition) && run.row.progress.state != RunState::cancelling &&
+        !live_.contains(run.row.parent)) {
       deleted.insert(run.row.definition);
     }
     if (run.graph && run.row.progress.state != RunState::scheduled) {
@@ -203,6 +192,16 @@ void Shard::note(Turn& turn, const LiveRun& run, std::string detail) {
                              .time = turn.now,
                              .text = run.row.step,
                              .detail = std::move(detail)});
+}
+
+void Shard::note_trigger(Turn& turn, const TriggerRow& trigger) {
+  turn.out.events.push_back({.type = EventType::trigger_changed,
+                             .state = static_cast<std::uint8_t>(trigger.state),
+                             .subject = trigger.id,
+                             .definition = trigger.definition,
+                             .time = turn.now,
+                             .text = trigger.name,
+                             .detail = trigger.note});
 }
 
 // The run's columns as they stand now become a change, and the change an event.
@@ -290,6 +289,35 @@ std::vector<Shard::Held> Shard::held_by(Id incarnation) const {
   }
   std::sort(held.begin(), held.end(), [](const Held& a, const Held& b) { return a.run < b.run; });
   return held;
+}
+
+bool Shard::holds(Id run, Id token) const {
+  const auto found = live_.find(run);
+  return found != live_.end() && found->second.row.progress.token == token;
+}
+
+Shard::Turns Shard::turns() const {
+  Turns turns{.last_served = last_served_, .lanes = {}};
+  for (const auto& [key, weak] : plans_) {
+    if (const auto plan = weak.lock()) {
+      for (std::size_t i = 0; i < plan->lanes.size(); ++i) {
+        turns.lanes[{key.first, key.second, i}] = plan->lanes[i].turn;
+      }
+    }
+  }
+  return turns;
+}
+
+void Shard::take_turns(const Turns& turns) {
+  last_served_ = turns.last_served;
+  for (const auto& [key, turn] : turns.lanes) {
+    const auto& [definition, revision, lane] = key;
+    const auto found = plans_.find({definition, revision});
+    const auto plan = found == plans_.end() ? nullptr : found->second.lock();
+    if (plan && lane < plan->lanes.size()) {
+      plan->lanes[lane].turn = turn;
+    }
+  }
 }
 
 // A run that is not live, from what was read for this command; asks for the read when there is

@@ -24,8 +24,11 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace jobflow::engine {
@@ -67,6 +70,17 @@ class Shard {
     Id run, token;
   };
   std::vector<Held> held_by(Id incarnation) const;
+  // Is this the token of the run's attempt that is out?
+  bool holds(Id run, Id token) const;
+
+  // Whose turn it is, among queues and among workers (S6.1): a courtesy, the only thing here that
+  // no row holds. A shard loaded anew begins anew, or goes on where another one stood.
+  struct Turns {
+    std::string last_served;
+    std::map<std::tuple<Id, int, std::size_t>, std::uint32_t> lanes;  // definition, revision, lane
+  };
+  Turns turns() const;
+  void take_turns(const Turns& turns);
 
  private:
   struct LiveRun {
@@ -98,6 +112,7 @@ class Shard {
   Id make_id(Instant now) { return last_id_ = next_id(last_id_, number_, now); }
   LiveRun* find_live(Id run);
   void note(Turn& turn, const LiveRun& run, std::string detail = {});
+  void note_trigger(Turn& turn, const TriggerRow& trigger);
   void write(Turn& turn, LiveRun& run, std::string detail = {});
   void arm(LiveRun& run, Instant now);
   Instant bound_of(const LiveRun& run) const;
@@ -115,12 +130,15 @@ class Shard {
   std::shared_ptr<Plan> make_plan(Id id,
                                   int revision,
                                   std::shared_ptr<const Definition> definition);
+  std::shared_ptr<Plan> plan_of(const DefinitionRow& row);
+  std::shared_ptr<Plan> plan_of_finished(Turn& turn, const RunRow& row);
   Queue* queue_for(const std::string& name_space, const Task& task);
   Known* find_known(DefinitionKind kind, const std::string& name_space, const std::string& name);
 
   // shard_triggers.cc
   void timer_due(Turn& turn, const Timer& timer);
   void fire(Turn& turn, Known& known, TriggerRow& trigger);
+  void skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason);
 
   // shard_runs.cc
   void trigger_run(Turn& turn, const TriggerRun& ask);
@@ -135,18 +153,20 @@ class Shard {
   };
   Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
   void cancel(Turn& turn, Id run);
-  void ask_cancel(Turn& turn, LiveRun& run);
+  bool ask_cancel(Turn& turn, LiveRun& run, const std::string& why);
   void retry(Turn& turn, const RetryRun& ask);
   void retry_task(Turn& turn, LiveRun& run);
   void set_aside(Turn& turn, const SetAside& ask);
   void move(LiveRun& run, RunEvent event);
   void enter_queue(Turn& turn, LiveRun& run);
   void list_in_queue(LiveRun& run);
+  void list_queue(Queue& queue);
   void leave_queue(LiveRun& run);
   void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
 
   // shard_attempts.cc
   void dispatch_next(Turn& turn);
+  bool dispatch_from(Turn& turn, Queue& queue);
   void assign(Turn& turn, LiveRun& run, RosterWorker& worker);
   void attempt_ended(Turn& turn, const AttemptEnded& ask);
   void attempt_failed(Turn& turn, LiveRun& run, AttemptEvent event, const FinishedReport& report);
@@ -155,7 +175,7 @@ class Shard {
   void assignment_unsent(Turn& turn, Id run, Id token, bool refused);
   void progress_made(Turn& turn, const ProgressReport& report);
   void free_attempt(LiveRun& run);
-  void keep_attempt(Turn& turn, const LiveRun& run, AttemptState state, Instant retry_at);
+  void keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at);
   Assignment assignment_of(LiveRun& run) const;
 
   // shard_workflows.cc
@@ -167,9 +187,26 @@ class Shard {
   void step_ended(Turn& turn, const RunRow& row);
   void conclude(Turn& turn, LiveRun& workflow);
   void cancel_steps(Turn& turn, LiveRun& workflow);
+  void all_cancelled(Turn& turn, LiveRun& workflow);
   void retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from);
   void move_workflow(LiveRun& run, WorkflowEvent event);
   LiveRun* revive_workflow(Turn& turn, Id run);
+
+  // Queues with waiting runs: the most urgent first, then by key.
+  struct Urgency {
+    int priority;
+    std::string_view key;
+  };
+  struct MoreUrgent {
+    using is_transparent = void;
+    static Urgency of(const Queue* queue) { return {queue->listed, queue->key}; }
+    static Urgency of(Urgency urgency) { return urgency; }
+    bool operator()(const auto& a, const auto& b) const {
+      const Urgency left = of(a), right = of(b);
+      return left.priority != right.priority ? left.priority > right.priority
+                                             : left.key < right.key;
+    }
+  };
 
   ShardNumber number_;
   std::int64_t epoch_;
@@ -180,8 +217,9 @@ class Shard {
   std::unordered_map<std::string, Id> by_name_;
   std::unordered_map<Id, Id> trigger_owner_;
   std::map<std::string, std::unique_ptr<Queue>> queues_;  // by what their runs ask for
-  std::set<std::string> busy_queues_;                     // keys of those with waiting runs
-  std::string last_served_;                               // queues take turns
+  std::set<Queue*, MoreUrgent> busy_queues_;
+  std::string last_served_;  // queues of the same urgency take turns
+  std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
   std::size_t waiting_ = 0;
   std::uint64_t arrivals_ = 0;
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;

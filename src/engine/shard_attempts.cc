@@ -22,45 +22,58 @@ Span back_off(const RetryPolicy& policy, Id run, int attempt) {
   return milliseconds(std::llround(full * (1.0 - policy.jitter * part)));
 }
 
+// The run's row holds no attempt from now on.
+void clear_attempt(RunProgress& progress) {
+  progress.token = Id{};
+  progress.worker.clear();
+  progress.incarnation = Id{};
+  progress.started = Instant{};
+}
+
 RunEvent final_event(AttemptEvent event) {
   return event == AttemptEvent::time_out ? RunEvent::time_out : RunEvent::fail_finally;
 }
 
 }  // namespace
 
-// Queues take turns; within one, priority and then arrival decide. Nothing to give out, or nobody
-// to give it to: an empty decision.
+// The most urgent run that somebody can take; queues of one urgency take turns. Nothing to give
+// out, or nobody to give it to: an empty decision.
 void Shard::dispatch_next(Turn& turn) {
-  auto next = busy_queues_.upper_bound(last_served_);
-  for (std::size_t seen = 0; seen < busy_queues_.size(); ++seen, ++next) {
-    if (next == busy_queues_.end()) {
-      next = busy_queues_.begin();
-    }
-    Queue& queue = *queues_.at(*next);
-    const auto& candidates = turn.roster.candidates(
-        {.name_space = queue.name_space, .handler = queue.handler, .tags = &queue.tags});
-    if (candidates.empty()) {
-      continue;
-    }
-    while (!queue.by_priority.empty()) {
-      auto& [priority, line] = *queue.by_priority.begin();
-      const Id id = line.front();
-      line.pop_front();
-      if (line.empty()) {
-        queue.by_priority.erase(queue.by_priority.begin());
+  for (auto next = busy_queues_.begin(); next != busy_queues_.end();) {
+    const int priority = (*next)->listed;
+    const auto first = next;
+    const auto last = busy_queues_.upper_bound(Urgency{priority - 1, {}});
+    const auto after = busy_queues_.upper_bound(Urgency{priority, last_served_});
+    for (next = after; next != last; ++next) {
+      if (dispatch_from(turn, **next)) {
+        return;
       }
-      LiveRun* run = find_live(id);
-      if (run == nullptr || run->row.progress.state != RunState::queued) {
-        continue;
-      }
-      Lane& lane = run->its_lane();
-      const std::uint64_t choice =
-          stable_hash(to_string(id), static_cast<std::uint64_t>(run->row.progress.attempt));
-      last_served_ = queue.key;
-      assign(turn, *run, *choose(lane.task->strategy, candidates, lane.turn, choice));
-      return;
     }
+    for (next = first; next != after; ++next) {
+      if (dispatch_from(turn, **next)) {
+        return;
+      }
+    }
+    next = last;
   }
+}
+
+bool Shard::dispatch_from(Turn& turn, Queue& queue) {
+  const auto& candidates = turn.roster.candidates(
+      {.name_space = queue.name_space, .handler = queue.handler, .tags = &queue.tags});
+  if (candidates.empty()) {
+    return false;
+  }
+  LiveRun& run = live_.at(queue.runs.begin()->run);
+  Lane& lane = run.its_lane();
+  // Derived from the run (I6), and only when it is asked for.
+  const std::uint64_t choice =
+      lane.task->strategy == Strategy::random
+          ? stable_hash(to_string(run.row.id), static_cast<std::uint64_t>(run.row.progress.attempt))
+          : 0;
+  last_served_ = queue.key;
+  assign(turn, run, *choose(lane.task->strategy, candidates, lane.turn, choice));
+  return true;
 }
 
 void Shard::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
@@ -188,8 +201,9 @@ void Shard::attempt_failed(Turn& turn,
     finish(turn, run);
     return;
   }
-  progress.error_kind =
-      report.error_kind.empty() ? std::string(to_string(attempt.to)) : report.error_kind;
+  progress.error_kind = !report.error_kind.empty()        ? report.error_kind
+                        : event == AttemptEvent::time_out ? "timeout"
+                                                          : std::string(to_string(attempt.to));
   progress.error = report.error;
   const RetryPolicy& policy = run.task().retry;
   if (report.do_not_retry || progress.attempt >= policy.max_attempts) {
@@ -208,11 +222,12 @@ void Shard::attempt_failed(Turn& turn,
   write(turn, run, progress.error_kind);
 }
 
-// The attempt that a retry replaces gets a row of its own (house 3.5).
-void Shard::keep_attempt(Turn& turn, const LiveRun& run, AttemptState state, Instant retry_at) {
-  const RunProgress& progress = run.row.progress;
-  if (progress.attempt == 0) {
-    return;  // it never started: nothing to keep
+// The attempt that a retry replaces gets a row of its own (house 3.5), once: from then on the run's
+// row has no token, and knows of that attempt no more than its number.
+void Shard::keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at) {
+  RunProgress& progress = run.row.progress;
+  if (!progress.token.is_set()) {
+    return;  // none since the last one that was kept
   }
   turn.out.changes.emplace_back(
       InsertAttempt{{.run = run.row.id,
@@ -226,6 +241,7 @@ void Shard::keep_attempt(Turn& turn, const LiveRun& run, AttemptState state, Ins
                      .error_kind = progress.error_kind,
                      .error = progress.error,
                      .retry_at = retry_at}});
+  clear_attempt(progress);
 }
 
 void Shard::attempt_lost(Turn& turn, const AttemptLost& ask) {
@@ -281,18 +297,12 @@ void Shard::assignment_unsent(Turn& turn, Id id, Id token, bool refused) {
         "an assigned attempt may come back");
   turn.roster.give_back(progress.incarnation, token);
   free_attempt(*run);
-  const bool was_running = progress.state == RunState::running;
-  if (!was_running) {
+  progress.attempt -= 1;
+  clear_attempt(progress);
+  if (progress.state == RunState::cancelling) {
     move(*run, RunEvent::return_unsent);
     finish(turn, *run);
-    return;
-  }
-  progress.attempt -= 1;
-  progress.token = Id{};
-  progress.worker.clear();
-  progress.incarnation = Id{};
-  progress.started = Instant{};
-  if (refused) {
+  } else if (refused) {
     move(*run, RunEvent::retry_later);
     progress.due = turn.now + kRefusedPause;
     write(turn, *run, "refused by its worker");

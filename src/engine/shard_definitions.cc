@@ -57,7 +57,41 @@ std::shared_ptr<Plan> Shard::make_plan(Id id,
     }
   }
   plan->definition = std::move(definition);
+  if (plans_.size() > 2 * known_.size() + 64) {
+    std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  plans_[{id, revision}] = plan;
   return plan;
+}
+
+// The plan of a stored revision: the one in use, when there is one.
+std::shared_ptr<Plan> Shard::plan_of(const DefinitionRow& row) {
+  if (const auto found = plans_.find({row.id, row.revision}); found != plans_.end()) {
+    if (auto plan = found->second.lock()) {
+      return plan;
+    }
+  }
+  auto decoded = decode_definition(row.kind, row.document);
+  check(decoded.problems.empty(), "a stored definition is valid");
+  decoded.definition.enabled = row.enabled;
+  return make_plan(row.id, row.revision,
+                   std::make_shared<const Definition>(std::move(decoded.definition)));
+}
+
+// The plan of a finished run that shall go on; null with an answer set when it must not.
+std::shared_ptr<Plan> Shard::plan_of_finished(Turn& turn, const RunRow& row) {
+  if (!known_.contains(row.definition)) {
+    answer(turn, Problem{ProblemCode::wrong_state,
+                         "what run " + to_string(row.id) + " is a run of was deleted"});
+    return nullptr;
+  }
+  for (const DefinitionRow& revision : turn.command.rows->revisions) {
+    if (revision.id == row.definition && revision.revision == row.revision) {
+      return plan_of(revision);
+    }
+  }
+  answer(turn, Problem{ProblemCode::not_found, "the revision of this run is not kept any more"});
+  return nullptr;
 }
 
 void Shard::save(Turn& turn, const SaveDefinition& ask) {
@@ -151,6 +185,7 @@ void Shard::save_triggers(Turn& turn, Known& known, bool was_enabled) {
         continue;
       }
     }
+    skip_overdue(turn, row, enabled ? "superseded" : "disabled");
     row.cron = spec.cron;
     row.params = spec.params;
     row.note.clear();
@@ -161,6 +196,7 @@ void Shard::save_triggers(Turn& turn, Known& known, bool was_enabled) {
     const bool is_kept = std::any_of(kept.begin(), kept.end(),
                                      [&](const TriggerRow& row) { return row.id == old.id; });
     if (!is_kept) {
+      skip_overdue(turn, old, "superseded");
       trigger_owner_.erase(old.id);
       turn.out.changes.emplace_back(DeleteTrigger{old.id});
     }
@@ -188,12 +224,7 @@ void Shard::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
     }
   }
   turn.out.changes.emplace_back(SaveTrigger{row});
-  turn.out.events.push_back({.type = EventType::trigger_changed,
-                             .state = static_cast<std::uint8_t>(row.state),
-                             .subject = row.id,
-                             .definition = row.definition,
-                             .time = turn.now,
-                             .text = row.name});
+  note_trigger(turn, row);
 }
 
 void Shard::remove(Turn& turn, const DeleteDefinition& ask) {
@@ -216,6 +247,7 @@ void Shard::remove(Turn& turn, const DeleteDefinition& ask) {
   row.updated = turn.now;
   row.principal = turn.command.principal;
   for (const TriggerRow& trigger : known->triggers) {
+    skip_overdue(turn, trigger, "deleted");
     trigger_owner_.erase(trigger.id);
     turn.out.changes.emplace_back(DeleteTrigger{trigger.id});
   }
@@ -237,8 +269,8 @@ void Shard::remove(Turn& turn, const DeleteDefinition& ask) {
 void Shard::continue_delete(Turn& turn, Id definition) {
   std::vector<Id> runs;
   for (const auto& [id, run] : live_) {
-    if (run.row.definition == definition && run.row.kind != RunKind::step &&
-        run.row.progress.state != RunState::cancelling) {
+    if (run.row.definition == definition && run.row.progress.state != RunState::cancelling &&
+        !live_.contains(run.row.parent)) {
       runs.push_back(id);
     }
   }
@@ -248,7 +280,7 @@ void Shard::continue_delete(Turn& turn, Id definition) {
       turn.out.more.emplace_back(ContinueDelete{definition});
       return;
     }
-    ask_cancel(turn, *find_live(id));
+    ask_cancel(turn, *find_live(id), "cancelled: what it is a run of was deleted");
   }
 }
 

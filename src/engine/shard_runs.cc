@@ -64,12 +64,10 @@ void Shard::trigger_run(Turn& turn, const TriggerRun& ask) {
   }
   const Id run = (*created)->row.id;
   if (!ask.idempotency_key.empty()) {
-    recent_.key_bound(repeat_key(known->row.id, ask.idempotency_key), run, gathering_);
-    turn.out.changes.emplace_back(
-        InsertIdempotency{{.definition = known->row.id,
-                           .key = ask.idempotency_key,
-                           .run = run,
-                           .expires = turn.now + limits::kIdempotencyWindow}});
+    const Instant expires = turn.now + limits::kIdempotencyWindow;
+    recent_.key_bound(repeat_key(known->row.id, ask.idempotency_key), {run, expires}, gathering_);
+    turn.out.changes.emplace_back(InsertIdempotency{
+        {.definition = known->row.id, .key = ask.idempotency_key, .run = run, .expires = expires}});
   }
   if ((*created)->graph && (*created)->row.progress.state == RunState::running) {
     advance(turn, **created);
@@ -79,9 +77,11 @@ void Shard::trigger_run(Turn& turn, const TriggerRun& ask) {
 
 // The first run of a repeated key answers (S5.2). True when the command is settled, or must read.
 bool Shard::answer_repeat(Turn& turn, const TriggerRun& ask, Id definition) {
-  if (const Id run = recent_.run_of_key(repeat_key(definition, ask.idempotency_key));
-      run.is_set()) {
-    answer(turn, Reply{.id = run, .created = false});
+  if (const auto* bound = recent_.find_key(repeat_key(definition, ask.idempotency_key))) {
+    if (bound->expires <= turn.now) {
+      return false;
+    }
+    answer(turn, Reply{.id = bound->run, .created = false});
     return true;
   }
   const CommandRows* rows = turn.command.rows.get();
@@ -166,21 +166,32 @@ void Shard::enter_queue(Turn& turn, LiveRun& run) {
 
 void Shard::list_in_queue(LiveRun& run) {
   Queue& queue = *run.its_lane().queue;
-  queue.by_priority[run.row.priority].push_back(run.row.id);
-  ++queue.waiting;
+  const bool was_empty = queue.runs.empty();
+  queue.runs.insert(queue.runs.end(),  // mostly it belongs there
+                    {run.row.priority, run.row.progress.due, run.row.id});
   ++waiting_;
   ++arrivals_;
-  busy_queues_.insert(queue.key);
+  if (was_empty || queue.runs.begin()->priority != queue.listed) {
+    list_queue(queue);
+  }
 }
 
-// Its entry stays behind and is passed over.
 void Shard::leave_queue(LiveRun& run) {
   Queue& queue = *run.its_lane().queue;
-  check(queue.waiting > 0 && waiting_ > 0, "a queued run is counted");
+  const auto left = queue.runs.erase({run.row.priority, run.row.progress.due, run.row.id});
+  check(left == 1 && waiting_ > 0, "a queued run is in its queue");
   --waiting_;
-  if (--queue.waiting == 0) {
-    queue.by_priority.clear();
-    busy_queues_.erase(queue.key);
+  if (queue.runs.empty() || queue.runs.begin()->priority != queue.listed) {
+    list_queue(queue);
+  }
+}
+
+// The queue stands among the busy ones by the priority of its first run, when it has any.
+void Shard::list_queue(Queue& queue) {
+  busy_queues_.erase(&queue);
+  if (!queue.runs.empty()) {
+    queue.listed = queue.runs.begin()->priority;
+    busy_queues_.insert(&queue);
   }
 }
 
@@ -198,31 +209,32 @@ void Shard::cancel(Turn& turn, Id id) {
     }
     return;
   }
-  ask_cancel(turn, *run);
-  answer(turn, Reply{.id = id});
+  const bool changed = ask_cancel(turn, *run, "cancelled by " + turn.command.principal);
+  answer(turn, Reply{.id = id, .changed = changed});
 }
 
-// Asks a live run to stop. It may be over, and forgotten, when this returns.
-void Shard::ask_cancel(Turn& turn, LiveRun& run) {
+// Asks a live run to stop. It may be over, and forgotten, when this returns. False: it was asked
+// before.
+bool Shard::ask_cancel(Turn& turn, LiveRun& run, const std::string& why) {
   if (run.graph) {
     const auto transition = workflow_transition(run.row.progress.state, WorkflowEvent::ask_cancel);
     if (transition.verdict != Verdict::move) {
-      return;
+      return false;
     }
     move_workflow(run, WorkflowEvent::ask_cancel);
     run.row.progress.error_kind = "cancelled";
-    run.row.progress.error = "cancelled by " + turn.command.principal;
+    run.row.progress.error = why;
     if (is_final(run.row.progress.state)) {
       finish(turn, run);
     } else {
       write(turn, run);
       advance(turn, run);
     }
-    return;
+    return true;
   }
   const auto transition = run_transition(run.row.progress.state, RunEvent::ask_cancel);
   if (transition.verdict != Verdict::move) {
-    return;
+    return false;
   }
   if (run.row.progress.state == RunState::queued) {
     leave_queue(run);
@@ -230,14 +242,15 @@ void Shard::ask_cancel(Turn& turn, LiveRun& run) {
   move(run, RunEvent::ask_cancel);
   RunProgress& progress = run.row.progress;
   progress.error_kind = "cancelled";
-  progress.error = "cancelled by " + turn.command.principal;
+  progress.error = why;
   if (is_final(progress.state)) {
     finish(turn, run);
-    return;
+    return true;
   }
   progress.due = turn.now + limits::kCancelGrace;
   turn.out.effects.emplace_back(SendCancel{progress.incarnation, {run.row.id, progress.token}});
   write(turn, run);
+  return true;
 }
 
 void Shard::retry(Turn& turn, const RetryRun& ask) {
@@ -280,20 +293,13 @@ void Shard::retry(Turn& turn, const RetryRun& ask) {
     answer(turn, wrong_state(ask.run, row->progress.state, "retried"));
     return;
   }
-  for (const DefinitionRow& revision : turn.command.rows->revisions) {
-    if (revision.id == row->definition && revision.revision == row->revision) {
-      auto decoded = decode_definition(revision.kind, revision.document);
-      check(decoded.problems.empty(), "a stored definition is valid");
-      LiveRun run;
-      run.row = *row;
-      run.plan = make_plan(revision.id, revision.revision,
-                           std::make_shared<const Definition>(std::move(decoded.definition)));
-      retry_task(turn, insert_live(std::move(run)));
-      answer(turn, Reply{.id = ask.run});
-      return;
-    }
+  if (auto plan = plan_of_finished(turn, *row)) {
+    LiveRun run;
+    run.row = *row;
+    run.plan = std::move(plan);
+    retry_task(turn, insert_live(std::move(run)));
+    answer(turn, Reply{.id = ask.run});
   }
-  answer(turn, Problem{ProblemCode::not_found, "the revision of this run is not kept any more"});
 }
 
 // A finished run of a job gets its next attempt (S5.3). The ended one moves to a row of its own.
@@ -302,6 +308,7 @@ void Shard::retry_task(Turn& turn, LiveRun& run) {
   move(run, RunEvent::retry_by_hand);
   RunProgress& progress = run.row.progress;
   progress.ended = Instant{};
+  progress.progress = 0;
   progress.result.clear();
   progress.error_kind.clear();
   progress.error.clear();
@@ -324,13 +331,7 @@ void Shard::set_aside(Turn& turn, const SetAside& ask) {
         trigger.note = why;
         turn.out.changes.emplace_back(
             AdvanceTrigger{trigger.id, trigger.state, trigger.next_due, trigger.note});
-        turn.out.events.push_back({.type = EventType::trigger_changed,
-                                   .state = static_cast<std::uint8_t>(trigger.state),
-                                   .subject = trigger.id,
-                                   .definition = trigger.definition,
-                                   .time = turn.now,
-                                   .text = trigger.name,
-                                   .detail = why});
+        note_trigger(turn, trigger);
       }
     }
     return;
@@ -342,8 +343,12 @@ void Shard::set_aside(Turn& turn, const SetAside& ask) {
   if (run->graph) {
     move_workflow(*run, WorkflowEvent::set_aside);
   } else {
-    if (run->row.progress.state == RunState::queued) {
+    const RunProgress& progress = run->row.progress;
+    if (progress.state == RunState::queued) {
       leave_queue(*run);
+    } else if (progress.token.is_set()) {
+      turn.out.effects.emplace_back(
+          SendCancel{progress.incarnation, {ask.subject, progress.token}});
     }
     free_attempt(*run);
     move(*run, RunEvent::set_aside);

@@ -9,6 +9,8 @@ namespace {
 
 // After a long outage the missed instants are counted in slices of this many (house 3.8).
 constexpr int kMissedPerDecision = 10'000;
+// A trigger that is edited before its missed instants were looked at: as many are counted.
+constexpr int kOverdueCounted = 1'000'000;
 
 }  // namespace
 
@@ -87,6 +89,27 @@ void Shard::timer_due(Turn& turn, const Timer& timer) {
   }
 }
 
+// Instants that came due and were not yet fired when their trigger changed: the ledger says why no
+// run came of them (S4.8).
+void Shard::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
+  if (trigger.state != TriggerState::active || trigger.next_due > turn.now) {
+    return;
+  }
+  const auto cron = Cron::parse(trigger.cron);
+  check(cron.ok(), "a saved cron expression parses");
+  SkippedFiringRow row{.trigger = trigger.id,
+                       .from = trigger.next_due,
+                       .to = trigger.next_due,
+                       .count = 0,
+                       .reason = reason};
+  for (Instant due = row.from; due <= turn.now && row.count < kOverdueCounted;
+       due = cron->next_after(due)) {
+    row.to = due;
+    ++row.count;
+  }
+  turn.out.changes.emplace_back(InsertSkippedFiring{std::move(row)});
+}
+
 // Fires what is due. Of several missed instants the last one runs, the others are recorded (S4.6).
 void Shard::fire(Turn& turn, Known& known, TriggerRow& trigger) {
   const auto cron = Cron::parse(trigger.cron);
@@ -142,6 +165,9 @@ void Shard::fire(Turn& turn, Known& known, TriggerRow& trigger) {
   }
   turn.out.changes.emplace_back(
       AdvanceTrigger{trigger.id, trigger.state, trigger.next_due, trigger.note});
+  if (trigger.state != TriggerState::active) {
+    note_trigger(turn, trigger);
+  }
 }
 
 }  // namespace jobflow::engine

@@ -25,12 +25,11 @@ void Shard::advance(Turn& turn, LiveRun& workflow) {
     return;
   }
   Graph& graph = *workflow.graph;
-  while (graph.has_decidable()) {
+  for (int step = graph.next_decidable(); step >= 0; step = graph.next_decidable()) {
     if (!turn.has_row_budget()) {
       turn.out.more.emplace_back(ContinueRun{id});
       return;
     }
-    const int step = graph.next_decidable();
     if (graph.must_skip(step)) {
       skip_step(turn, workflow, step);
     } else {
@@ -101,7 +100,7 @@ void Shard::fail_new_step(
   row.progress.ended = turn.now;
   row.progress.error_kind = "expression";
   row.progress.error = problem.detail;
-  workflow.graph->fail(step, row.id, "step '" + row.step + "' failed: " + problem.detail);
+  workflow.graph->fail(step, row);
   LiveRun run;
   run.row = std::move(row);
   turn.out.changes.emplace_back(InsertRun{run.row});
@@ -114,7 +113,7 @@ void Shard::skip_step(Turn& turn, LiveRun& workflow, int step) {
   row.progress.ended = turn.now;
   row.progress.error_kind = "upstream";
   row.progress.error = "a step it needs did not succeed";
-  workflow.graph->fail(step, row.id, row.progress.error);
+  workflow.graph->fail(step, row);
   LiveRun run;
   run.row = std::move(row);
   turn.out.changes.emplace_back(InsertRun{run.row});
@@ -135,11 +134,13 @@ void Shard::step_ended(Turn& turn, const RunRow& row) {
   if (progress.state == RunState::succeeded) {
     workflow->graph->succeed(step, row.id, progress.result);
   } else {
-    workflow->graph->fail(step, row.id,
-                          "step '" + row.step + "' " + std::string(to_string(progress.state)) +
-                              (progress.error.empty() ? "" : ": " + progress.error));
+    workflow->graph->fail(step, row);
   }
-  advance(turn, *workflow);
+  if (workflow->row.progress.state == RunState::cancelling) {
+    all_cancelled(turn, *workflow);
+  } else {
+    advance(turn, *workflow);
+  }
 }
 
 void Shard::conclude(Turn& turn, LiveRun& workflow) {
@@ -177,34 +178,39 @@ void Shard::conclude(Turn& turn, LiveRun& workflow) {
   finish(turn, workflow);
 }
 
-// Every live step is asked to stop; when the last one ended, the run is cancelled.
+// Every live step is asked to stop, as many as one decision may; when the last one ended, the run
+// is cancelled, and `workflow` gone.
 void Shard::cancel_steps(Turn& turn, LiveRun& workflow) {
-  const Id id = workflow.row.id;
-  std::vector<Id> live;
-  const auto& steps = workflow.plan->definition->workflow().steps;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (workflow.graph->standing(static_cast<int>(i)) == StepStanding::live) {
-      live.push_back(workflow.graph->run_of(static_cast<int>(i)));
-    }
-  }
-  if (live.empty()) {
-    move_workflow(workflow, WorkflowEvent::all_cancelled);
-    finish(turn, workflow);
+  if (workflow.graph->live() == 0) {
+    all_cancelled(turn, workflow);
     return;
   }
-  for (const Id step : live) {
-    LiveRun* run = find_live(step);
-    if (run == nullptr || run->row.progress.state == RunState::cancelling) {
+  const Id id = workflow.row.id;
+  const std::string why = workflow.row.progress.error;
+  const auto& steps = workflow.plan->definition->workflow().steps;
+  for (int step = 0; step < static_cast<int>(steps.size()); ++step) {
+    if (workflow.graph->standing(step) != StepStanding::live) {
+      continue;
+    }
+    LiveRun& run = live_.at(workflow.graph->run_of(step));
+    if (run.row.progress.state == RunState::cancelling) {
       continue;
     }
     if (!turn.has_row_budget()) {
       turn.out.more.emplace_back(ContinueRun{id});
       return;
     }
-    ask_cancel(turn, *run);
+    ask_cancel(turn, run, why);
     if (find_live(id) == nullptr) {
       return;  // that was the last one
     }
+  }
+}
+
+void Shard::all_cancelled(Turn& turn, LiveRun& workflow) {
+  if (workflow.graph->live() == 0) {
+    move_workflow(workflow, WorkflowEvent::all_cancelled);
+    finish(turn, workflow);
   }
 }
 
@@ -243,8 +249,11 @@ void Shard::retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std:
                 "' would be replaced and still runs: cancel it first, or wait for it"});
     return;
   }
-  if (replaced.empty()) {
-    refuse({ProblemCode::wrong_state, "every step succeeded: name the steps to retry from"});
+  // One that was cancelled between its steps goes on with those it never came to.
+  if (replaced.empty() && (!was_final || workflow.graph->over())) {
+    refuse({ProblemCode::wrong_state, was_final
+                                          ? "every step succeeded: name the steps to retry from"
+                                          : "no step has failed: name the steps to retry from"});
     return;
   }
   std::vector<std::string> names;
@@ -255,6 +264,10 @@ void Shard::retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std:
   progress.version += 1;
   progress.versions = add_version(progress.versions, progress.version, names);
   progress.ended = Instant{};
+  progress.progress = 0;
+  if (!progress.started.is_set()) {
+    progress.started = turn.now;
+  }
   progress.result.clear();
   progress.error_kind.clear();
   progress.error.clear();
@@ -270,24 +283,25 @@ Shard::LiveRun* Shard::revive_workflow(Turn& turn, Id id) {
   if (row == nullptr) {
     return nullptr;
   }
-  for (const DefinitionRow& revision : turn.command.rows->revisions) {
-    if (revision.id == row->definition && revision.revision == row->revision) {
-      auto decoded = decode_definition(revision.kind, revision.document);
-      check(decoded.problems.empty(), "a stored definition is valid");
-      std::vector<RunRow> steps;
-      for (const RunRow& step : turn.command.rows->steps) {
-        if (step.parent == id) {
-          steps.push_back(step);
-        }
-      }
-      load_run(*row, std::move(steps),
-               make_plan(revision.id, revision.revision,
-                         std::make_shared<const Definition>(std::move(decoded.definition))));
-      return find_live(id);
+  std::vector<RunRow> steps;
+  for (const RunRow& step : turn.command.rows->steps) {
+    if (step.parent != id) {
+      continue;
     }
+    // One that was set aside may have left steps running: they are what they are in memory.
+    const LiveRun* live = find_live(step.id);
+    if (live == nullptr && !is_final(step.progress.state)) {
+      turn.out.reads.runs = turn.command.rows->asked.runs;  // it ended since
+      return nullptr;
+    }
+    steps.push_back(live == nullptr ? step : live->row);
   }
-  answer(turn, Problem{ProblemCode::not_found, "the revision of this run is not kept any more"});
-  return nullptr;
+  auto plan = plan_of_finished(turn, *row);
+  if (plan == nullptr) {
+    return nullptr;
+  }
+  load_run(*row, std::move(steps), plan);
+  return find_live(id);
 }
 
 }  // namespace jobflow::engine

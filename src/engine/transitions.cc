@@ -50,7 +50,7 @@ const RunTable& run_table() {
       /* queued    */ {{__,         to(running), __,           no,             no,            no,             no,             to(cancelled),  __,             to(expired), no,           to(failed)}},
       /* running   */ {{__,         no,          to(queued),   to(succeeded),  to(failed),    to(scheduled),  to(timed_out),  to(cancelling), no,             __,          no,           to(failed)}},
       /* waiting   */ {{no,         no,          no,           no,             no,            no,             no,             no,             no,             no,          no,           no}},
-      /* cancelling*/ {{__,         no,          to(cancelled),to(succeeded),  to(cancelled), to(cancelled),  to(cancelled),  __,             to(cancelled),  __,          no,           to(failed)}},
+      /* cancelling*/ {{__,         no,          to(cancelled),to(succeeded),  no,            no,             no,             __,             to(cancelled),  __,          no,           to(failed)}},
       /* paused    */ {{no,         no,          no,           no,             no,            no,             no,             no,             no,             no,          no,           no}},
       /* succeeded */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          no,           __}},
       /* failed    */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          to(queued),   __}},
@@ -230,8 +230,9 @@ std::string_view to_string(TriggerEvent event) {
 std::string state_machines_page() {
   std::string page =
       "# State machines\n\n"
-      "Printed from the transition tables in `src/engine/transitions.cc` by\n"
-      "`jobflow state-machines`; a test fails when this page is stale.\n\n"
+      "Printed from the transition tables in `src/engine/transitions.cc`. A test fails when this "
+      "page\n"
+      "is stale; `JOBFLOW_REWRITE=1` makes it write the page anew.\n\n"
       "`·` is ignored (a duplicate, or a race that lost), `–` is refused: it cannot happen there, "
       "an\n"
       "asker gets `wrong_state`, a report is recorded as stale. `pending` is derived (a step "

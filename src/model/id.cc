@@ -7,6 +7,7 @@ namespace jobflow {
 namespace {
 
 constexpr std::int64_t kCounterMask = 0xfff;
+constexpr std::int64_t kLastMs = (std::int64_t{1} << 41) - 1;  // in 2039
 
 constexpr std::int64_t compose(std::int64_t ms, ShardNumber shard, std::int64_t counter) {
   return (ms << 22) | (static_cast<std::int64_t>(shard) << 12) | counter;
@@ -17,7 +18,7 @@ constexpr std::int64_t compose(std::int64_t ms, ShardNumber shard, std::int64_t 
 Id next_id(Id last, ShardNumber shard, Instant now) {
   check(shard < kShardsMax, "shard number out of range");
   const std::int64_t last_ms = last.time().ms;
-  if (now.ms > last_ms) {
+  if (now.ms > last_ms && now.ms <= kLastMs) {
     return {compose(now.ms, shard, 0)};
   }
   const std::int64_t counter = (last.value & kCounterMask) + 1;
@@ -27,14 +28,16 @@ Id next_id(Id last, ShardNumber shard, Instant now) {
   return {compose(last_ms, shard, counter)};
 }
 
-std::string to_string(Id id) { return std::to_string(id.value); }
+std::string to_string(Id id) {
+  return std::to_string(id.value);
+}
 
 Outcome<Id> parse_id(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value <= 0) {
-    return Problem{ProblemCode::invalid,
-                   "'" + std::string(text.substr(0, 64)) + "' is not an id: ids are positive decimal numbers"};
+    return Problem{ProblemCode::invalid, "'" + std::string(text.substr(0, 64)) +
+                                             "' is not an id: ids are positive decimal numbers"};
   }
   return Id{value};
 }

@@ -34,6 +34,16 @@ TEST(Id, AFullMillisecondFlowsIntoTheNext) {
   EXPECT_EQ(last.shard(), 1023);
 }
 
+// 41 bits hold milliseconds until 2039: a clock beyond that must not make ids repeat or go
+// negative.
+TEST(Id, GoesOnCountingWhenTheClockIsBeyondItsRange) {
+  const Id last = next_id({}, 3, {1'795'368'784'000});
+  const Id next = next_id(last, 3, {4'102'444'800'000});  // 2100
+  EXPECT_GT(next, last);
+  EXPECT_EQ(next.time(), last.time());
+  EXPECT_EQ(next.shard(), 3);
+}
+
 TEST(Id, IsADecimalText) {
   const Id id{7'530'346'178'166'489'088};
   EXPECT_EQ(to_string(id), "7530346178166489088");

@@ -1,0 +1,140 @@
+#include "engine/testing/desk.h"
+
+#include "model/check.h"
+
+namespace jobflow::engine::testing {
+
+Desk::Desk(Instant base) : now(base), names(base) {
+  shard_ = std::make_unique<Shard>(rows.image(kShard, last_id_, batch_), now);
+  swept_ = now;
+}
+
+CommandRows Desk::read(const CommandReads& reads) {
+  if (snapshot_) {
+    const auto snapshot = std::move(snapshot_);
+    return snapshot->first.read(reads, snapshot->second);
+  }
+  return rows.read(reads, batch_);
+}
+
+void Desk::keep_snapshot() {
+  snapshot_ = std::make_unique<std::pair<RowTable, std::int64_t>>(rows, batch_);
+}
+
+Decision Desk::decide(Command& command, std::string& told) {
+  for (int reads = 0;; ++reads) {
+    check(reads < 10, "a command is satisfied with what was read at some time");
+    shard_->set_batches(batch_ + 1, batch_);
+    Decision decision = shard_->decide(command, roster);
+    if (decision.reads.empty()) {
+      return decision;
+    }
+    check(decision.changes.empty() && decision.events.empty() && decision.effects.empty() &&
+              !decision.answer,
+          "a decision reads, or decides");
+    told += tell(decision.reads, names);
+    command.rows = std::make_shared<const CommandRows>(read(decision.reads));
+  }
+}
+
+Decision Desk::submit(Command command) {
+  if (const auto* ended = std::get_if<AttemptEnded>(&command.request)) {
+    roster.give_back(ended->incarnation, ended->report.token);  // as the hall does
+  }
+  Decision decision = decide(command, told_);
+  widest = std::max(widest, decision.changes.size());
+  told_ += tell(decision, rows, names);
+  ++batch_;
+  last_id_ = shard_->last_id();
+  for (const Effect& effect : decision.effects) {
+    effects.push_back(effect);
+  }
+  for (const Request& request : decision.more) {
+    more.push_back(request);
+  }
+  const bool did_something = !decision.changes.empty() || !decision.events.empty() ||
+                             !decision.effects.empty() || decision.answer;
+  if (reloads_after_each && did_something &&
+      (batch_ % reload_interval == 0 || !decision.more.empty())) {
+    reload();
+  }
+  return decision;
+}
+
+Decision Desk::submit(Request request, const std::string& by) {
+  return submit(Command{std::move(request), by, now, nullptr});
+}
+
+void Desk::go_on() {
+  while (!more.empty()) {
+    const Request request = std::move(more.front());
+    more.pop_front();
+    submit(request, "system");
+  }
+}
+
+int Desk::dispatch() {
+  int given = 0;
+  while (!submit(DispatchNext{}, "system").effects.empty()) {
+    ++given;
+  }
+  return given;
+}
+
+void Desk::fire_timers() {
+  if (now - swept_ >= Shard::kSweepEvery) {
+    shard_->sweep(now);
+    swept_ = now;
+  }
+  while (shard_->next_due() <= now) {
+    std::vector<Timer> due;
+    shard_->take_due(now, due);
+    if (due.empty()) {
+      break;  // a slot only cascaded
+    }
+    for (const Timer& timer : due) {
+      submit(TimerDue{timer}, "system");
+    }
+    go_on();
+  }
+}
+
+void Desk::reload() {
+  ++reloads;
+  const Shard::Turns turns = shard_->turns();
+  shard_ = std::make_unique<Shard>(rows.image(kShard, last_id_, batch_), now);
+  shard_->take_turns(turns);
+  more.clear();
+  for (const Request& request : shard_->unfinished_business()) {
+    more.push_back(request);
+  }
+}
+
+void Desk::refuse(Command command) {
+  const Shard::Turns turns = shard_->turns();
+  const bool reported = std::holds_alternative<AttemptEnded>(command.request);
+  check(!reported, "a refused report is set aside, not refused");
+  std::string unheard;
+  const Decision decision = decide(command, unheard);
+  for (const Effect& effect : decision.effects) {
+    if (const auto* send = std::get_if<SendAssignment>(&effect)) {
+      roster.give_back(send->incarnation, send->assignment.token);
+    }
+  }
+  reload();
+  shard_->take_turns(turns);
+}
+
+void Desk::add_worker(WorkerHello hello) {
+  names.learn_worker(hello.incarnation, hello.name);
+  roster.add(std::move(hello));
+}
+
+void Desk::lose_worker(Id incarnation, const std::string& reason) {
+  roster.remove(incarnation);
+  for (const Shard::Held& held : shard_->held_by(incarnation)) {
+    submit(AttemptLost{held.run, held.token, reason}, "system");
+  }
+}
+
+}  // namespace jobflow::engine::testing

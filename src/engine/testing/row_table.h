@@ -1,0 +1,38 @@
+// The rows a store would hold for one shard, in memory: changes go in, images and reads come out.
+// A test's own; it refuses what the schema refuses, so that no decision asks for the impossible.
+#pragma once
+
+#include "model/change.h"
+#include "model/image.h"
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace jobflow::engine::testing {
+
+struct RowTable {
+  std::map<Id, RunRow> runs;
+  std::map<std::pair<Id, int>, AttemptRow> attempts;
+  std::map<std::pair<Id, int>, DefinitionRow> revisions;
+  std::map<Id, int> current;  // each definition's newest revision
+  std::map<Id, TriggerRow> triggers;
+  std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
+  std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
+
+  // Why a store would refuse it, or "".
+  std::string apply(const Change& change);
+
+  // What a new owner would load. `last_id` and `batch` are the caller's to know.
+  ShardImage image(ShardNumber shard, Id last_id, std::int64_t batch) const;
+  CommandRows read(const CommandReads& reads, std::int64_t batch) const;
+
+  bool is_deleted(Id definition) const;
+
+ private:
+  std::string insert_run(const RunRow& row);
+};
+
+}  // namespace jobflow::engine::testing
