@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -38,18 +37,12 @@ class Json {
   Json();
   Json(std::nullptr_t);
   template <std::same_as<bool> T>
-  Json(T value) : held_(value) {}
+  Json(T value) : Json(Whole{value ? 1 : 0, Whole::Kind::boolean}) {}
   template <std::integral T>
     requires(!std::same_as<T, bool>)
-  Json(T value) : held_(std::int64_t{0}) {
-    if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t)) {
-      if (value > static_cast<T>(std::numeric_limits<std::int64_t>::max())) {
-        held_ = static_cast<double>(value);
-        return;
-      }
-    }
-    held_ = static_cast<std::int64_t>(value);
-  }
+  Json(T value)
+      : Json(Whole{static_cast<std::int64_t>(value),
+                   std::is_signed_v<T> ? Whole::Kind::with_sign : Whole::Kind::without_sign}) {}
   Json(double value);
   Json(const char* text);
   Json(std::string text);
@@ -97,6 +90,13 @@ class Json {
   bool operator==(const Json& other) const;
 
  private:
+  struct Whole {  // what becomes of a bool or an integer is decided in one place
+    enum class Kind : unsigned char { boolean, with_sign, without_sign };
+    std::int64_t bits;
+    Kind kind;
+  };
+  explicit Json(Whole whole);
+
   std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> held_;
 };
 

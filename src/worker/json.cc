@@ -93,6 +93,13 @@ bool is_pair(const Json& item) {
 
 Json::Json() : held_(nullptr) {}
 Json::Json(std::nullptr_t) : held_(nullptr) {}
+Json::Json(Whole whole) : held_(whole.bits) {
+  if (whole.kind == Whole::Kind::boolean) {
+    held_ = whole.bits != 0;
+  } else if (whole.kind == Whole::Kind::without_sign && whole.bits < 0) {
+    held_ = static_cast<double>(static_cast<std::uint64_t>(whole.bits));
+  }
+}
 Json::Json(double value) : held_(value) {}
 Json::Json(const char* text) : held_(std::string(text)) {}
 Json::Json(std::string text) : held_(std::move(text)) {}
