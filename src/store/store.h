@@ -9,6 +9,7 @@
 #pragma once
 
 #include "model/image.h"
+#include "model/limits.h"
 #include "model/outcome.h"
 #include "model/rows.h"
 #include "store/batch.h"
@@ -77,6 +78,8 @@ struct TrimLimits {
   Instant journal_before;
   Instant keys_expired_at;
   int rows = 1000;  // at most that many of each a call
+  // Older journal rows go as well when the process has written more than that (S9.1).
+  std::int64_t journal_bytes = limits::kJournalBytes;
 };
 
 // What the store says of itself; fixed while it is open.

@@ -97,9 +97,10 @@ CommitAnswer commit_to(Tables& tables, const Batch& batch) {
 
 int trim_tables(Tables& tables, const TrimLimits& limits) {
   int gone = 0;
+  const Instant before =
+      tables.journal_volume.trim_before(limits.journal_before, limits.journal_bytes);
   for (auto& [source, rows] : tables.journal) {
-    while (gone < limits.rows && rows.size() > 1 &&
-           rows.begin()->second.time < limits.journal_before) {
+    while (gone < limits.rows && rows.size() > 1 && rows.begin()->second.time < before) {
       rows.erase(rows.begin());
       ++gone;
     }

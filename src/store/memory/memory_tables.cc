@@ -217,6 +217,7 @@ bool Transaction::write_journal(const Batch& batch, const ShardPart& part) {
   }
   if (!part.journal.events.empty() || part.last_id != newest_id) {
     put(rows, part.journal.first, JournalRow{part.last_id, batch.time, part.journal.events});
+    tables_.journal_volume.add(batch.time, part.journal.events.size() * sizeof(Event));
     ++tables_.rows_written;
   }
   return true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/event.h"
+#include "store/journal_volume.h"
 #include "store/row_writes.h"
 #include "store/store.h"
 
@@ -50,6 +51,7 @@ struct Tables {
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
   std::map<Id, TokenRow> tokens;
   std::int64_t rows_written = 0;
+  JournalVolume journal_volume;
 
   const Member* member(std::int64_t id) const;
 };

@@ -190,6 +190,7 @@ bool Committer::write_journal(const Batch& batch, const ShardPart& part) {
   auto row = write.with(key, last, part.last_id.value, batch.time.ms, batch.number);
   row.bind_blob(journal.events.empty() ? std::string_view() : std::string_view(events));
   row.step();
+  volume_.add(batch.time, events.size());
   return true;
 }
 

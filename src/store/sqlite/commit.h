@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/batch.h"
+#include "store/journal_volume.h"
 #include "store/row_writes.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/statements.h"
@@ -20,6 +21,7 @@ class Committer {
   CommitAnswer commit(const Batch& batch);
   // Rolls back whatever is open.
   void rollback();
+  JournalVolume& journal_volume() { return volume_; }
 
  private:
   CommitAnswer write(const Batch& batch);
@@ -36,6 +38,7 @@ class Committer {
   Statement insert_skipped_, insert_key_;
   Statement newest_journal_, insert_journal_, replace_journal_;
   std::vector<RunWrite> run_writes_;
+  JournalVolume volume_;
 };
 
 // The keys of a source in the journal: source << 45 | number.

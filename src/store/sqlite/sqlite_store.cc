@@ -91,7 +91,12 @@ class SqliteStore final : public Store {
     });
   }
   void trim(TrimLimits limits, Callback<Outcome<int>> done) override {
-    write<int>(std::move(done), [this, limits] { return upkeep_.trim(limits); });
+    write<int>(std::move(done), [this, limits] {
+      TrimLimits now = limits;
+      now.journal_before =
+          committer_.journal_volume().trim_before(limits.journal_before, limits.journal_bytes);
+      return upkeep_.trim(now);
+    });
   }
   void save_token(TokenRow token, Callback<Outcome<Done>> done) override {
     write<Done>(std::move(done), [this, token = std::move(token)] {

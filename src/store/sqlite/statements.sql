@@ -252,12 +252,12 @@ FROM runs INDEXED BY runs_ended_badly
 WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 ORDER BY id DESC LIMIT ?3;
 
 -- name: runs_of_definition_ended_badly
--- The same of one job or workflow.
+-- The same of one job or workflow. likely(): else SQLite seeks the range and sorts.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params
 FROM runs INDEXED BY runs_of_definition_ended_badly
-WHERE definition = ?2 AND state = ?4 AND state > 7 AND kind < 2 AND id < ?1
+WHERE definition = ?2 AND state = ?4 AND likely(state > 7) AND kind < 2 AND id < ?1
 ORDER BY id DESC LIMIT ?3;
 
 -- name: attempts_of_run

@@ -14,6 +14,9 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace jobflow::store {
 namespace {
@@ -150,6 +153,122 @@ TEST(StoreBench, DISABLED_LiveManyJobs) {
 }
 TEST(StoreBench, DISABLED_SmallBatches) {
   measure({.name = "small batches", .runs = 20'000, .batch = 1});
+}
+
+// A history: 1,000 jobs, one of them with a tenth of all runs; every 50th run failed; one workflow
+// run of 100 steps among every 1,000 runs; 2,000 runs are live.
+void fill_history(Store& store, int runs, std::vector<Id>& workflows) {
+  Writer writer(store);
+  std::vector<Change> changes;
+  std::int64_t now = 1'600'000'000'000;
+  for (int i = 0; i < runs; ++i) {
+    const auto job = i % 10 == 0 ? 0 : i * 7919LL % 1000;
+    const auto shard = static_cast<ShardNumber>(job % 64);
+    const Id definition{(job + 1) << 22 | shard << 12};
+    now += i % 4 == 0 ? 1 : 0;
+    const RunState state = i >= runs - 2'000 ? RunState::queued
+                           : i % 50 == 0     ? RunState::failed
+                                             : RunState::succeeded;
+    RunRow row = job_run(writer.new_id(shard, {now}), definition, state);
+    if (i % 1'000 == 0) {
+      row = testing::workflow_run(row.id, definition, RunState::succeeded);
+      workflows.push_back(row.id);
+    }
+    changes.push_back(InsertRun{row});
+    for (int step = 0; i % 1'000 == 0 && step < 100; ++step) {
+      changes.push_back(InsertRun{
+          testing::step_run(writer.new_id(shard, {now}), row, "step", RunState::succeeded)});
+    }
+    if (changes.size() >= 4'000 || i + 1 == runs) {
+      ASSERT_EQ(writer.commit(std::exchange(changes, {})).result, CommitResult::landed);
+    }
+  }
+}
+
+TEST(StoreBench, DISABLED_Lists) {
+  const char* wanted = std::getenv("JOBFLOW_BENCH_RUNS");
+  const int runs = wanted == nullptr ? 1'000'000 : std::atoi(wanted);
+  const testing::TemporaryFolder folder;
+  std::vector<Id> workflows;
+  {
+    auto filling = open_sqlite_store(folder.file("bench.db"), {.durability = Durability::os});
+    const auto began = Clock::now();
+    fill_history(**filling, runs, workflows);
+    std::printf("filled %d runs in %.1f s\n", runs, seconds_since(began));
+  }
+  auto store = open_sqlite_store(folder.file("bench.db"));
+  std::printf("file %.0f MB\n",
+              static_cast<double>(std::filesystem::file_size(folder.file("bench.db"))) / 1e6);
+  testing::Desk desk(**store);
+  const Id hot{1LL << 22};
+  const Id cold{(502LL << 22) | (501 % 64) << 12};
+  const Id middle = workflows[workflows.size() / 2];
+  const auto list = [&](const char* what, const RunFilter& filter) {
+    Timed timed;
+    std::size_t found = 0;
+    for (int i = 0; i < 50; ++i) {
+      const auto began = Clock::now();
+      found = desk.list_runs(filter).size();
+      timed.commits_ms.push_back(seconds_since(began) * 1000);
+    }
+    const double first = timed.commits_ms.front();
+    std::ranges::sort(timed.commits_ms);
+    std::printf("%-36s %3zu rows  first %.2f p50 %.2f max %.2f ms\n", what, found, first,
+                timed.commits_ms[25], timed.commits_ms.back());
+  };
+  list("newest", {});
+  list("from the middle", {.before = middle});
+  list("from the middle, with steps", {.with_steps = true, .before = middle});
+  list("of a hot job", {.definition = hot});
+  list("of a hot job, from the middle", {.definition = hot, .before = middle});
+  list("of a cold job", {.definition = cold});
+  list("failed", {.states = {RunState::failed}});
+  list("failed, from the middle", {.states = {RunState::failed}, .before = middle});
+  list("failed of a cold job", {.definition = cold, .states = {RunState::failed}});
+  list("queued", {.states = {RunState::queued}});
+  list("running (none)", {.states = {RunState::running}});
+  list("queued or running of a job",
+       {.definition = cold, .states = {RunState::queued, RunState::running}});
+  list("succeeded", {.states = {RunState::succeeded}});
+  list("steps of a run", {.parent = middle, .limit = 100});
+  const auto began = Clock::now();
+  std::size_t live = 0;
+  for (ShardNumber shard = 0; shard < 64; ++shard) {
+    live += desk.load_shard(1, shard).live_runs.size();
+  }
+  std::printf("64 shards loaded, %zu live runs: %.1f ms\n", live, seconds_since(began) * 1000);
+}
+
+std::string resident() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS")) {
+      return line;
+    }
+  }
+  return {};
+}
+
+TEST(StoreBench, DISABLED_IdleMemory) {
+  const testing::TemporaryFolder folder;
+  std::printf("before: %s\n", resident().c_str());
+  const auto began = Clock::now();
+  auto store = open_sqlite_store(folder.file("jobflow.db"));
+  auto logs = open_sqlite_log_store(folder.file("logs.db"));
+  std::printf("new files: %.1f ms\n", seconds_since(began) * 1000);
+  store->reset();
+  logs->reset();
+  const auto again = Clock::now();
+  store = open_sqlite_store(folder.file("jobflow.db"));
+  logs = open_sqlite_log_store(folder.file("logs.db"));
+  const double opened = seconds_since(again);
+  testing::Desk desk(**store);
+  const Ticket ticket = desk.join("solo");
+  for (ShardNumber shard = 0; shard < 64; ++shard) {
+    desk.load_shard(ticket.member, shard);
+  }
+  std::printf("opened again: %.1f ms, joined and loaded: %.1f ms\nidle:   %s\n", opened * 1000,
+              seconds_since(again) * 1000, resident().c_str());
 }
 
 TEST(StoreBench, DISABLED_LogLines) {

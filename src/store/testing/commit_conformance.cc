@@ -321,6 +321,22 @@ TEST_P(StoreConformance, TrimKeepsWhereEachJournalEnds) {
             CommitResult::landed);
 }
 
+TEST_P(StoreConformance, S91_TrimKeepsToASizeToo) {
+  Writer writer(*store_);
+  for (int i = 1; i <= 5; ++i) {
+    ASSERT_EQ(writer.commit({InsertRun{job_run(writer.new_id(3), kJob)}}, {i * 1'000}).result,
+              CommitResult::landed);
+  }
+  const TrimLimits wide{.journal_before = {}, .keys_expired_at = {}};
+  EXPECT_EQ(desk_.trim(wide), 0);
+  TrimLimits narrow = wide;
+  narrow.journal_bytes = 0;
+  narrow.rows = 3;
+  EXPECT_EQ(desk_.trim(narrow), 3);
+  EXPECT_EQ(desk_.trim(wide), 1) << "what was decided to go goes in the next call";
+  EXPECT_EQ(desk_.read_journal(3, 1, 10).front().first, 5);
+}
+
 TEST_P(StoreConformance, TwoMembersWriteAtOnceAndNobodyIsTurnedAway) {
   const auto other_store = database_->open();
   const auto write = [](Store& store, const std::string& name, ShardNumber shard) {
