@@ -11,6 +11,8 @@ namespace {
 
 // One batch holds at most this many decisions, so that a flood does not make everybody wait.
 constexpr std::size_t kBatchDecisions = 8192;
+// Rows read for a command come back within that many batches, or are read again (3c).
+constexpr std::size_t kPlacesKept = 1024;
 constexpr Span kRetryPauseMax = milliseconds(250);
 constexpr Span kAwayPauseMax = seconds(2);
 
@@ -25,6 +27,9 @@ std::shared_ptr<store::Batch> build(const store::Ticket& ticket,
   batch->time = now;
   std::map<ShardNumber, std::size_t> places;
   for (Decided& one : decided) {
+    if (!one.writes()) {
+      continue;
+    }
     const auto [place, is_new] = places.try_emplace(one.shard, batch->parts.size());
     if (is_new) {
       batch->parts.push_back({.shard = one.shard,
@@ -54,6 +59,9 @@ void unbuild(const store::Batch& batch, std::vector<Decided>& decided) {
     places[part.shard] = {&part};
   }
   for (Decided& one : decided) {
+    if (!one.writes()) {
+      continue;
+    }
     Place& place = places.at(one.shard);
     for (std::size_t i = 0; i < one.changes; ++i) {
       one.decision.changes.push_back(place.part->changes.at(place.change++));
@@ -71,7 +79,13 @@ bool any_writes(const std::vector<Decided>& decided) {
 
 }  // namespace
 
+void Committer::begin(store::Ticket ticket) {
+  ticket_ = ticket;
+  landed_places_.clear();
+}
+
 void Committer::add(Decided decided) {
+  decided.place = ++last_place_;
   decided.changes = decided.decision.changes.size();
   decided.events = decided.decision.events.size();
   ++undurable_;
@@ -99,9 +113,29 @@ void Committer::kick(Instant now) {
   }
 }
 
-std::int64_t Committer::gathering_number() const {
-  return ticket_.batch + (flight_.batch ? 2 : 1) +
-         static_cast<std::int64_t>(gathering_.size() / kBatchDecisions);
+// Pieces and what gathers are each in order, but not with each other.
+std::int64_t Committer::place_before_waiting() const {
+  std::int64_t first = gathering_.empty() ? last_place_ + 1 : gathering_.front().place;
+  for (const std::vector<Decided>& piece : pieces_) {
+    first = std::min(first, piece.front().place);
+  }
+  return first - 1;
+}
+
+std::int64_t Committer::durable_place() const {
+  const std::int64_t place = place_before_waiting();
+  return flight_.batch ? std::min(place, flight_.decided.front().place - 1) : place;
+}
+
+std::int64_t Committer::place_of_batch(std::int64_t batch) const {
+  if (batch > ticket_.batch) {
+    return place_before_waiting();  // what is under way has landed, its answer is on its way
+  }
+  const auto ago = static_cast<std::size_t>(ticket_.batch - batch);
+  if (ago == 0) {
+    return durable_place();
+  }
+  return ago < landed_places_.size() ? landed_places_[landed_places_.size() - 1 - ago] : 0;
 }
 
 void Committer::take_gathered(std::vector<Decided>& into) {
@@ -144,6 +178,10 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
       Flight flight = std::move(flight_);
       flight_ = {};
       ticket_.batch += 1;
+      landed_places_.push_back(place_before_waiting());
+      if (landed_places_.size() > kPlacesKept) {
+        landed_places_.pop_front();
+      }
       owner_.landed(*flight.batch, flight.decided.size(), now - flight.sent);
       release(std::move(flight.decided));
       kick(now);
@@ -169,7 +207,6 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
         report_bad(std::move(flight.decided.front()), answer.detail);
       } else {
         split();
-        owner_.renumbered();
       }
       kick(now);
       return;
@@ -206,7 +243,10 @@ void Committer::split() {
   flight_ = {};
   unbuild(*flight.batch, flight.decided);
   std::vector<std::vector<Decided>> smaller;
-  if (flight.batch->parts.size() > 1) {
+  const auto is_of_first = [&](const Decided& one) {
+    return one.shard == flight.decided.front().shard;
+  };
+  if (!std::all_of(flight.decided.begin(), flight.decided.end(), is_of_first)) {
     std::map<ShardNumber, std::vector<Decided>> by_shard;
     for (Decided& one : flight.decided) {
       by_shard[one.shard].push_back(std::move(one));
@@ -245,6 +285,15 @@ void Committer::report_bad(Decided bad, const std::string& why) {
   take_shard(gathering_, bad.shard, kept);
   undurable_ -= kept.size() + 1;
   owner_.refused(std::move(bad), std::move(kept), why);
+}
+
+void Committer::each_undurable(const std::function<void(const Decided&)>& look) const {
+  const auto each = [&](const std::vector<Decided>& some) {
+    std::for_each(some.begin(), some.end(), look);
+  };
+  each(flight_.decided);
+  std::for_each(pieces_.begin(), pieces_.end(), each);
+  each(gathering_);
 }
 
 std::vector<Decided> Committer::take_all() {

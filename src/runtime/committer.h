@@ -31,6 +31,7 @@ struct Decided {
   Answer answer;
   Id last_id;                    // of the shard, after this decision
   std::int64_t first_event = 1;  // the journal number of its first event
+  std::int64_t place = 0;        // in the order of all decisions; set by add()
   std::size_t changes = 0;       // how many it had, while they are lent to a batch
   std::size_t events = 0;
 
@@ -48,8 +49,6 @@ class CommitterOwner {
   // `bad` can never be written; `kept` are this shard's later decisions, in order: none of them is
   // durable, the shard must be loaded and their commands run again.
   virtual void refused(Decided bad, std::vector<Decided> kept, std::string why) = 0;
-  // A refused batch goes on in pieces: batch numbers told before no longer hold.
-  virtual void renumbered() = 0;
   virtual void store_away(bool away, const std::string& why) = 0;
   virtual void fenced(const std::string& why) = 0;
   // The store is not what it was: everything undurable is handed back (outcome unknown).
@@ -61,7 +60,7 @@ class Committer {
  public:
   explicit Committer(CommitterOwner& owner) : owner_(owner) {}
 
-  void begin(store::Ticket ticket) { ticket_ = ticket; }
+  void begin(store::Ticket ticket);
   void add(Decided decided);
   // Sends what has gathered unless a batch is under way. Call at the end of each turn.
   void kick(Instant now);
@@ -70,12 +69,16 @@ class Committer {
   Instant next_wake() const { return retry_at_; }
   void wake(Instant now);
 
-  std::int64_t landed_number() const { return ticket_.batch; }
-  // The number under which what is added now will land, unless a refusal comes between.
-  std::int64_t gathering_number() const;
+  // Decisions are numbered in the order they were made, whatever batch they land in: a batch that
+  // is refused goes on in pieces under other numbers. All places up to durable_place() are durable.
+  std::int64_t next_place() const { return last_place_ + 1; }
+  std::int64_t durable_place() const;
+  // All places up to it were durable in a snapshot that had seen this batch; 0 = long ago (3c).
+  std::int64_t place_of_batch(std::int64_t batch) const;
   std::int64_t member() const { return ticket_.member; }
   std::size_t undurable() const { return undurable_; }
   bool idle() const { return undurable_ == 0; }
+  void each_undurable(const std::function<void(const Decided&)>& look) const;
   // Everything undurable, in order; nothing is under way afterwards.
   std::vector<Decided> take_all();
 
@@ -87,6 +90,7 @@ class Committer {
     int tries = 0;
   };
   void send(std::vector<Decided> decided, Instant now);
+  std::int64_t place_before_waiting() const;
   void take_gathered(std::vector<Decided>& into);
   void release(std::vector<Decided> decided);
   void split();
@@ -101,6 +105,8 @@ class Committer {
   Flight flight_;
   Instant retry_at_ = kNever;
   std::size_t undurable_ = 0;
+  std::int64_t last_place_ = 1;
+  std::deque<std::int64_t> landed_places_;  // of the newest batches, the last one at the back
   bool away_ = false;
 };
 

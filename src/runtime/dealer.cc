@@ -15,7 +15,7 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
         seat.hello.name_space != hello.name_space) {
       continue;
     }
-    if (seat.stream) {
+    if (seat.is_here()) {
       return Problem{
           ProblemCode::already_exists,
           "a worker named '" + hello.name + "' is connected already: give this one another --name"};
@@ -33,9 +33,11 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
   seat.connected = seat.heard = now;
   seat.expected = false;
   seat.draining = false;
+  seat.ended = false;
   auto& worker = roster_.add(hello);
   worker.connected = true;
   worker.draining = false;
+  worker.held.clear();  // what it says now is what holds; what it is sent again comes on top
   for (const WorkerHello::Holding& held : hello.holding) {
     roster_.take(incarnation, held.token);
   }
@@ -43,10 +45,10 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
   return arrival;
 }
 
-bool Dealer::heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic) {
+void Dealer::heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic) {
   const auto found = seats_.find(incarnation);
   if (found == seats_.end()) {
-    return false;
+    return;
   }
   Seat& seat = found->second;
   seat.heard_monotonic = monotonic;
@@ -61,17 +63,22 @@ bool Dealer::heard(Id incarnation, const FromWorker& said, Instant now, Instant 
       }
     }
   }
-  return true;
 }
 
-void Dealer::closed(Id incarnation, const WorkerStream* stream, Instant monotonic) {
+bool Dealer::closed(Id incarnation, const WorkerStream* stream, Instant monotonic) {
   const auto found = seats_.find(incarnation);
   if (found == seats_.end() || found->second.stream.get() != stream) {
-    return;  // an older stream's end
+    return false;  // an older stream's end
   }
   found->second.stream.reset();
   found->second.heard_monotonic = monotonic;
   outgoing_.erase(incarnation);
+  no_longer_here(incarnation);
+  return true;
+}
+
+// Nothing is dealt to it until it is back.
+void Dealer::no_longer_here(Id incarnation) {
   if (auto* worker = roster_.find(incarnation); worker != nullptr) {
     worker->connected = false;
     roster_.touch();
@@ -128,9 +135,14 @@ std::vector<Dealer::Unsent> Dealer::flush() {
       unsent.push_back({assignment.run, assignment.token});
     }
     const auto found = seats_.find(incarnation);
-    if (found != seats_.end() && found->second.stream &&
-        found->second.stream->send(std::move(message))) {
+    if (found == seats_.end() || !found->second.is_here()) {
+      continue;
+    }
+    if (found->second.stream->send(std::move(message))) {
       unsent.resize(sent_before);
+    } else {
+      found->second.ended = true;
+      no_longer_here(incarnation);
     }
   }
   outgoing_.clear();
@@ -152,7 +164,7 @@ std::vector<WorkerView> Dealer::views() const {
       continue;
     }
     WorkerView view{.hello = seat.hello,
-                    .state = !seat.stream    ? "suspect"
+                    .state = !seat.is_here() ? "suspect"
                              : seat.draining ? "draining"
                                              : "online",
                     .load = seat.load,

@@ -34,9 +34,9 @@ class Dealer {
                            std::shared_ptr<WorkerStream> stream,
                            Instant now,
                            Instant monotonic);
+  void heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic);
   // False when this stream is not that worker's current one.
-  bool heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic);
-  void closed(Id incarnation, const WorkerStream* stream, Instant monotonic);
+  bool closed(Id incarnation, const WorkerStream* stream, Instant monotonic);
   // The worker said that it holds nothing and goes, or it was declared gone.
   void remove(Id incarnation);
 
@@ -69,7 +69,11 @@ class Dealer {
     double load = 0;
     bool draining = false;
     bool expected = false;  // known from rows only
+    bool ended = false;     // the stream takes nothing more; closed() is still to come
+    bool is_here() const { return stream != nullptr && !ended; }
   };
+
+  void no_longer_here(Id incarnation);
 
   Span lease_;
   engine::Roster roster_;

@@ -125,7 +125,14 @@ void Hall::Inside::turn() {
   run_timers();
   dispatch();
   committer_.kick(now_);
-  waiting_submissions_.store(committer_.undurable(), std::memory_order_relaxed);
+  if (committer_.idle()) {
+    begin_waiting_reads();  // nothing will land for them to wait for
+  }
+  std::size_t waiting = committer_.undurable() + readings_.size();
+  for (const Seat& seat : seats_) {
+    waiting += seat.held.size();
+  }
+  waiting_submissions_.store(waiting, std::memory_order_relaxed);
   finish_stop_if_idle();
   arm_timer();
 }
@@ -139,14 +146,17 @@ void Hall::Inside::arm_timer() {
     const std::lock_guard lock(mutex_);
     wake();
   }
-  Instant next = std::min({committer_.next_wake(), housekeeping_at_, sweep_at_, load_again_at_});
-  for (const Seat& seat : seats_) {
-    if (seat.shard) {
-      next = std::min(next, seat.shard->next_due());
+  Instant next = committer_.next_wake();
+  if (!away_.load(std::memory_order_relaxed)) {  // else nothing is done about them (run_timers)
+    next = std::min({next, housekeeping_at_, sweep_at_, load_again_at_, join_again_at_});
+    for (const Seat& seat : seats_) {
+      if (seat.shard) {
+        next = std::min(next, seat.shard->next_due());
+      }
     }
-  }
-  if (dealer_.size() > 0) {
-    next = std::min(next, now_ + kLeaseCheckEvery);  // also shows a stall of ours (check_leases)
+    if (dealer_.size() > 0) {
+      next = std::min(next, now_ + kLeaseCheckEvery);  // also shows a stall of ours (check_leases)
+    }
   }
   executor_.wake_at(next, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
@@ -164,6 +174,10 @@ void Hall::Inside::start(std::function<void(Outcome<Done>)> ready) {
 }
 
 void Hall::Inside::stop(std::function<void()> stopped) {
+  if (over_) {
+    stopped();
+    return;
+  }
   stopping_ = true;
   on_stopped_ = std::move(stopped);
   set_not_ready("stopping");
@@ -173,18 +187,46 @@ void Hall::Inside::stop(std::function<void()> stopped) {
 // What was decided becomes durable first. With the store away nothing can: what is not durable has
 // not been promised to anyone.
 void Hall::Inside::finish_stop_if_idle() {
-  if (!stopping_ || over_ || (!committer_.idle() && !away_.load())) {
+  if (!stopping_ || over_) {
     return;
   }
-  over_ = true;
-  for (Decided& decided : committer_.take_all()) {
-    if (decided.answer) {
-      decided.answer(
-          Problem{ProblemCode::outcome_unknown, "the server stopped before it was done"});
+  const bool is_idle = committer_.idle() && readings_.empty() && loading_ == 0 && !joining_;
+  if (is_idle || away_.load(std::memory_order_relaxed)) {
+    end("the server stopped before it was done");
+    if (on_stopped_) {
+      std::exchange(on_stopped_, {})();
     }
   }
-  if (on_stopped_) {
-    on_stopped_();
+}
+
+// Nothing more is decided. Everybody who waits is told; what was under way may still land.
+void Hall::Inside::end(const std::string& why) {
+  over_ = true;
+  more_.clear();
+  for (Decided& decided : committer_.take_all()) {
+    if (decided.answer) {
+      decided.answer(Problem{ProblemCode::outcome_unknown, why});
+    }
+  }
+  const auto was_not_done = [&](Submission& submission) {
+    if (submission.answer) {
+      submission.answer(Problem{ProblemCode::unavailable, why});
+    }
+  };
+  for (Seat& seat : seats_) {
+    for (Submission& submission : std::exchange(seat.held, {})) {
+      was_not_done(submission);
+    }
+  }
+  after_landing_.clear();
+  for (const auto& reading : std::exchange(readings_, {})) {
+    was_not_done(reading->submission);
+  }
+  if (on_ready_) {
+    std::exchange(on_ready_, {})(Problem{ProblemCode::unavailable, why});
+  }
+  for (auto& task : std::exchange(after_loading_, {})) {
+    task(*this);  // the workers who wait for their welcome
   }
 }
 
@@ -205,26 +247,32 @@ void Hall::Inside::housekeeping() {
 }
 
 void Hall::Inside::join() {
+  joining_ = true;
   store_.join(settings_.member_name, [weak = weak_from_this()](Outcome<store::Ticket> ticket) {
-    const auto self = weak.lock();
-    if (!self) {
-      return;
+    if (const auto self = weak.lock()) {
+      self->post([ticket = std::move(ticket)](Inside& inside) { inside.joined(ticket); });
     }
-    self->post([ticket = std::move(ticket)](Inside& inside) {
-      if (!ticket) {
-        inside.set_not_ready(ticket.problem().detail);
-        if (inside.on_ready_) {
-          std::exchange(inside.on_ready_, {})(ticket.problem());
-        }
-        return;
-      }
-      inside.committer_.begin(*ticket);
-      for (std::size_t i = 0; i < inside.seats_.size(); ++i) {
-        inside.load(static_cast<ShardNumber>(i));
-      }
-      inside.load(kMemberSource);
-    });
   });
+}
+
+void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
+  joining_ = false;
+  if (over_) {
+    return;
+  }
+  if (!ticket) {
+    set_not_ready(ticket.problem().detail);
+    if (on_ready_) {
+      std::exchange(on_ready_, {})(ticket.problem());
+    }
+    join_again_at_ = now_ + kLoadPause;
+    return;
+  }
+  committer_.begin(*ticket);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    load(static_cast<ShardNumber>(i));
+  }
+  load(kMemberSource);
 }
 
 void Hall::Inside::all_loaded() {
@@ -249,19 +297,26 @@ void Hall::Inside::all_loaded() {
 
 void Hall::Inside::load(ShardNumber number) {
   ++loading_;
-  store_.load_shard(
-      committer_.member(), number, [weak = weak_from_this(), number](Outcome<ShardImage> image) {
-        const auto self = weak.lock();
-        if (!self) {
-          return;
-        }
-        self->post([number, image = std::make_shared<Outcome<ShardImage>>(std::move(image))](
-                       Inside& inside) { inside.loaded(number, std::move(*image)); });
-      });
+  auto done = [weak = weak_from_this(), number, era = era_](Outcome<ShardImage> image) {
+    const auto self = weak.lock();
+    if (!self) {
+      return;
+    }
+    self->post([number, era,
+                image = std::make_shared<Outcome<ShardImage>>(std::move(image))](Inside& inside) {
+      if (era == inside.era_) {
+        inside.loaded(number, std::move(*image));
+      }
+    });
+  };
+  store_.load_shard(committer_.member(), number, std::move(done));
 }
 
 void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
   --loading_;
+  if (over_) {
+    return;
+  }
   if (!image) {
     if (on_ready_) {
       set_not_ready(image.problem().detail);
@@ -273,17 +328,23 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
   }
   if (number == kMemberSource) {
     member_next_event_ = image->next_event;
+    member_is_loaded_ = true;
     feed_.begin(kMemberSource, member_next_event_);
   } else {
     Seat& seat = seats_[number];
     seat.next_event = image->next_event;
+    seat.loads += 1;
+    image->batch = committer_.place_of_batch(image->batch);
     feed_.begin(number, image->next_event);
     seat.shard = std::make_unique<engine::Shard>(std::move(*image), now_);
     seat.seen_arrivals = seat.seen_generation = 0;
     // First what had been asked before, in its order; then what the load itself brings to light.
     auto business = seat.shard->unfinished_business();
     for (Submission& submission : std::exchange(seat.held, {})) {
-      decide(number, std::move(submission));
+      const auto* reclaimed = std::get_if<engine::AttemptReclaimed>(&submission.command.request);
+      if (reclaimed == nullptr || dealer_.roster().find(reclaimed->incarnation) != nullptr) {
+        decide(number, std::move(submission));  // else its worker has gone in the meantime
+      }
     }
     for (engine::Request& request : business) {
       system_command(number, std::move(request));
@@ -292,7 +353,7 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
       sweep_at_ = std::min(sweep_at_, now_);
     }
   }
-  if (loading_ == 0 && failed_loads_.empty()) {
+  if (is_loaded()) {
     all_loaded();
   }
 }

@@ -17,6 +17,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,10 +61,19 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   struct Seat {
     std::unique_ptr<engine::Shard> shard;
     std::int64_t next_event = 1;
+    std::int64_t loads = 0;       // begun or done: rows read before are worth nothing (3c)
     std::deque<Submission> held;  // while it is being loaded
     // Where dispatch last found nothing to do, so that it need not look again.
     std::uint64_t seen_generation = 0;
     std::uint64_t seen_arrivals = 0;
+  };
+
+  // A command whose rows are being read (3c).
+  struct Reading {
+    ShardNumber shard = 0;
+    Submission submission;
+    CommandReads reads;
+    std::int64_t loads = 0;  // of its seat when it began
   };
 
   // hall.cc
@@ -72,6 +82,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void arm_timer();
   void set_not_ready(std::string reason);
   void finish_stop_if_idle();
+  void end(const std::string& why);
+  bool is_loaded() const { return !joining_ && loading_ == 0 && failed_loads_.empty(); }
   void housekeeping();
 
   // hall_work.cc
@@ -79,6 +91,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void take(Submission submission);
   bool decide(ShardNumber number, Submission submission);
   void read_rows(ShardNumber number, Submission submission, CommandReads reads);
+  void begin_reading(const std::shared_ptr<Reading>& reading);
+  void rows_read(const std::shared_ptr<Reading>& reading, Outcome<CommandRows> rows);
+  void begin_waiting_reads();
   bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
   void run_timers();
   void dispatch();
@@ -89,7 +104,6 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void released(Decided& decided) override;
   void flushed() override;
   void refused(Decided bad, std::vector<Decided> kept, std::string why) override;
-  void renumbered() override { renumbered_ = true; }
   void store_away(bool away, const std::string& why) override;
   void fenced(const std::string& why) override;
   void history_changed(std::vector<Decided> undurable) override;
@@ -97,12 +111,14 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
 
   // hall_recovery.cc
   void join();
+  void joined(const Outcome<store::Ticket>& ticket);
   void load(ShardNumber number);
   void loaded(ShardNumber number, Outcome<ShardImage> image);
   void all_loaded();
   Submission substitute(const Decided& bad, const std::string& incident) const;
 
   // hall_workers.cc
+  std::set<Id> undurable_assignments(Id incarnation) const;
   void worker_gone(Id incarnation, const std::string& reason);
   void check_leases();
   void note_worker(Id incarnation, std::string_view state);
@@ -115,21 +131,24 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::vector<Seat> seats_;  // by shard number
   std::int64_t member_next_event_ = 1;
   std::size_t loading_ = 0;
+  std::int64_t era_ = 0;  // of loading: what an earlier one still answers is dropped
   std::deque<std::function<void(Inside&)>> after_loading_;
-  std::vector<std::function<void()>> after_landing_;
+  std::set<std::shared_ptr<Reading>> readings_;
+  std::vector<std::shared_ptr<Reading>> after_landing_;  // some of them, not begun yet
   std::vector<ShardNumber> failed_loads_;
   Instant load_again_at_ = kNever;
+  Instant join_again_at_ = kNever;
   std::deque<std::pair<ShardNumber, engine::Request>> more_;
   std::size_t next_served_ = 0;  // shards take turns
   std::size_t next_swept_ = 0;
   Instant sweep_at_ = kNever;
   Instant housekeeping_at_ = kNever;
-  std::size_t reads_under_way_ = 0;
   std::function<void(Outcome<Done>)> on_ready_;
   std::function<void()> on_stopped_;
-  Instant now_;              // of this turn
-  Instant leases_checked_;   // monotonic
-  bool renumbered_ = false;  // until all that was decided then is durable
+  Instant now_;             // of this turn
+  Instant leases_checked_;  // monotonic
+  bool joining_ = false;
+  bool member_is_loaded_ = false;  // the numbers of its events are known
   bool stopping_ = false;
   bool over_ = false;  // fenced or stopped: nothing more is decided
 

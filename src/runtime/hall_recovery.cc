@@ -59,9 +59,21 @@ engine::SetAside culprit_of(const Decided& bad) {
 // kept commands again without it. Other shards do not notice.
 void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string why) {
   metrics_.store_refused.add();
-  const std::string incident = to_string(Id{bad.last_id.value ^ (committer_.landed_number() << 1)});
+  const std::string incident = to_string(Id{bad.last_id.value ^ (committer_.next_place() << 1)});
   say("the store refuses a row of shard " + std::to_string(bad.shard) + " (incident " + incident +
       "): " + why);
+  const auto* set_aside = std::get_if<engine::SetAside>(&bad.command.request);
+  if (set_aside != nullptr) {
+    // Not even that can be written: whatever led to it would only lead to it again (I8).
+    std::erase_if(kept, [&](const Decided& decided) {
+      const bool is_same =
+          !has_asker(decided.command.request) && culprit_of(decided).subject == set_aside->subject;
+      if (is_same) {
+        give_back_unsent(decided);
+      }
+      return is_same;
+    });
+  }
   give_back_unsent(bad);
   for (const Decided& decided : kept) {
     give_back_unsent(decided);
@@ -96,6 +108,7 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
   }
   std::move(seat.held.begin(), seat.held.end(), std::back_inserter(again));
   seat.held = std::move(again);
+  seat.loads += 1;
   seat.shard.reset();
   load(bad.shard);
 }
@@ -126,18 +139,14 @@ void Hall::Inside::store_away(bool away, const std::string& why) {
 
 void Hall::Inside::fenced(const std::string& why) {
   say("fenced: another server has taken this store over: " + why);
-  over_ = true;
   set_not_ready("fenced: another server has taken this store over");
-  for (Decided& decided : committer_.take_all()) {
-    if (decided.answer) {
-      decided.answer(
-          Problem{ProblemCode::outcome_unknown,
-                  "another server has taken this store over: ask it what became of this"});
-    }
-  }
+  end("another server has taken this store over: ask it what became of this");
   dealer_.close_all({ProblemCode::unavailable, "another server has taken over: connect again"});
   if (on_fenced_) {
     on_fenced_(why);
+  }
+  if (on_stopped_) {
+    std::exchange(on_stopped_, {})();
   }
 }
 
@@ -155,7 +164,12 @@ void Hall::Inside::history_changed(std::vector<Decided> undurable) {
   }
   dealer_.close_all({ProblemCode::unavailable, "the server starts anew: connect again"});
   more_.clear();
+  failed_loads_.clear();
+  loading_ = 0;
+  era_ += 1;
+  member_is_loaded_ = false;
   for (Seat& seat : seats_) {
+    seat.loads += 1;
     seat.shard.reset();
   }
   join();

@@ -88,7 +88,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
     seat.held.push_back(std::move(submission));
     return false;
   }
-  seat.shard->set_batches(committer_.gathering_number(), committer_.landed_number());
+  seat.shard->set_batches(committer_.next_place(), committer_.durable_place());
   const bool had_live_runs = seat.shard->live_runs() > 0;
   engine::Decision decision = seat.shard->decide(command, dealer_.roster());
   if (!decision.reads.empty()) {
@@ -122,37 +122,50 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
 // the next commit, since the first one came too early.
 void Hall::Inside::read_rows(ShardNumber number, Submission submission, CommandReads reads) {
   const bool is_second = submission.command.rows != nullptr;
-  auto shared = std::make_shared<Submission>(std::move(submission));
-  auto read = [weak = weak_from_this(), number, shared, reads = std::move(reads)] {
-    const auto self = weak.lock();
-    if (!self) {
-      return;
-    }
-    self->store_.read_for_command(
-        self->committer_.member(), reads, [weak, number, shared, reads](Outcome<CommandRows> rows) {
-          const auto inside = weak.lock();
-          if (!inside) {
-            return;
-          }
-          inside->post([number, shared, reads, rows = std::move(rows)](Inside& hall) mutable {
-            if (!rows) {
-              if (shared->answer) {
-                shared->answer(rows.problem());
-              }
-              return;
-            }
-            rows->asked = std::move(reads);
-            shared->command.rows = std::make_shared<const CommandRows>(std::move(*rows));
-            if (!hall.over_) {
-              hall.decide(number, std::move(*shared));
-            }
-          });
-        });
-  };
+  auto reading = std::make_shared<Reading>(
+      Reading{.shard = number, .submission = std::move(submission), .reads = std::move(reads)});
+  readings_.insert(reading);
   if (is_second && !committer_.idle()) {
-    after_landing_.push_back(std::move(read));
+    after_landing_.push_back(std::move(reading));
   } else {
-    read();
+    begin_reading(reading);
+  }
+}
+
+void Hall::Inside::begin_reading(const std::shared_ptr<Reading>& reading) {
+  reading->loads = seats_[reading->shard].loads;
+  store_.read_for_command(committer_.member(), reading->reads,
+                          [weak = weak_from_this(), reading](Outcome<CommandRows> rows) {
+                            if (const auto self = weak.lock()) {
+                              self->post([reading, rows = std::move(rows)](Inside& inside) mutable {
+                                inside.rows_read(reading, std::move(rows));
+                              });
+                            }
+                          });
+}
+
+void Hall::Inside::rows_read(const std::shared_ptr<Reading>& reading, Outcome<CommandRows> rows) {
+  if (readings_.erase(reading) == 0) {
+    return;  // answered at the end
+  }
+  Submission& submission = reading->submission;
+  if (!rows) {
+    if (submission.answer) {
+      submission.answer(rows.problem());
+    }
+    return;
+  }
+  if (reading->loads == seats_[reading->shard].loads) {
+    rows->asked = std::move(reading->reads);
+    rows->batch = committer_.place_of_batch(rows->batch);
+    submission.command.rows = std::make_shared<const CommandRows>(std::move(*rows));
+  }
+  decide(reading->shard, std::move(submission));
+}
+
+void Hall::Inside::begin_waiting_reads() {
+  for (const auto& reading : std::exchange(after_landing_, {})) {
+    begin_reading(reading);
   }
 }
 
@@ -160,6 +173,10 @@ void Hall::Inside::run_timers() {
   committer_.wake(now_);
   if (away_.load(std::memory_order_relaxed)) {
     return;  // nothing new while nothing can be written
+  }
+  if (join_again_at_ <= now_) {
+    join_again_at_ = kNever;
+    join();
   }
   if (load_again_at_ <= now_) {
     load_again_at_ = kNever;
@@ -258,14 +275,6 @@ void Hall::Inside::landed(const store::Batch& batch, std::size_t decisions, Span
   metrics_.commit_seconds.observe(static_cast<double>(took.ms) / 1000.0);
   metrics_.commit_batch_size.observe(static_cast<double>(decisions));
   metrics_.count(batch);
-  if (renumbered_) {
-    for (Seat& seat : seats_) {
-      if (seat.shard) {
-        seat.shard->distrust_reads_before(batch.number);
-      }
-    }
-    renumbered_ = committer_.undurable() > decisions;
-  }
   std::vector<const JournalPart*> parts;
   for (const store::ShardPart& part : batch.parts) {
     if (!part.journal.events.empty()) {
@@ -280,6 +289,10 @@ void Hall::Inside::released(Decided& decided) {
     std::visit(
         Overloaded{
             [&](engine::SendAssignment& send) {
+              const auto& shard = seats_[decided.shard].shard;
+              if (shard && !shard->holds(send.assignment.run, send.assignment.token)) {
+                return;  // taken back before it could leave
+              }
               dealer_.outgoing(send.incarnation).assignments.push_back(std::move(send.assignment));
             },
             [&](const engine::SendCancel& send) {
@@ -300,15 +313,14 @@ void Hall::Inside::released(Decided& decided) {
 void Hall::Inside::flushed() {
   flush_workers();
   crash_point("after_effects");
-  for (auto& read : std::exchange(after_landing_, {})) {
-    read();
-  }
+  begin_waiting_reads();
 }
 
-// Assignments whose worker is not there any more were never sent (S6.7).
+// Assignments whose worker is not there any more were never sent (S6.7). That is decided at once:
+// were the worker to come back before, it would be sent them again.
 void Hall::Inside::flush_workers() {
   for (const Dealer::Unsent& unsent : dealer_.flush()) {
-    more_.emplace_back(unsent.run.shard(), engine::AssignmentUnsent{unsent.run, unsent.token});
+    system_command(unsent.run.shard(), engine::AssignmentUnsent{unsent.run, unsent.token});
   }
 }
 

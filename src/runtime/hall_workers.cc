@@ -20,7 +20,7 @@ void Hall::Inside::worker_connected(WorkerHello hello,
     welcomed(Problem{ProblemCode::unavailable, "the server is stopping: connect again"});
     return;
   }
-  if (loading_ > 0) {
+  if (!is_loaded()) {
     after_loading_.push_back([hello = std::move(hello), stream = std::move(stream),
                               welcomed = std::move(welcomed)](Inside& inside) {
       inside.worker_connected(hello, stream, welcomed);
@@ -43,10 +43,13 @@ void Hall::Inside::worker_connected(WorkerHello hello,
   // stops.
   std::sort(holding.begin(), holding.end(),
             [](const auto& a, const auto& b) { return a.token < b.token; });
-  const auto holds = [&](Id token) {
+  const auto says_it_holds = [&](Id token) {
     return std::binary_search(holding.begin(), holding.end(), WorkerHello::Holding{{}, token},
                               [](const auto& a, const auto& b) { return a.token < b.token; });
   };
+  // What has yet to become durable is not sent again: its first sending is still to come. Two
+  // sendings under way could end differently.
+  const std::set<Id> to_come = undurable_assignments(incarnation);
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     const auto held = seats_[i].shard->held_by(incarnation);
     if (!held.empty()) {
@@ -54,8 +57,12 @@ void Hall::Inside::worker_connected(WorkerHello hello,
           .epochs.push_back({static_cast<ShardNumber>(i), seats_[i].shard->epoch()});
     }
     for (const auto& [run, token] : held) {
-      system_command(static_cast<ShardNumber>(i),
-                     engine::AttemptReclaimed{run, token, incarnation, holds(token)});
+      if (to_come.contains(token)) {
+        dealer_.roster().take(incarnation, token);
+      } else {
+        system_command(static_cast<ShardNumber>(i),
+                       engine::AttemptReclaimed{run, token, incarnation, says_it_holds(token)});
+      }
     }
     std::erase_if(holding, [&](const WorkerHello::Holding& one) {
       return std::any_of(held.begin(), held.end(),
@@ -107,22 +114,49 @@ void Hall::Inside::worker_closed(Id incarnation,
   if (over_) {
     return;
   }
-  dealer_.closed(incarnation, stream, clock_.monotonic());
+  if (!dealer_.closed(incarnation, stream, clock_.monotonic())) {
+    // A newer stream has settled what this one left; or this one has not had its turn yet.
+    if (!is_loaded()) {
+      after_loading_.push_back([incarnation, stream, unsent](Inside& inside) {
+        inside.worker_closed(incarnation, stream, unsent);
+      });
+    }
+    return;
+  }
   for (const Assignment& assignment : unsent) {
     system_command(assignment.run.shard(),
                    engine::AssignmentUnsent{assignment.run, assignment.token});
   }
 }
 
+// The tokens of those that have not been released to it yet.
+std::set<Id> Hall::Inside::undurable_assignments(Id incarnation) const {
+  std::set<Id> tokens;
+  committer_.each_undurable([&](const Decided& decided) {
+    for (const engine::Effect& effect : decided.decision.effects) {
+      const auto* send = std::get_if<engine::SendAssignment>(&effect);
+      if (send != nullptr && send->incarnation == incarnation) {
+        tokens.insert(send->assignment.token);
+      }
+    }
+  });
+  return tokens;
+}
+
 void Hall::Inside::worker_gone(Id incarnation, const std::string& reason) {
   note_worker(incarnation, "gone");
   dealer_.remove(incarnation);
+  const std::set<Id> to_come = undurable_assignments(incarnation);
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     if (!seats_[i].shard) {
       continue;
     }
     for (const auto& [run, token] : seats_[i].shard->held_by(incarnation)) {
-      system_command(static_cast<ShardNumber>(i), engine::AttemptLost{run, token, reason});
+      if (to_come.contains(token)) {
+        system_command(static_cast<ShardNumber>(i), engine::AssignmentUnsent{run, token});
+      } else {
+        system_command(static_cast<ShardNumber>(i), engine::AttemptLost{run, token, reason});
+      }
     }
   }
   metrics_.workers.set(static_cast<double>(dealer_.size()));
@@ -134,7 +168,7 @@ void Hall::Inside::check_leases() {
     dealer_.restart_leases(monotonic);
   }
   leases_checked_ = monotonic;
-  if (loading_ > 0) {
+  if (!is_loaded()) {
     return;  // a shard that is being loaded cannot say what was held
   }
   for (const Id incarnation : dealer_.expired(monotonic)) {
@@ -145,8 +179,8 @@ void Hall::Inside::check_leases() {
 // An event of this member's own source (S9.1).
 void Hall::Inside::note_worker(Id incarnation, std::string_view state) {
   const std::string name = dealer_.name_of(incarnation);
-  if (name.empty()) {
-    return;  // known from rows only
+  if (name.empty() || !member_is_loaded_) {
+    return;  // known from rows only; or its number is not known
   }
   Decided decided{.shard = kMemberSource, .first_event = member_next_event_++};
   decided.command.now = now_;

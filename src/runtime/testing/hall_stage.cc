@@ -17,8 +17,9 @@ bool PlayedWorker::send(ToWorker message) {
   return true;
 }
 
-HallStage::HallStage(store::Store& store)
-    : logs(store::make_memory_log_store()),
+HallStage::HallStage(store::Store& store, Instant start)
+    : time(start),
+      logs(store::make_memory_log_store()),
       hall(std::make_unique<Hall>(HallSettings{}, store, *logs, time, time, metrics)),
       store_(store) {}
 

@@ -32,7 +32,7 @@ class PlayedWorker final : public WorkerStream {
 
 class HallStage {
  public:
-  explicit HallStage(store::Store& store);
+  explicit HallStage(store::Store& store, Instant start = {1'700'000'000'000});
   ~HallStage();
 
   VirtualTime time;
