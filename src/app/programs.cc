@@ -110,13 +110,11 @@ std::string first_line_of(const std::string& path) {
 }
 
 void print_ready(const RunningServer& server, std::string_view more) {
-  fmt::print("jobflow {} is ready: {}  workers: {}  data: {}{}\n", JOBFLOW_VERSION, server.http(),
-             server.grpc(), server.data(), more);
+  fmt::print("jobflow {} is ready: {}  workers: {}{}  data: {}  admin token: {}\n", JOBFLOW_VERSION,
+             server.http(), server.grpc(), more, server.data(), server.admin_token_path());
   if (server.first_start()) {
-    fmt::print("first start: the admin token is {} (kept in {}, for you alone)\n",
-               first_line_of(server.admin_token_path()), server.admin_token_path());
-  } else {
-    fmt::print("the admin token is in {}\n", server.admin_token_path());
+    fmt::print("first start: the admin token is {}; keep it to yourself, it is not shown again\n",
+               first_line_of(server.admin_token_path()));
   }
   std::fflush(stdout);
 }
@@ -278,8 +276,8 @@ int run_dev(const std::vector<std::string>& arguments) {
     return kUsage;
   }
   worker.start();
-  print_ready(**server,
-              fmt::format("  with a worker of {} slots", prepared.settings->whole("worker.slots")));
+  print_ready(**server, fmt::format(" (one of {} slots is in here)",
+                                    prepared.settings->whole("worker.slots")));
   signals.wait();
   signals.deadly_from_now_on();
   worker.stop();

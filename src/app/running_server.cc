@@ -11,8 +11,8 @@
 #include "runtime/thread_executor.h"
 #include "store/sqlite/sqlite_store.h"
 
-#include <chrono>
 #include <future>
+#include <sys/stat.h>
 #include <utility>
 
 namespace jobflow::app {
@@ -52,7 +52,11 @@ class RunningServer::Parts {
       return folder.problem();
     }
     folder_ = std::move(*folder);
-    if (auto opened = open_stores(log); !opened.ok()) {
+    // The store's files are their owner's alone, whoever may look into the folder.
+    const mode_t before = ::umask(0077);
+    auto opened = open_stores(log);
+    ::umask(before);
+    if (!opened.ok()) {
       return opened;
     }
     if (auto started = start_hall(settings, std::move(on_fenced)); !started.ok()) {

@@ -270,9 +270,9 @@ TEST_F(CommandLineTest, CtrlCAndALimitLeaveTheRunRunningAndSaySo) {
   serve_run_that_ends("succeeded");
   server_.streams.front().pop_back();
   interrupted_ = true;
-  EXPECT_EQ(run({"trigger", "a", "--follow"}), kError);
+  EXPECT_EQ(run({"trigger", "a", "--follow", "--server", "localhost:8"}), kError);
   EXPECT_TRUE(said("the run goes on"));
-  EXPECT_TRUE(said("jobflow run cancel 5"));
+  EXPECT_TRUE(said("jobflow --server localhost:8 run cancel 5"));
   interrupted_ = false;
   serve_run_that_ends("succeeded");
   const auto snapshot = server_.streams.front().front();

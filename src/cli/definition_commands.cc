@@ -157,11 +157,11 @@ ExitCode list_definitions(Session& session, const DefinitionOptions& options) {
   }
   Table table({{.title = "NAMESPACE", .narrowest = 6},
                {.title = "NAME", .narrowest = 12},
-               {.title = "TITLE", .narrowest = 8},
+               {.title = "TITLE", .narrowest = 8, .dispensable = true},
                {.title = options.kind == "job" ? "HANDLER" : "STEPS", .narrowest = 8},
-               {.title = "TRIGGERS", .right = true},
+               {.title = "TRIGGERS", .right = true, .dispensable = true},
                {.title = "ENABLED"},
-               {.title = "REV", .right = true},
+               {.title = "REV", .right = true, .dispensable = true},
                {.title = "UPDATED"}});
   for (const client::DefinitionView& item : page->items) {
     table.add({options.all_namespaces ? item.name_space : "", Cell(item.name, Colour::bold),

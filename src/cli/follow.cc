@@ -105,12 +105,33 @@ class Watch {
       const Span skew = read->time.is_set() ? now() - read->time : Span{};
       view_.take_snapshot(read->run, read->steps, skew);
     } else {
-      view_.take_event(*read);
+      view_.take_event(with_reason(*read));
+    }
+    if (view_.ended()) {
+      return false;  // the last look comes once everything is known
     }
     if (!live_) {
       show(false);
     }
-    return !view_.ended() && keep_on();
+    return keep_on();
+  }
+
+  // An event names the kind of a failure; its words stand in the run.
+  client::EventView with_reason(client::EventView event) {
+    const std::string& state = event.run.state;
+    if (event.run.error == "upstream") {
+      event.run.error = "a step it needs did not succeed";
+    }
+    const bool has_words = state == "failed" || state == "timed_out" || state == "scheduled";
+    if (has_words && event.run.id != run_) {
+      if (const auto answer = session_.get("/api/v1/runs/" + event.run.id); answer.ok()) {
+        if (const auto run = client::read_run(answer->body); run.ok() && run->state == state) {
+          event.run.error = run->error;
+          event.run.due = run->due;
+        }
+      }
+    }
+    return event;
   }
 
   bool keep_on() {
@@ -237,11 +258,11 @@ class Watch {
   ExitCode conclude() {
     if (halt_ != Halt::none) {
       const bool interrupted = halt_ == Halt::interrupted;
-      session_.say(fmt::format(
-          "{}; the run goes on.\n  watch it again: jobflow run watch {}\n  stop it:        jobflow "
-          "run cancel {}",
-          interrupted ? "interrupted" : "waited " + span_text(options_.limit) + " for run " + run_,
-          run_, run_));
+      const std::string why =
+          interrupted ? "interrupted" : "waited " + span_text(options_.limit) + " for run " + run_;
+      session_.say(
+          why + "; the run goes on.\n  watch it again: " + session_.command("run watch " + run_) +
+          "\n  stop it:        " + session_.command("run cancel " + run_));
       return interrupted ? kError : kTimedOut;
     }
     const client::RunView& run = view_.run();
@@ -260,17 +281,18 @@ class Watch {
   void say_why() {
     const client::RunView& run = view_.run();
     std::string text = "run " + run_ + " ended as " + run.state;
-    if (!run.error.empty()) {
+    const bool said_above = live_ && options_.show;
+    if (!run.error.empty() && !said_above) {
       text += ": " + printable(run.error, true);
     }
     for (const client::StepView& step : view_.steps()) {
       const bool culprit = step.state == "failed" || step.state == "timed_out";
       if (culprit && !step.run_id.empty()) {
-        text += fmt::format("\n  what {} said: jobflow run logs {}", step.step, step.run_id);
+        text += "\n  what " + step.step + " said: " + session_.command("run logs " + step.run_id);
       }
     }
     if (view_.steps().empty()) {
-      text += "\n  what it said: jobflow run logs " + run_;
+      text += "\n  what it said: " + session_.command("run logs " + run_);
     }
     session_.fail(kRunFailed, text);
   }

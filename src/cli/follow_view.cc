@@ -19,12 +19,16 @@ bool is_over(std::string_view state) {
   return known && is_final(*known);
 }
 
+bool is_moving(std::string_view state) {
+  return state == "running" || state == "cancelling" || state == "waiting";
+}
+
 // What to keep when there is no room for all: failures, then what moves, then what comes.
 int urgency(std::string_view state) {
   if (state == "failed" || state == "timed_out" || state == "expired") {
     return 0;
   }
-  if (state == "running" || state == "cancelling" || state == "waiting" || state == "scheduled") {
+  if (is_moving(state) || state == "scheduled") {
     return 1;
   }
   if (state == "queued" || state == "paused") {
@@ -110,6 +114,7 @@ void FollowView::take_event(const client::EventView& event) {
   client::StepView& step = steps_[found->second];
   const bool changed = step.state != change.state || step.attempt != change.attempt;
   step.run_id = change.id;
+  step.due = change.due;
   move(step);
   if (changed) {
     news_.push_back({event.time, step});
@@ -192,10 +197,9 @@ std::string FollowView::step_line(const client::StepView& step,
   } else if (!step.handler.empty()) {
     add(printable(step.worker.empty() ? step.handler : step.handler + " on " + step.worker));
   }
-  const std::string time =
-      step.started.is_set() && step.state != "queued" && step.state != "pending"
-          ? span_text(elapsed(step.started, step.ended, now))
-          : std::string();
+  const std::string time = step.started.is_set() && (is_over(step.state) || is_moving(step.state))
+                               ? span_text(elapsed(step.started, step.ended, now))
+                               : std::string();
   const std::size_t width = id_width();
   const std::string id = cut_to_width(printable(step.step), width);
   const std::string pad(width - text_width(id), ' ');

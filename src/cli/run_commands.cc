@@ -74,14 +74,14 @@ ExitCode list_runs(Session& session, const RunOptions& options) {
   }
   const Instant now = session.world().now();
   Table table({{.title = "RUN"},
-               {.title = "KIND"},
+               {.title = "KIND", .dispensable = true},
                {.title = "NAME", .narrowest = 10},
                {.title = "STATE"},
-               {.title = "ATTEMPT", .right = true},
+               {.title = "ATTEMPT", .right = true, .dispensable = true},
                {.title = "CREATED"},
                {.title = "TOOK", .right = true},
-               {.title = "WORKER", .narrowest = 6},
-               {.title = "ERROR", .narrowest = 8}});
+               {.title = "WORKER", .narrowest = 6, .dispensable = true},
+               {.title = "ERROR", .narrowest = 8, .dispensable = true}});
   for (const client::RunView& run : page->items) {
     table.add({run.id, run.kind, Cell(run.name, Colour::bold), state_cell(run.state),
                run.attempt > 1 ? std::to_string(run.attempt) : "", relative_text(run.created, now),
@@ -149,12 +149,12 @@ ExitCode list_steps(Session& session, const RunOptions& options) {
   Table table({{.title = "STEP", .narrowest = 10},
                {.title = "STATE"},
                {.title = "TOOK", .right = true},
-               {.title = "ATTEMPT", .right = true},
-               {.title = "HANDLER", .narrowest = 6},
-               {.title = "NEEDS", .narrowest = 6},
-               {.title = "WORKER", .narrowest = 6},
+               {.title = "ATTEMPT", .right = true, .dispensable = true},
+               {.title = "HANDLER", .narrowest = 6, .dispensable = true},
+               {.title = "NEEDS", .narrowest = 6, .dispensable = true},
+               {.title = "WORKER", .narrowest = 6, .dispensable = true},
                {.title = "RUN"},
-               {.title = "ERROR", .narrowest = 8}});
+               {.title = "ERROR", .narrowest = 8, .dispensable = true}});
   for (const client::StepView& step : page->items) {
     table.add({Cell(step.step, Colour::bold), state_cell(step.state),
                took(step.started, step.ended, step.state, now),
@@ -180,9 +180,9 @@ ExitCode list_attempts(Session& session, const RunOptions& options) {
                {.title = "STATE"},
                {.title = "STARTED"},
                {.title = "TOOK", .right = true},
-               {.title = "WORKER", .narrowest = 6},
-               {.title = "RETRY"},
-               {.title = "ERROR", .narrowest = 8}});
+               {.title = "WORKER", .narrowest = 6, .dispensable = true},
+               {.title = "RETRY", .dispensable = true},
+               {.title = "ERROR", .narrowest = 8, .dispensable = true}});
   for (const client::AttemptView& attempt : page->items) {
     table.add({std::to_string(attempt.number), state_cell(attempt.state),
                local_text(attempt.started),

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <ostream>
+#include <utility>
 
 namespace jobflow::cli {
 namespace {
@@ -47,6 +48,18 @@ Style Session::style() const {
 Style Session::err_style() const {
   return {.colours = world_.terminal.err_is_one && !options_.no_colour,
           .unicode = world_.terminal.utf8};
+}
+
+std::string Session::command(const std::string& words) const {
+  std::string line = "jobflow";
+  const std::pair<const char*, const std::string*> given[] = {
+      {" --data ", &options_.data},
+      {" --server ", &options_.server},
+      {" --token-file ", &options_.token_file}};
+  for (const auto& [flag, value] : given) {
+    line += value->empty() ? "" : flag + *value;
+  }
+  return line + " " + words;
 }
 
 Outcome<client::ServerAddress> Session::find_server() const {
@@ -124,7 +137,6 @@ Outcome<client::Transport*> Session::server() {
     if (!token.ok()) {
       return token.problem();
     }
-    server_text_ = address->text;
     transport_ = world_.connect({.server = *address, .token = *token});
   }
   return transport_.get();

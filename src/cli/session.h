@@ -51,7 +51,9 @@ class Session {
   ExitCode fail(const Problem& problem);
   ExitCode fail(ExitCode code, std::string_view what);
 
-  const std::string& server_text() const { return server_text_; }
+  // A command to type next, for the same server: "jobflow --data d run watch 7".
+  std::string command(const std::string& words) const;
+
 
  private:
   Outcome<std::string> find_token() const;
@@ -60,7 +62,6 @@ class Session {
   World& world_;
   GlobalOptions options_;
   std::string name_space_;
-  std::string server_text_;
   std::unique_ptr<client::Transport> transport_;
 };
 

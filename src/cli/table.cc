@@ -10,6 +10,29 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 
+// Leaves out what may be, the last first, until the narrowest form of the line fits.
+void dispense(const std::vector<std::size_t>& widths,
+              const std::vector<Column>& columns,
+              std::vector<std::size_t>& shown,
+              std::size_t width) {
+  const auto narrowest_line = [&] {
+    std::size_t total = 0;
+    for (const std::size_t column : shown) {
+      const std::size_t narrowest = columns[column].narrowest;
+      total += kGap + (narrowest > 0 ? std::min(narrowest, widths[column]) : widths[column]);
+    }
+    return total - kGap;
+  };
+  while (shown.size() > 1 && narrowest_line() > width) {
+    const auto last = std::find_if(shown.rbegin(), shown.rend(),
+                                   [&](std::size_t column) { return columns[column].dispensable; });
+    if (last == shown.rend()) {
+      return;
+    }
+    shown.erase(std::next(last).base());
+  }
+}
+
 // Takes columns away from the widest that may shrink, one by one, until the line fits.
 void shrink(std::vector<std::size_t>& widths,
             const std::vector<Column>& columns,
@@ -68,6 +91,7 @@ std::string Table::text(std::size_t width, const Style& style) const {
     }
   }
   if (width > 0) {
+    dispense(widths, columns_, shown, width);
     shrink(widths, columns_, shown, width);
   }
   std::string out;

@@ -15,6 +15,7 @@ struct Column {
   std::string title;
   bool right = false;         // numbers
   std::size_t narrowest = 0;  // may be cut down to this width; 0 = never cut
+  bool dispensable = false;   // left out when even the narrowest line would break
 };
 
 struct Cell {

@@ -34,6 +34,16 @@ TEST(Table, ShrinksTheWidestUntilTheLineFits) {
       << "no narrower than columns may be";
 }
 
+TEST(Table, LeavesOutWhatItMayBeforeALineBreaks) {
+  Table table({{.title = "ID"},
+               {.title = "KIND", .dispensable = true},
+               {.title = "ERROR", .narrowest = 6, .dispensable = true}});
+  table.add({"1234567890", "job", "a long error"});
+  EXPECT_EQ(table.text(24, {}), "ID          KIND  ERROR\n1234567890  job   a lon…\n");
+  EXPECT_EQ(table.text(20, {}), "ID          KIND\n1234567890  job\n");
+  EXPECT_EQ(table.text(4, {}), "ID\n1234567890\n");
+}
+
 TEST(Table, ColoursDoNotCountAsWidth) {
   Table table({{.title = "STATE"}, {.title = "X"}});
   table.add({Cell("failed", Colour::red), "1"});

@@ -43,7 +43,7 @@ std::string relative_text(Instant instant, Instant now) {
   const Span away = instant > now ? instant - now : now - instant;
   std::string amount;
   if (away < seconds(1)) {
-    return "just now";
+    return instant > now ? "in a moment" : "just now";
   }
   if (away < minutes(1)) {
     amount = fmt::format("{} s", away.ms / 1000);

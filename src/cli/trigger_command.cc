@@ -146,7 +146,7 @@ ExitCode trigger_one(Session& session, const TriggerOptions& options, Span limit
     return kOk;
   }
   session.print(triggered->id + "\n");
-  session.say(fmt::format("  watch it: jobflow run watch {}", triggered->id));
+  session.say("  watch it: " + session.command("run watch " + triggered->id));
   return kOk;
 }
 

@@ -29,10 +29,10 @@ ExitCode list_workers(Session& session) {
   Table table({{.title = "NAME", .narrowest = 12},
                {.title = "STATE"},
                {.title = "BUSY", .right = true},
-               {.title = "TAGS", .narrowest = 6},
+               {.title = "TAGS", .narrowest = 6, .dispensable = true},
                {.title = "HANDLERS", .narrowest = 10},
-               {.title = "VERSION", .narrowest = 6},
-               {.title = "CONNECTED"}});
+               {.title = "VERSION", .narrowest = 6, .dispensable = true},
+               {.title = "CONNECTED", .dispensable = true}});
   for (const client::WorkerView& worker : page->items) {
     table.add({Cell(worker.name, Colour::bold), Cell(worker.state, colour_of_state(worker.state)),
                fmt::format("{}/{}", worker.busy, worker.slots), joined(worker.tags),
@@ -58,7 +58,7 @@ ExitCode list_handlers(Session& session) {
     return session.fail(page.problem());
   }
   Table table({{.title = "HANDLER", .narrowest = 12},
-               {.title = "VERSION", .narrowest = 6},
+               {.title = "VERSION", .narrowest = 6, .dispensable = true},
                {.title = "DESCRIPTION", .narrowest = 10},
                {.title = "WORKERS", .narrowest = 10}});
   for (const client::HandlerView& handler : page->items) {
