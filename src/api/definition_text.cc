@@ -59,7 +59,9 @@ std::shared_ptr<const Definition> read_one(TextDocument& document,
   std::shared_ptr<const Definition> definition;
   const auto kind = wanted.kind ? wanted.kind : stated_kind(document.value);
   json::object* metadata = metadata_of(document.value);
-  if (metadata != nullptr && !wanted.name_space.empty() && !metadata->contains("namespace")) {
+  // The default is not written down: the same file means the same document by every path.
+  if (metadata != nullptr && !wanted.name_space.empty() && wanted.name_space != "default" &&
+      !metadata->contains("namespace")) {
     metadata->emplace("namespace", wanted.name_space);
   }
   if (metadata != nullptr && !wanted.name.empty() && !metadata->contains("name")) {

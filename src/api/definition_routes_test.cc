@@ -1,0 +1,234 @@
+#include "api/testing/api_stage.h"
+#include "model/definition.h"
+
+#include <gtest/gtest.h>
+
+namespace jobflow::api {
+namespace {
+
+using testing::ApiStage;
+using testing::must_hold;
+
+constexpr const char* kJob = "kind: Job\nmetadata: {name: report}\nspec: {noop: {}}\n";
+
+std::string header(const Response& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) {
+      return value;
+    }
+  }
+  return "";
+}
+
+Outcome<engine::Reply> saved(int revision, bool created, bool changed) {
+  return engine::Reply{.id = {77}, .revision = revision, .created = created, .changed = changed};
+}
+
+TEST(DefinitionRoutes, CreatingSaysWhereItIs) {
+  ApiStage stage;
+  const Response response = stage.call({.method = "POST",
+                                        .target = "/api/v1/jobs",
+                                        .body = kJob,
+                                        .content_type = "application/yaml"});
+  EXPECT_EQ(response.status, 201) << response.body;
+  EXPECT_EQ(header(response, "Location"), "/api/v1/jobs/report");
+  EXPECT_EQ(header(response, "ETag"), "\"1\"");
+  const auto& command = std::get<engine::SaveDefinition>(stage.hall->commands.at(0).request);
+  EXPECT_TRUE(command.must_be_new);
+  EXPECT_EQ(command.definition->name, "report");
+}
+
+TEST(DefinitionRoutes, AProblemOfADefinitionNamesItsLine_S8_2) {
+  ApiStage stage;
+  const Response response = stage.call(
+      {.method = "POST",
+       .target = "/api/v1/workflows/validate",
+       .body =
+           "metadata: {name: w}\nspec:\n  steps:\n    - id: a\n      noop: {}\n      colour: red\n"
+           "    - id: b\n      needs: [nobody]\n      noop: {}\n",
+       .content_type = "application/yaml"});
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(must_hold(response.body, "\"pointer\":\"/spec/steps/0/colour\""), "");
+  EXPECT_EQ(must_hold(response.body, "\"line\":6"), "");
+  EXPECT_EQ(must_hold(response.body, "\"line\":8"), "");
+  EXPECT_TRUE(stage.hall->commands.empty());
+}
+
+TEST(DefinitionRoutes, ApplySavesEveryDocumentOrNone) {
+  ApiStage stage;
+  const std::string two =
+      std::string(kJob) + "---\nkind: Job\nmetadata: {name: other}\nspec: {noop: {}}\n";
+  stage.hall->says = [](const engine::Command& command) {
+    const auto& save = std::get<engine::SaveDefinition>(command.request);
+    return save.definition->name == "report" ? saved(2, false, true) : saved(5, false, false);
+  };
+  const Response good = stage.call({.method = "POST",
+                                    .target = "/api/v1/definitions",
+                                    .body = two,
+                                    .content_type = "application/yaml"});
+  EXPECT_EQ(good.status, 200);
+  EXPECT_EQ(must_hold(good.body, R"("name":"report","outcome":"updated","revision":2)"), "");
+  EXPECT_EQ(must_hold(good.body, R"("name":"other","outcome":"unchanged","revision":5)"), "");
+  EXPECT_EQ(stage.hall->submissions, std::vector<std::size_t>{2});
+
+  const Response bad =
+      stage.call({.method = "POST",
+                  .target = "/api/v1/definitions",
+                  .body = two + "---\nkind: Job\nmetadata: {name: '9'}\nspec: {}\n",
+                  .content_type = "application/yaml"});
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_EQ(must_hold(bad.body, "document 3: "), "");
+  EXPECT_EQ(stage.hall->commands.size(), 2U) << "nothing of it was saved";
+}
+
+TEST(DefinitionRoutes, ApplyRefusesTheSameNameTwice) {
+  ApiStage stage;
+  const Response response = stage.call({.method = "POST",
+                                        .target = "/api/v1/definitions",
+                                        .body = std::string(kJob) + "---\n" + kJob,
+                                        .content_type = "application/yaml"});
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(must_hold(response.body, "in this text twice"), "");
+  EXPECT_EQ(must_hold(response.body, "\"line\":6"), "");
+}
+
+TEST(DefinitionRoutes, ADryRunForetellsAndSavesNothing) {
+  ApiStage stage;
+  DefinitionRow row = stage.add_job("report");
+  const auto decoded =
+      decode_definition(DefinitionKind::job, R"({"metadata":{"name":"same"},"spec":{"noop":{}}})");
+  DefinitionRow same = row;
+  same.id = stage.next_id();
+  same.name = "same";
+  same.document = decoded.definition.document;
+  stage.commit({SaveRevision{same}});
+  const Response response =
+      stage.post("/api/v1/definitions?dry_run=true",
+                 R"([{"kind":"Job","metadata":{"name":"fresh"},"spec":{"noop":{}}},
+          {"kind":"Job","metadata":{"name":"report"},"spec":{"sleep":{"duration":"1s"}}},
+          {"kind":"Job","metadata":{"name":"same"},"spec":{"noop":{}}}])");
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(must_hold(response.body, R"("name":"fresh","outcome":"created","revision":1)"), "");
+  EXPECT_EQ(must_hold(response.body, R"("name":"report","outcome":"updated","revision":2)"), "");
+  EXPECT_EQ(must_hold(response.body, R"("name":"same","outcome":"unchanged","revision":1)"), "");
+  EXPECT_TRUE(stage.hall->commands.empty());
+}
+
+TEST(DefinitionRoutes, PutSavesByNameUnderItsCondition_S2_3) {
+  ApiStage stage;
+  const auto put = [&](std::string if_match, std::string if_none_match) {
+    return stage.call({.method = "PUT",
+                       .target = "/api/v1/jobs/report",
+                       .body = R"({"spec":{"noop":{}},"metadata":{}})",
+                       .if_match = std::move(if_match),
+                       .if_none_match = std::move(if_none_match)});
+  };
+  EXPECT_EQ(put("", "").status, 201);
+  const auto save = [&] {
+    return std::get<engine::SaveDefinition>(stage.hall->commands.back().request);
+  };
+  EXPECT_EQ(save().expected_revision, 0);
+  EXPECT_EQ(save().definition->name, "report");
+  stage.hall->says = [](const engine::Command&) { return saved(4, false, true); };
+  EXPECT_EQ(put("\"3\"", "").status, 200);
+  EXPECT_EQ(save().expected_revision, 3);
+  EXPECT_EQ(put("", "*").status, 200);
+  EXPECT_TRUE(save().must_be_new);
+  EXPECT_EQ(put("3", "").status, 400);
+  EXPECT_EQ(put("*", "").status, 404);
+  stage.add_job("report");
+  EXPECT_EQ(put("*", "").status, 200);
+  EXPECT_EQ(save().expected_revision, 1);
+  stage.hall->says = [](const engine::Command&) {
+    return Problem{ProblemCode::revision_mismatch, "read it again"};
+  };
+  EXPECT_EQ(put("\"3\"", "").status, 412);
+}
+
+TEST(DefinitionRoutes, PutRefusesAnotherNameThanThePaths) {
+  ApiStage stage;
+  const Response response = stage.call({.method = "PUT",
+                                        .target = "/api/v1/jobs/other",
+                                        .body = kJob,
+                                        .content_type = "application/yaml"});
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(must_hold(response.body, "/metadata/name"), "");
+  EXPECT_EQ(must_hold(response.body, "\"line\":2"), "");
+}
+
+TEST(DefinitionRoutes, ReadingByNameIdAndRevision) {
+  ApiStage stage;
+  DefinitionRow row = stage.add_job("report");
+  row.revision = 2;
+  row.document = R"({"metadata":{"name":"report"},"spec":{"noop":{"x":1}}})";
+  stage.commit({SaveRevision{row}});
+  const Response by_name = stage.get("/api/v1/jobs/report");
+  EXPECT_EQ(by_name.status, 200);
+  EXPECT_EQ(header(by_name, "ETag"), "\"2\"");
+  EXPECT_EQ(must_hold(by_name.body,
+                      R"("document":{"metadata":{"name":"report"},"spec":{"noop":{"x":1}}})"),
+            "");
+  EXPECT_EQ(stage.get("/api/v1/jobs/" + to_string(row.id)).body, by_name.body);
+  EXPECT_EQ(must_hold(stage.get("/api/v1/jobs/report/revisions/1").body, R"("revision":1)"), "");
+  EXPECT_EQ(stage.get("/api/v1/jobs/report/revisions/3").status, 404);
+  EXPECT_EQ(stage.get("/api/v1/jobs/report/revisions/x").status, 400);
+  EXPECT_EQ(stage.get("/api/v1/workflows/report").status, 404);
+  EXPECT_EQ(stage.get("/api/v1/jobs/report?namespace=other").status, 404);
+  EXPECT_EQ(stage.get("/api/v1/jobs/re%20port").status, 400);
+  EXPECT_EQ(stage.get("/api/v1/jobs/99999999999999999999").status, 400);
+}
+
+TEST(DefinitionRoutes, ListsGoPageByPage) {
+  ApiStage stage;
+  for (const char* name : {"a", "b", "c"}) {
+    stage.add_job(name);
+  }
+  stage.add_workflow("w", R"([{"id":"s","noop":{}}])");
+  const Response first = stage.get("/api/v1/jobs?limit=2");
+  EXPECT_EQ(must_hold(first.body, R"("name":"b")"), "");
+  EXPECT_NE(must_hold(first.body, R"("name":"c")"), "");
+  const std::size_t at = first.body.find("\"next_cursor\":\"");
+  ASSERT_NE(at, std::string::npos) << first.body;
+  const std::string cursor = first.body.substr(at + 15, first.body.find('"', at + 15) - at - 15);
+  const Response second = stage.get("/api/v1/jobs?limit=2&cursor=" + cursor);
+  EXPECT_EQ(must_hold(second.body, R"("name":"c")"), "");
+  EXPECT_EQ(must_hold(second.body, R"("next_cursor":null)"), "");
+  EXPECT_EQ(stage.get("/api/v1/jobs?limit=0").status, 400);
+  EXPECT_EQ(stage.get("/api/v1/jobs?cursor=x").status, 400);
+  EXPECT_EQ(stage.get("/api/v1/jobs?namespace=other").body, R"({"items":[],"next_cursor":null})");
+}
+
+TEST(DefinitionRoutes, DeletingGoesByNameUnderItsCondition) {
+  ApiStage stage;
+  const DefinitionRow row = stage.add_job("report");
+  EXPECT_EQ(stage.call({.method = "DELETE", .target = "/api/v1/jobs/nobody"}).status, 404);
+  EXPECT_EQ(stage
+                .call({.method = "DELETE",
+                       .target = "/api/v1/jobs/" + to_string(row.id),
+                       .if_match = "\"1\""})
+                .status,
+            204);
+  const auto& command = std::get<engine::DeleteDefinition>(stage.hall->commands.at(0).request);
+  EXPECT_EQ(command.name, "report");
+  EXPECT_EQ(command.expected_revision, 1);
+}
+
+TEST(DefinitionRoutes, TriggersAreListed) {
+  ApiStage stage;
+  const DefinitionRow row = stage.add_job("report");
+  stage.commit({SaveTrigger{{.id = stage.next_id(),
+                             .definition = row.id,
+                             .name = "cron-1",
+                             .cron = "0 3 * * *",
+                             .params = "{}",
+                             .next_due = stage.clock.time}}});
+  const Response response = stage.get("/api/v1/jobs/report/triggers");
+  EXPECT_EQ(
+      must_hold(
+          response.body,
+          R"("cron":"0 3 * * *","params":{},"state":"active","next_due_at":"2025-11-22T17:00:00.000Z","note":null)"),
+      "");
+}
+
+}  // namespace
+}  // namespace jobflow::api
