@@ -181,6 +181,9 @@ class Caller:
         self.token = server.token() if token is None else token
         self.connection = http.client.HTTPConnection(*server.http, timeout=PATIENCE)
 
+    def __del__(self):
+        self.connection.close()
+
     def call(self, method, path, body=None, headers=None, raw=None):
         content = raw if raw is not None else None if body is None else json.dumps(body)
         sent = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -233,10 +236,12 @@ class Stage(unittest.TestCase):
     def _clear(self):
         for process in self.processes:
             process.kill()
-        failed = self._outcome is not None and not self._outcome.success
+        result = self._outcome.result
+        failed = any(test is self for test, _ in result.failures + result.errors)
         if failed:
-            for process in self.processes:
-                print(f"--- process {process.pid} said:\n{process.said()[-4000:]}", file=sys.stderr)
+            # Processes of one name share their files.
+            for said in {process.out_path: process.said() for process in self.processes}.items():
+                print("--- {}:\n{:.4000}".format(*said), file=sys.stderr)
         if failed and os.environ.get("JOBFLOW_TEST_KEEP"):
             print(f"kept: {self.folder}", file=sys.stderr)
         else:

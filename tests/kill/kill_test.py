@@ -169,7 +169,7 @@ class ServerKilled(KillTest):
         rounds = [None] * RANDOM_KILLS + points
         self.random.shuffle(rounds)
         for number, point in enumerate(rounds):
-            self.one_round(point)
+            self.one_round(number, point)
             if number % 6 == 5:
                 self.workers[-1].kill()
                 self.new_worker()
@@ -192,6 +192,7 @@ class ServerKilled(KillTest):
         self.report(rows, load)
         self.assertEqual([], complaints[:20], f"seed {self.seed}")
         self.assertEqual([], load.problems[:5])
+        self.assertTrue(rows.skipped, "no instant was missed, though the server was away for long")
         self.assertTrue(self.demo_reports(rows), "the demo never came through")
         self.assertGreaterEqual(self.kills, KILLS_MIN)
         self.assertGreaterEqual(self.found_unfinished, FOUND_UNFINISHED_MIN)
@@ -229,7 +230,7 @@ class ServerKilled(KillTest):
                           ("pending", "scheduled", "queued", "running", "waiting", "cancelling"))
         return caller.get(f"/api/v1/runs?limit=1&{states}").json["items"]
 
-    def one_round(self, point):
+    def one_round(self, number, point):
         """Kills the server of the moment, counts what that interrupted, starts it again."""
         server = self.current
         if point is None:
@@ -242,10 +243,12 @@ class ServerKilled(KillTest):
             server = self.server_again(environment={"JOBFLOW_CRASH_AT": f"{point}:{passing}"})
             if server.came_up():
                 self.current = server
-            self.assertEqual(-signal.SIGKILL, server.ended(),
-                             f"{point}:{passing} was not reached; it said:\n{server.said()}")
+            until(f"the server passes {point}:{passing}", lambda: not server.alive())
+            self.assertEqual(-signal.SIGKILL, server.ended(), server.said())
         self.current = None
         self.note_kill()
+        if number == RANDOM_KILLS // 2:
+            time.sleep(2.5)  # so that some instants of the cron trigger are missed
         self.processes = [process for process in self.processes if process.alive()]
         server = self.server_again()
         if self.random.random() < 0.15:
@@ -287,11 +290,13 @@ class ServerKilled(KillTest):
 
 class WorkerStopped(KillTest):
     def test_a_worker_that_was_silent_for_a_lease_is_lost_and_its_late_reports_change_nothing(self):
-        server = self.server().ready()
+        server = self.server("--lease", "3s").ready()
         caller = Caller(server)
+        gate = os.path.join(self.folder, "gate")
         allowed = {}
         for document, attempts in ((self.body("once", 1), 1),
                                    (self.body("thrice", 1, retry=RETRY), 3)):
+            document["spec"]["params"]["env"] = {"GATE": gate}
             caller.apply(document)
             name = document["metadata"]["name"]
             allowed[int(caller.get(f"/api/v1/jobs/{name}").json["id"])] = attempts
@@ -302,9 +307,11 @@ class WorkerStopped(KillTest):
         self.worker(server, name="second")
         lost = caller.ended(once, 40)
         self.assertEqual(("failed", "lost"), (lost["state"], lost["error"]["kind"]))  # S6.7
-        self.assertEqual("succeeded", caller.ended(thrice, 40)["state"])
+        until("the second attempt started", lambda: len(judge.read_ledger(self.ledger)) >= 5)
         first.signal(signal.SIGCONT)
-        until("the late reports are refused", lambda: self.refused(caller) >= 2)  # S1.3
+        until("a late report is refused", lambda: self.refused(caller) >= 1)  # S1.3
+        self.file("gate", "")
+        self.assertEqual("succeeded", caller.ended(thrice)["state"])
         self.assertEqual(lost, caller.run(once))
         attempts = caller.get(f"/api/v1/runs/{thrice}/attempts").json["items"]
         self.assertEqual(["lost", "succeeded"], [attempt["state"] for attempt in attempts])
