@@ -32,10 +32,8 @@ std::string with_port(const std::string& listen, int port) {
   return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
 }
 
-Problem for_flag(Problem problem, const std::string& flag, const std::string& address) {
-  if (problem.detail.find(flag) == std::string::npos) {
-    problem.detail += "; choose another address with " + flag + " (now " + address + ")";
-  }
+Problem for_flag(Problem problem, const std::string& flag) {
+  problem.detail += " (" + flag + ")";
   return problem;
 }
 
@@ -150,14 +148,14 @@ class RunningServer::Parts {
         *hall_, *access_);
     if (auto started = link_->start(); !started.ok()) {
       link_.reset();
-      return for_flag(started.problem(), "--grpc-listen", grpc);
+      return for_flag(started.problem(), "--grpc-listen");
     }
     const std::string& http = settings.text("http.listen");
     api_ = std::make_unique<api::Server>(api::ServerSettings{.listen = http}, *hall_, *store_,
                                          *logs_, metrics_, clock_, access_);
     if (auto started = api_->start(); !started.ok()) {
       api_.reset();
-      return for_flag(started.problem(), "--http-listen", http);
+      return for_flag(started.problem(), "--http-listen");
     }
     return Done{};
   }

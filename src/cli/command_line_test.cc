@@ -169,6 +169,8 @@ TEST_F(CommandLineTest, AddressAndTokenComeFromWhereverTheyAreSaid) {
   files_["./jobflow-data/admin.token"] = "jf_local\n";
   run({"worker", "ls"});
   EXPECT_EQ(server_.settings.token, "jf_local");
+  run({"worker", "ls", "--server", "example.org:80"});
+  EXPECT_EQ(server_.settings.token, "") << "a local server's token stays on this machine";
   environment_ = {{"JOBFLOW_TOKEN", "jf_env"}, {"JOBFLOW_URL", "http://localhost:9"}};
   run({"worker", "ls"});
   EXPECT_EQ(server_.settings.token, "jf_env");

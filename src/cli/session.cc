@@ -88,7 +88,7 @@ Outcome<client::ServerAddress> Session::find_server() const {
 }
 
 // Flags, then the environment, then what a server on this machine left in its folder.
-Outcome<std::string> Session::find_token() const {
+Outcome<std::string> Session::find_token(const client::ServerAddress& server) const {
   if (!options_.token.empty()) {
     return options_.token;
   }
@@ -113,6 +113,11 @@ Outcome<std::string> Session::find_token() const {
     }
     return trimmed(*text);
   }
+  const bool is_local =
+      server.host == "localhost" || server.host == "::1" || server.host.starts_with("127.");
+  if (!is_local) {
+    return std::string();  // what a local server left here is no other server's business
+  }
   std::vector<std::string> places = {std::string(kDefaultData) + "/admin.token"};
   if (const auto config = world_.environment("XDG_CONFIG_HOME"); config && !config->empty()) {
     places.push_back(*config + "/jobflow/token");
@@ -133,10 +138,11 @@ Outcome<client::Transport*> Session::server() {
     if (!address.ok()) {
       return address.problem();
     }
-    const auto token = find_token();
+    const auto token = find_token(*address);
     if (!token.ok()) {
       return token.problem();
     }
+    has_token_ = !token->empty();
     transport_ = world_.connect({.server = *address, .token = *token});
   }
   return transport_.get();
@@ -190,7 +196,9 @@ ExitCode Session::fail(ExitCode code, std::string_view what) {
 }
 
 ExitCode Session::fail(const Problem& problem) {
-  std::string text = printable(problem.detail, true);
+  const bool no_token = problem.code == ProblemCode::unauthenticated && !has_token_;
+  std::string text =
+      no_token ? "this server wants an access token" : printable(problem.detail, true);
   for (const FieldProblem& field : problem.fields) {
     text += "\n  ";
     if (field.line > 0) {

@@ -54,15 +54,15 @@ class Session {
   // A command to type next, for the same server: "jobflow --data d run watch 7".
   std::string command(const std::string& words) const;
 
-
  private:
-  Outcome<std::string> find_token() const;
+  Outcome<std::string> find_token(const client::ServerAddress& server) const;
   Outcome<client::ServerAddress> find_server() const;
 
   World& world_;
   GlobalOptions options_;
   std::string name_space_;
   std::unique_ptr<client::Transport> transport_;
+  bool has_token_ = false;
 };
 
 // For paths and queries.
