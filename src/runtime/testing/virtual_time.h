@@ -42,6 +42,8 @@ class VirtualTime final : public Clock, public Executor {
     now_ = end;
     settle();
   }
+  // Time goes by and nothing here runs: a stopped process, a stalled machine.
+  void stall(Span span) { now_ = now_ + span; }
   Instant timer_at() const { return timer_ ? timer_at_ : kNever; }
 
  private:
