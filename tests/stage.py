@@ -18,8 +18,8 @@ import tempfile
 import time
 import unittest
 
-BIN = os.environ.get("JOBFLOW_BIN", "")
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BIN = os.environ.get("JOBFLOW_BIN", os.path.join(SOURCE, "build", "release", "bin"))
 # Sanitizers make everything slower; waiting longer costs nothing when things go well.
 PATIENCE = float(os.environ.get("JOBFLOW_TEST_PATIENCE", "20"))
 
