@@ -190,6 +190,7 @@ bool Station::stop_at_once(std::chrono::milliseconds at_most) {
 
 std::optional<int> Station::wait(std::optional<std::chrono::milliseconds> at_most) {
   std::unique_lock lock(mutex_);
+  check(stage_ != Stage::fresh, "wait after start");
   const auto over = [this] { return ended_ || stage_ == Stage::stopped; };
   if (!at_most) {
     changed_.wait(lock, over);

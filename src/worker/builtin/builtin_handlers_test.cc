@@ -2,6 +2,7 @@
 #include "worker/builtin/builtin_handlers.h"
 
 #include "model/limits.h"
+#include "worker/builtin/spawn.h"
 #include "worker/testing/scripted_server.h"
 #include "worker/tuning.h"
 
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace jobflow::worker {
@@ -320,6 +322,26 @@ TEST_F(BuiltinTest, PythonRunsAFile) {
   EXPECT_EQ(run("python", {{"script", "1/0"}}).error_kind(), "exit_code");
   EXPECT_NE(session_->finished(token_).error().find("ZeroDivisionError"), std::string::npos);
   EXPECT_EQ(run("python", Json::object()).error_kind(), "invalid_params");
+}
+
+TEST_F(BuiltinTest, ALeaderDiesWithTheThreadThatStartedIt) {  // so also with a killed worker
+  const Deathwatch watch(folder_ / "alive");
+  ProcessSpec spec;
+  spec.program = "/bin/sh";
+  spec.arguments = {"sh", "-c",
+                    "exec 9>" + (folder_ / "alive").string() + "; echo; exec sleep 1000"};
+  spec.environment = {"PATH=/usr/bin:/bin"};
+  Child child;
+  std::thread starter([&] {
+    child = spawn(spec);
+    pollfd ready{child.out.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&ready, 1, 20'000), 1);  // it runs
+  });
+  starter.join();
+  EXPECT_TRUE(watch.all_gone());
+  int status = 0;
+  EXPECT_EQ(::waitpid(child.pid, &status, 0), child.pid);
+  EXPECT_TRUE(WIFSIGNALED(status));
 }
 
 }  // namespace

@@ -1,0 +1,125 @@
+// What the tests of the SDK share: a scripted server, a worker with a few handlers, and gates that
+// bodies wait at. For tests only.
+#pragma once
+
+#include "worker/testing/scripted_server.h"
+#include "worker/tuning.h"
+
+#include <gtest/gtest.h>
+#include <jobflow/worker.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace jobflow::worker {
+
+using std::chrono::milliseconds;
+
+// Opens once; bodies wait at it.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+// Counts up; the test waits for a number.
+class Count {
+ public:
+  void up() {
+    const std::lock_guard lock(mutex_);
+    ++value_;
+    changed_.notify_all();
+  }
+  bool reaches(int wanted) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return value_ >= wanted; });
+  }
+  int value() {
+    const std::lock_guard lock(mutex_);
+    return value_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int value_ = 0;
+};
+
+inline Result until_cancelled(Context& run) {
+  while (!run.wait_cancelled(std::chrono::hours(1))) {
+  }
+  return cancelled();
+}
+
+class WorkerTest : public testing::Test {
+ protected:
+  Worker& make(WorkerOptions options = {}, Tuning tuning = {}) {
+    options.server = server_.address();
+    options.name = options.name.empty() ? "w1" : options.name;
+    options.log = [this](std::string_view line) {
+      const std::lock_guard lock(said_mutex_);
+      said_ += std::string(line) + "\n";
+    };
+    tuning.backoff_first = milliseconds(5);
+    tuning.backoff_last = milliseconds(50);
+    tuning.leave_wait = milliseconds(20);  // most tests leave ends unacknowledged
+    tuning.welcome_wait = std::min(tuning.welcome_wait, milliseconds(300));
+    worker_ = std::make_unique<Worker>(std::move(options));
+    tune(*worker_, tuning);
+    worker_->handle("echo", [this](Context& run) -> Result {
+      ran_.up();
+      return succeeded(run.params());
+    });
+    worker_->handle("gated", [this](Context&) -> Result {
+      ran_.up();
+      gate_.wait();
+      return succeeded("done");
+    });
+    worker_->handle("until_cancelled", [this](Context& run) {
+      ran_.up();
+      return until_cancelled(run);
+    });
+    return *worker_;
+  }
+  std::shared_ptr<Session> connect(std::uint32_t heartbeat_ms = 1000,
+                                   std::uint32_t lease_ms = 10'000) {
+    auto session = server_.accept();
+    session->welcome(heartbeat_ms, lease_ms);
+    return session;
+  }
+  std::shared_ptr<Session> started(WorkerOptions options = {}, Tuning tuning = {}) {
+    make(std::move(options), tuning).start();
+    return connect();
+  }
+  std::string said() {
+    const std::lock_guard lock(said_mutex_);
+    return said_;
+  }
+
+  ScriptedServer server_;
+  std::mutex said_mutex_;
+  std::string said_;
+  Gate gate_;
+  Count ran_;
+  std::unique_ptr<Worker> worker_;  // stops first
+};
+
+}  // namespace jobflow::worker
