@@ -31,19 +31,21 @@ void check_triggers(const std::vector<TriggerSpec>& triggers, std::vector<FieldP
 }
 
 // The member of a step or of a job's spec that holds its params: "with", "params" or a shorthand.
-std::string params_member(const Json* owner, std::string_view usual, const std::string& handler) {
+std::string params_member(const JsonValue* owner,
+                          std::string_view usual,
+                          const std::string& handler) {
   const auto* object = owner == nullptr ? nullptr : owner->if_object();
   const bool shorthand =
       object != nullptr && object->contains(handler) && !object->contains("handler");
   return shorthand ? handler : std::string(usual);
 }
 
-const Json* member(const Json* value, std::string_view name) {
+const JsonValue* member(const JsonValue* value, std::string_view name) {
   const auto* object = value == nullptr ? nullptr : value->if_object();
   return object == nullptr ? nullptr : object->if_contains(name);
 }
 
-const Json* item(const Json* value, std::size_t position) {
+const JsonValue* item(const JsonValue* value, std::size_t position) {
   const auto* array = value == nullptr ? nullptr : value->if_array();
   return array == nullptr ? nullptr : array->if_contains(position);
 }
@@ -174,9 +176,9 @@ class WorkflowCheck {
 };
 
 void check_workflow(const WorkflowSpec& workflow,
-                    const Json& document,
+                    const JsonValue& document,
                     std::vector<FieldProblem>& problems) {
-  const Json* steps = member(member(&document, "spec"), "steps");
+  const JsonValue* steps = member(member(&document, "spec"), "steps");
   for (const InputSpec& input : workflow.inputs) {
     for (const Reference& reference : references_in(input.default_value).found) {
       problems.push_back(
@@ -196,7 +198,7 @@ void check_workflow(const WorkflowSpec& workflow,
 }
 
 // A job has neither inputs nor steps. Other double braces are its own business.
-void check_job(const Task& task, const Json& document, std::vector<FieldProblem>& problems) {
+void check_job(const Task& task, const JsonValue& document, std::vector<FieldProblem>& problems) {
   const std::string at =
       pointer_to("/spec", params_member(member(&document, "spec"), "params", task.handler));
   for (const Reference& reference : references_in(task.params).found) {
@@ -211,8 +213,8 @@ std::vector<FieldProblem> check_definition(const Definition& definition) {
   std::vector<FieldProblem> problems;
   check_triggers(definition.triggers(), problems);
   const auto document = parse_json(definition.document.empty() ? "{}" : definition.document);
-  const Json empty;
-  const Json& known = document ? *document : empty;
+  const JsonValue empty;
+  const JsonValue& known = document ? *document : empty;
   if (definition.kind == DefinitionKind::workflow) {
     check_workflow(definition.workflow(), known, problems);
   } else {

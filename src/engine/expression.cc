@@ -24,10 +24,10 @@ std::string unknown_root(std::string_view root) {
          did_you_mean(root, kRoots);
 }
 
-int depth_of(const Json& value) {
+int depth_of(const JsonValue& value) {
   int deepest = 0;
   if (const auto* array = value.if_array()) {
-    for (const Json& item : *array) {
+    for (const JsonValue& item : *array) {
       deepest = std::max(deepest, depth_of(item));
     }
     return deepest + 1;
@@ -46,7 +46,7 @@ class Filler {
  public:
   explicit Filler(const Scope& scope) : scope_(scope) {}
 
-  Outcome<std::string> fill(const Json& value) {
+  Outcome<std::string> fill(const JsonValue& value) {
     write(value, "", 0);
     if (problem_) {
       return *problem_;
@@ -55,7 +55,7 @@ class Filler {
   }
 
  private:
-  void write(const Json& value, const std::string& pointer, int depth) {
+  void write(const JsonValue& value, const std::string& pointer, int depth) {
     if (const auto* object = value.if_object()) {
       out_ += '{';
       bool first = true;
@@ -92,7 +92,7 @@ class Filler {
       return;
     }
     if (parts->size() == 1 && parts->front().kind == TemplatePart::Kind::path) {
-      if (const Json* value = look_up(parts->front(), pointer)) {
+      if (const JsonValue* value = look_up(parts->front(), pointer)) {
         if (depth + depth_of(*value) > limits::kJsonDepth) {
           refuse(pointer, "filled in, '" + parts->front().text + "' is nested more than " +
                               std::to_string(limits::kJsonDepth) + " levels deep");
@@ -106,7 +106,7 @@ class Filler {
     for (const TemplatePart& part : *parts) {
       if (part.kind == TemplatePart::Kind::text) {
         filled += part.text;
-      } else if (const Json* value = look_up(part, pointer)) {
+      } else if (const JsonValue* value = look_up(part, pointer)) {
         if (const auto* bare = value->if_string()) {
           filled.append(bare->data(), bare->size());
         } else {
@@ -122,9 +122,9 @@ class Filler {
   }
 
   // The value a path leads to; nullptr after a problem.
-  const Json* look_up(const TemplatePart& part, const std::string& pointer) {
+  const JsonValue* look_up(const TemplatePart& part, const std::string& pointer) {
     const auto& path = part.path;
-    const Json* value = nullptr;
+    const JsonValue* value = nullptr;
     std::size_t next = 1;
     std::string walked = path[0].name;
     if (path[0].name == "inputs") {
@@ -140,7 +140,7 @@ class Filler {
       return refuse(pointer, "'" + part.text + "': " + unknown_root(path[0].name));
     }
     for (; value != nullptr && next < path.size(); ++next) {
-      const Json* inner = inside(*value, path[next]);
+      const JsonValue* inner = inside(*value, path[next]);
       if (inner == nullptr) {
         return refuse(pointer, "'" + part.text + "' has no value: " + walked + " is " +
                                    std::string(kind_in_words(*value)) + " without " +
@@ -153,7 +153,7 @@ class Filler {
     return value;
   }
 
-  static const Json* inside(const Json& value, const PathStep& step) {
+  static const JsonValue* inside(const JsonValue& value, const PathStep& step) {
     if (!step.is_index) {
       const auto* object = value.if_object();
       return object == nullptr ? nullptr : object->if_contains(step.name);
@@ -162,16 +162,16 @@ class Filler {
     return array == nullptr ? nullptr : array->if_contains(std::stoul(step.name));
   }
 
-  const Json& inputs(const std::string& pointer) {
+  const JsonValue& inputs(const std::string& pointer) {
     if (!inputs_) {
       inputs_ = parse(scope_.inputs.empty() ? "{}" : scope_.inputs, pointer, "the run's inputs");
     }
     return *inputs_;
   }
 
-  const Json* step_output(const std::string& step,
-                          const std::string& pointer,
-                          const std::string& text) {
+  const JsonValue* step_output(const std::string& step,
+                               const std::string& pointer,
+                               const std::string& text) {
     if (const auto known = outputs_.find(step); known != outputs_.end()) {
       return &known->second;
     }
@@ -179,11 +179,12 @@ class Filler {
     if (output == nullptr) {
       return refuse(pointer, "'" + text + "' has no value: the step '" + step + "' has no output");
     }
-    Json value = output->empty() ? Json() : parse(*output, pointer, "the output of '" + step + "'");
+    JsonValue value =
+        output->empty() ? JsonValue() : parse(*output, pointer, "the output of '" + step + "'");
     return &outputs_.emplace(step, std::move(value)).first->second;
   }
 
-  Json parse(std::string_view text, const std::string& pointer, const std::string& what) {
+  JsonValue parse(std::string_view text, const std::string& pointer, const std::string& what) {
     auto parsed = parse_json(text);
     if (!parsed) {
       refuse(pointer, what + " cannot be read: " + parsed.problem().detail);
@@ -193,7 +194,7 @@ class Filler {
   }
 
   void append_string(std::string_view text) {
-    out_ += to_text(Json(boost::json::string_view(text)));
+    out_ += to_text(JsonValue(boost::json::string_view(text)));
   }
 
   void check_size(std::size_t bytes, const std::string& pointer) {
@@ -214,13 +215,13 @@ class Filler {
   const Scope& scope_;
   std::string out_;
   std::optional<Problem> problem_;
-  std::optional<Json> inputs_;
-  std::map<std::string, Json> outputs_;
+  std::optional<JsonValue> inputs_;
+  std::map<std::string, JsonValue> outputs_;
 };
 
 class ReferenceSearch {
  public:
-  void search(const Json& value, const std::string& pointer) {
+  void search(const JsonValue& value, const std::string& pointer) {
     if (const auto* object = value.if_object()) {
       for (const auto& [key, member] : *object) {
         const std::string at = pointer_to(pointer, key);

@@ -117,7 +117,7 @@ TEST(Templates, WrongSyntaxIsQuotedAndExplained) {
            {"1", "it must start with a name"},
            {"inputs[99999999999]", "a number or a quoted key"},
        }) {
-    const std::string json = to_text(Json("{{ " + std::string(inside) + " }}"));
+    const std::string json = to_text(JsonValue("{{ " + std::string(inside) + " }}"));
     const auto filled = fill_templates(json, scope());
     ASSERT_FALSE(filled.ok()) << json;
     EXPECT_NE(filled.problem().detail.find(words), std::string::npos)

@@ -17,9 +17,9 @@ std::map<std::string, int, std::less<>> last_replacements(const std::string& ver
   }
   const auto parsed = parse_json(versions);
   check(parsed.ok() && parsed->is_array(), "a workflow run's versions are a JSON array");
-  for (const Json& entry : parsed->as_array()) {
+  for (const JsonValue& entry : parsed->as_array()) {
     const int version = entry.at("version").to_number<int>();
-    for (const Json& step : entry.at("steps").as_array()) {
+    for (const JsonValue& step : entry.at("steps").as_array()) {
       last[std::string(step.as_string())] = version;
     }
   }
@@ -204,7 +204,7 @@ void Graph::reopen(const std::vector<int>& steps) {
 std::string add_version(const std::string& versions,
                         int version,
                         const std::vector<std::string>& steps) {
-  Json all = boost::json::array();
+  JsonValue all = boost::json::array();
   if (!versions.empty()) {
     auto parsed = parse_json(versions);
     check(parsed.ok() && parsed->is_array(), "a workflow run's versions are a JSON array");

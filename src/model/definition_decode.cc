@@ -43,7 +43,10 @@ constexpr std::array kTriggerHints = std::to_array<FieldHint>({
     {"inputs", "unknown field: a trigger gives a workflow's inputs as 'params'"},
 });
 
-void read_retry(const Json& value, std::string pointer, RetryPolicy& retry, ProblemList& problems) {
+void read_retry(const JsonValue& value,
+                std::string pointer,
+                RetryPolicy& retry,
+                ProblemList& problems) {
   Fields fields(problems, value, std::move(pointer));
   fields.whole("max_attempts", 1, limits::kAttemptsMax, retry.max_attempts);
   const bool initial_given = fields.span("initial", Span{}, retry.initial);
@@ -69,7 +72,7 @@ void read_tags(Fields& fields, Task& task) {
   }
   task.tags.clear();
   for (std::size_t i = 0; i < tags->size(); ++i) {
-    const Json& tag = (*tags)[i];
+    const JsonValue& tag = (*tags)[i];
     if (!tag.is_string() || tag.get_string().empty() ||
         tag.get_string().size() > limits::kNameBytes) {
       fields.wrong("tags", "item " + std::to_string(i) + " must be a string of 1 to " +
@@ -82,7 +85,7 @@ void read_tags(Fields& fields, Task& task) {
   task.tags.erase(std::unique(task.tags.begin(), task.tags.end()), task.tags.end());
 }
 
-TriggerSpec read_trigger(const Json& value,
+TriggerSpec read_trigger(const JsonValue& value,
                          std::string pointer,
                          std::size_t position,
                          ProblemList& problems) {
@@ -103,7 +106,7 @@ TriggerSpec read_trigger(const Json& value,
   return trigger;
 }
 
-void read_metadata(const Json& value, Definition& definition, ProblemList& problems) {
+void read_metadata(const JsonValue& value, Definition& definition, ProblemList& problems) {
   Fields fields(problems, value, "/metadata");
   if (!fields.name("name", definition.name) && value.is_object()) {
     fields.must_have("name", "every job and workflow has a name");
@@ -111,7 +114,7 @@ void read_metadata(const Json& value, Definition& definition, ProblemList& probl
   fields.name("namespace", definition.name_space);
   fields.text("title", limits::kTitleBytes, definition.title);
   fields.text("description", limits::kDescriptionBytes, definition.description);
-  if (const Json* labels = fields.find("labels")) {
+  if (const JsonValue* labels = fields.find("labels")) {
     Fields members(problems, *labels, fields.at("labels"));
     const auto* object = labels->if_object();
     if (object != nullptr && object->size() > static_cast<std::size_t>(limits::kLabelsMax)) {
@@ -146,21 +149,21 @@ bool is_of_kind(Fields& top, DefinitionKind kind) {
   return true;
 }
 
-std::string canonical(const Json& document) {
+std::string canonical(const JsonValue& document) {
   boost::json::object kept;
   for (const auto* part : {"metadata", "spec"}) {
-    if (const Json* value = document.get_object().if_contains(part)) {
+    if (const JsonValue* value = document.get_object().if_contains(part)) {
       kept.emplace(part, *value);
     }
   }
-  return to_text(Json(std::move(kept)));
+  return to_text(JsonValue(std::move(kept)));
 }
 
 }  // namespace
 
 void read_policies(Fields& fields, Task& task, ProblemList& problems) {
   fields.whole("priority", -100, 100, task.priority);
-  if (const Json* retry = fields.find("retry")) {
+  if (const JsonValue* retry = fields.find("retry")) {
     read_retry(*retry, fields.at("retry"), task.retry, problems);
   }
   fields.span("timeout", milliseconds(1), task.timeouts.execution);
@@ -177,7 +180,7 @@ void read_handler(Fields& fields, std::string_view params_name, Task& task) {
   const bool params_stated = fields.find(params_name) != nullptr;
   fields.object_text(params_name, limits::kParamsBytes, task.params);
   for (const std::string_view shorthand : kShorthands) {
-    const Json* value = fields.find_any(shorthand);  // `noop:` alone is null in YAML
+    const JsonValue* value = fields.find_any(shorthand);  // `noop:` alone is null in YAML
     if (value == nullptr) {
       continue;
     }
@@ -252,12 +255,12 @@ Decoded decode_definition(DefinitionKind kind, std::string_view json_text) {
   Fields top(problems, *document, "");
   if (document->is_object()) {
     const bool kind_agrees = is_of_kind(top, kind);
-    if (const Json* metadata = top.find("metadata")) {
+    if (const JsonValue* metadata = top.find("metadata")) {
       read_metadata(*metadata, definition, problems);
     } else {
       top.must_have("metadata", "write metadata: {name: ...}");
     }
-    const Json* spec = top.find("spec");
+    const JsonValue* spec = top.find("spec");
     if (spec == nullptr) {
       top.must_have("spec", "it says what runs, and when");
     } else if (kind_agrees) {

@@ -12,10 +12,10 @@ namespace {
 const boost::json::object kNoMembers;
 
 std::string shown(double value) {
-  return to_text(Json(value));
+  return to_text(JsonValue(value));
 }
 
-std::string must_be(std::string_view what, const Json& value) {
+std::string must_be(std::string_view what, const JsonValue& value) {
   return "must be " + std::string(what) + ", not " + std::string(kind_in_words(value));
 }
 
@@ -40,7 +40,7 @@ std::vector<FieldProblem> ProblemList::take() {
   return std::exchange(kept_, {});
 }
 
-Fields::Fields(ProblemList& problems, const Json& value, std::string pointer)
+Fields::Fields(ProblemList& problems, const JsonValue& value, std::string pointer)
     : problems_(problems),
       object_(value.is_object() ? value.get_object() : kNoMembers),
       pointer_(std::move(pointer)) {
@@ -49,18 +49,18 @@ Fields::Fields(ProblemList& problems, const Json& value, std::string pointer)
   }
 }
 
-const Json* Fields::find_any(std::string_view name) {
+const JsonValue* Fields::find_any(std::string_view name) {
   known_.push_back(name);
   return object_.if_contains(name);
 }
 
-const Json* Fields::find(std::string_view name) {
-  const Json* value = find_any(name);
+const JsonValue* Fields::find(std::string_view name) {
+  const JsonValue* value = find_any(name);
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 bool Fields::text(std::string_view name, std::size_t bytes_max, std::string& into) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return false;
   }
@@ -93,7 +93,7 @@ bool Fields::name(std::string_view name, std::string& into) {
 }
 
 bool Fields::flag(std::string_view name, bool& into) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return false;
   }
@@ -106,7 +106,7 @@ bool Fields::flag(std::string_view name, bool& into) {
 }
 
 bool Fields::whole(std::string_view name, int least, int most, int& into) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return false;
   }
@@ -123,7 +123,7 @@ bool Fields::whole(std::string_view name, int least, int most, int& into) {
 }
 
 bool Fields::number(std::string_view name, double least, double most, double& into) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return false;
   }
@@ -142,7 +142,7 @@ bool Fields::number(std::string_view name, double least, double most, double& in
 }
 
 bool Fields::span(std::string_view name, Span least, Span& into) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return false;
   }
@@ -165,7 +165,7 @@ bool Fields::span(std::string_view name, Span least, Span& into) {
 }
 
 bool Fields::object_text(std::string_view name, std::size_t bytes_max, std::string& into) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return false;
   }
@@ -200,7 +200,7 @@ int Fields::word(std::string_view name, std::span<const std::string_view> words)
 }
 
 const boost::json::array* Fields::list(std::string_view name, int items_max) {
-  const Json* value = find(name);
+  const JsonValue* value = find(name);
   if (value == nullptr) {
     return nullptr;
   }

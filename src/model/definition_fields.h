@@ -34,12 +34,12 @@ struct FieldHint {
 class Fields {
  public:
   // What is not an object is a problem, and read as an empty one.
-  Fields(ProblemList& problems, const Json& value, std::string pointer);
+  Fields(ProblemList& problems, const JsonValue& value, std::string pointer);
 
   // The member, or nullptr when it is absent or null.
-  const Json* find(std::string_view name);
+  const JsonValue* find(std::string_view name);
   // The member, null included.
-  const Json* find_any(std::string_view name);
+  const JsonValue* find_any(std::string_view name);
   // The pointer of a member.
   std::string at(std::string_view name) const { return pointer_to(pointer_, name); }
   const std::string& pointer() const { return pointer_; }

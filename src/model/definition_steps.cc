@@ -45,7 +45,7 @@ constexpr std::array<std::string_view, 7> kInputTypes{"any",     "string", "numb
                                                       "boolean", "object", "array"};
 
 InputSpec read_input(std::string_view name,
-                     const Json& value,
+                     const JsonValue& value,
                      const std::string& pointer,
                      ProblemList& problems) {
   InputSpec input;
@@ -63,7 +63,7 @@ InputSpec read_input(std::string_view name,
     input.type = static_cast<InputType>(type);
   }
   fields.flag("required", input.required);
-  if (const Json* standard = fields.find("default")) {
+  if (const JsonValue* standard = fields.find("default")) {
     input.default_value = to_text(*standard);
     if (input.required) {
       fields.wrong("required", "an input with a default is never missing: drop one of the two");
@@ -80,7 +80,7 @@ InputSpec read_input(std::string_view name,
 
 std::vector<InputSpec> read_inputs(Fields& fields, ProblemList& problems) {
   std::vector<InputSpec> inputs;
-  const Json* value = fields.find("inputs");
+  const JsonValue* value = fields.find("inputs");
   if (value == nullptr) {
     return inputs;
   }
@@ -98,7 +98,7 @@ std::vector<InputSpec> read_inputs(Fields& fields, ProblemList& problems) {
 
 Task read_defaults(Fields& fields, ProblemList& problems) {
   Task defaults;
-  if (const Json* value = fields.find("defaults")) {
+  if (const JsonValue* value = fields.find("defaults")) {
     Fields members(problems, *value, fields.at("defaults"));
     read_policies(members, defaults, problems);
     members.refuse_others();
@@ -129,7 +129,7 @@ class StepReader {
   }
 
  private:
-  void read_step(const Json& value, const std::string& pointer) {
+  void read_step(const JsonValue& value, const std::string& pointer) {
     StepSpec step;
     step.task = defaults_;
     Fields fields(problems_, value, pointer);
@@ -171,7 +171,7 @@ class StepReader {
     return found;
   }
 
-  int resolve_need(const Json& value, const StepSpec& step, const std::string& pointer) {
+  int resolve_need(const JsonValue& value, const StepSpec& step, const std::string& pointer) {
     if (!value.is_string()) {
       problems_.add(pointer, "must be the id of a step, not " + std::string(kind_in_words(value)));
       return -1;
@@ -235,7 +235,7 @@ WorkflowSpec read_workflow(Fields& fields, ProblemList& problems) {
   } else {
     fields.must_have("steps", "a workflow has at least one step");
   }
-  if (const Json* output = fields.find("output")) {
+  if (const JsonValue* output = fields.find("output")) {
     workflow.output = to_text(*output);
     if (workflow.output.size() > limits::kResultBytes) {
       fields.wrong("output", "is larger than " + std::to_string(limits::kResultBytes) + " bytes");

@@ -8,7 +8,7 @@
 namespace jobflow {
 namespace {
 
-bool is_of(InputType type, const Json& value) {
+bool is_of(InputType type, const JsonValue& value) {
   switch (type) {
     case InputType::any:
       return true;
@@ -28,7 +28,7 @@ bool is_of(InputType type, const Json& value) {
   return false;
 }
 
-std::string mismatch(InputType type, const Json& value) {
+std::string mismatch(InputType type, const JsonValue& value) {
   return is_of(type, value) ? ""
                             : "must be of type " + std::string(to_string(type)) + ", not " +
                                   std::string(kind_in_words(value));
@@ -65,7 +65,7 @@ Outcome<std::string> complete_inputs(const std::vector<InputSpec>& declared,
   Problem problem{ProblemCode::invalid, "the inputs do not fit the workflow"};
   std::string complete = "{";
   for (const InputSpec& input : declared) {
-    const Json* value = values.if_contains(input.name);
+    const JsonValue* value = values.if_contains(input.name);
     if (value == nullptr && input.required) {
       problem.fields.push_back({pointer_to("", input.name), "is required and was not given"});
     } else if (value != nullptr) {
@@ -74,7 +74,7 @@ Outcome<std::string> complete_inputs(const std::vector<InputSpec>& declared,
       }
     }
     complete += complete.size() > 1 ? "," : "";
-    complete += to_text(Json(boost::json::string_view(input.name)));
+    complete += to_text(JsonValue(boost::json::string_view(input.name)));
     complete += ':';
     complete += value == nullptr ? input.default_value : to_text(*value);
   }

@@ -41,7 +41,7 @@ class Writer {
  public:
   explicit Writer(std::string& text) : text_(text) {}
 
-  void write(const Json& value) {
+  void write(const JsonValue& value) {
     switch (value.kind()) {
       case boost::json::kind::double_:
         return write(value.get_double());
@@ -110,7 +110,7 @@ class Writer {
   void write(const boost::json::array& array) {
     text_ += '[';
     bool first = true;
-    for (const Json& value : array) {
+    for (const JsonValue& value : array) {
       text_ += first ? "" : ",";
       first = false;
       write(value);
@@ -136,7 +136,7 @@ class Writer {
 
 }  // namespace
 
-Outcome<Json> parse_json(std::string_view text) {
+Outcome<JsonValue> parse_json(std::string_view text) {
   boost::json::parser parser({}, options());
   boost::system::error_code error;
   const std::size_t used = parser.write(text.data(), text.size(), error);
@@ -152,13 +152,13 @@ Outcome<Json> parse_json(std::string_view text) {
   return parser.release();
 }
 
-std::string to_text(const Json& value) {
+std::string to_text(const JsonValue& value) {
   std::string text;
   Writer(text).write(value);
   return text;
 }
 
-std::string_view kind_in_words(const Json& value) {
+std::string_view kind_in_words(const JsonValue& value) {
   switch (value.kind()) {
     case boost::json::kind::object:
       return "an object";

@@ -1,4 +1,4 @@
-// The server's only JSON: Boost.JSON's value, and its text codec with our limits.
+// The server's only JSON: Boost.JSON's value (the SDK has its own, jobflow::Json), and its text codec with our limits.
 #pragma once
 
 #include "model/outcome.h"
@@ -11,15 +11,15 @@
 
 namespace jobflow {
 
-using Json = boost::json::value;
+using JsonValue = boost::json::value;
 
 // Strict JSON, at most limits::kJsonDepth deep; a problem names the byte, its one field the line.
-Outcome<Json> parse_json(std::string_view text);
+Outcome<JsonValue> parse_json(std::string_view text);
 // Compact, members in their order, numbers in their shortest exact form.
-std::string to_text(const Json& value);
+std::string to_text(const JsonValue& value);
 
 // "a string", "a number", "an object" ...: for messages.
-std::string_view kind_in_words(const Json& value);
+std::string_view kind_in_words(const JsonValue& value);
 // The JSON pointer of a member of what `parent` points to.
 std::string pointer_to(std::string_view parent, std::string_view member);
 

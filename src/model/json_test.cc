@@ -7,7 +7,7 @@
 namespace jobflow {
 namespace {
 
-TEST(Json, IsWrittenAsItWasRead) {
+TEST(JsonValue, IsWrittenAsItWasRead) {
   for (const char* text :
        {"null", "true", "false", "0", "-1", "9223372036854775807", "18446744073709551615", "0.2",
         "2.0", "-1.5", "1e+300", "1e-07", "\"\"", "[]", "{}", "[1,[2,{\"a\":null}],\"x\"]",
@@ -18,16 +18,16 @@ TEST(Json, IsWrittenAsItWasRead) {
   }
 }
 
-TEST(Json, ControlCharactersAreEscaped) {
+TEST(JsonValue, ControlCharactersAreEscaped) {
   for (int c = 0; c < 256; ++c) {
     const std::string one(1, static_cast<char>(c < 0x80 ? c : 'x'));
-    const auto read = parse_json(to_text(Json(one)));
+    const auto read = parse_json(to_text(JsonValue(one)));
     ASSERT_TRUE(read.ok()) << c;
     EXPECT_EQ(std::string_view(read->get_string()), one);
   }
 }
 
-TEST(Json, AProblemNamesTheLine) {
+TEST(JsonValue, AProblemNamesTheLine) {
   const auto read = parse_json("{\n\"a\": 1,\n\"b\": }\n");
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.problem().fields.at(0).line, 3);
@@ -35,7 +35,7 @@ TEST(Json, AProblemNamesTheLine) {
   EXPECT_EQ(parse_json("{} {}").problem().fields.at(0).line, 1);
 }
 
-TEST(Json, NestingIsBounded) {
+TEST(JsonValue, NestingIsBounded) {
   const auto nested = [](int depth) {
     const auto size = static_cast<std::size_t>(depth);
     return std::string(size, '[') + std::string(size, ']');
@@ -47,11 +47,11 @@ TEST(Json, NestingIsBounded) {
   EXPECT_FALSE(parse_json(nested(1'000'000)).ok());
 }
 
-TEST(Json, PointersEscapeTheirOwnCharacters) {
+TEST(JsonValue, PointersEscapeTheirOwnCharacters) {
   EXPECT_EQ(pointer_to("/spec", "a/b~c"), "/spec/a~1b~0c");
 }
 
-TEST(Json, MergesOneLevelDeep) {
+TEST(JsonValue, MergesOneLevelDeep) {
   EXPECT_EQ(*merge_objects(R"({"a":1,"b":{"x":1}})", R"({"b":{"y":2},"c":0.5})"),
             R"({"a":1,"b":{"y":2},"c":0.5})");
   EXPECT_EQ(*merge_objects("", ""), "{}");

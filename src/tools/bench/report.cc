@@ -45,7 +45,7 @@ void Report::write_json(const std::string& path) const {
                                        {"note", row.note}});
   }
   std::ofstream file(path);
-  file << to_text(Json(std::move(rows))) << '\n';
+  file << to_text(JsonValue(std::move(rows))) << '\n';
   if (!file) {
     throw std::runtime_error("cannot write " + path);
   }
