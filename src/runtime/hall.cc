@@ -46,7 +46,7 @@ void Hall::Inside::submit(std::vector<Submission> submissions) {
       refusal = {ProblemCode::unavailable, "not ready: " + not_ready_};
     } else if (inbox_.size() + waiting_submissions_.load(std::memory_order_relaxed) +
                    submissions.size() >
-               limits::kInboxCommands) {
+               settings_.inbox_commands) {
       is_refused = true;
       refusal = {ProblemCode::queue_full,
                  "too many commands wait to become durable: try again later"};

@@ -32,6 +32,7 @@ class Metrics;
 struct HallSettings {
   std::string member_name = "solo";
   Span worker_lease = limits::kWorkerLease;
+  std::size_t inbox_commands = limits::kInboxCommands;  // that wait to be decided or durable
 };
 
 class Hall final : public CommandDoor, public WorkerDesk {

@@ -107,30 +107,46 @@ TEST_F(HallLife, DoesNotWelcomeAStreamThatHasEndedMeanwhile) {
   EXPECT_EQ(stage.row((**answer)->id).progress.state, RunState::queued);
 }
 
-// I7: over the limit of what waits, everybody is told at once.
+// I7: over the limit of what waits, everybody is told at once; what is being decided, read for or
+// committed waits as well.
 TEST_F(HallLife, RefusesWhatItsInboxCannotHold) {
-  start();
-  const auto many = [](std::size_t count, int& refused) {
-    std::vector<Submission> submissions(count);
+  HeldStore other;
+  HallStage small(other.store, {1'700'000'000'000}, {.inbox_commands = 100});
+  ASSERT_TRUE(small.start().ok());
+  small.save_job("j", R"({"handler":"h"})");
+  int keys = 0;
+  int refused = 0;
+  const auto submit = [&](int count, bool with_keys) {
+    std::vector<Submission> submissions(static_cast<std::size_t>(count));
     for (Submission& submission : submissions) {
-      submission.command.request = engine::TriggerRun{.name_space = "default", .name = "none"};
-      submission.answer = [&refused](const Outcome<engine::Reply>& reply) {
+      submission.command.request =
+          engine::TriggerRun{.name_space = "default",
+                             .name = "j",
+                             .idempotency_key = with_keys ? "k" + std::to_string(++keys) : ""};
+      submission.answer = [&](const Outcome<engine::Reply>& reply) {
         refused += !reply.ok() && reply.problem().code == ProblemCode::queue_full ? 1 : 0;
       };
     }
-    return submissions;
+    small.hall->submit(std::move(submissions));
   };
-  int first = 0;
-  int second = 0;
-  stage.hall->submit(many(limits::kInboxCommands - 10, first));
-  stage.hall->submit(many(11, second));
-  EXPECT_EQ(second, 11);
-  stage.time.settle();
-  EXPECT_EQ(first, 0);
-  EXPECT_EQ(second, 11);
-  stage.hall->submit(many(11, second));
-  stage.time.settle();
-  EXPECT_EQ(second, 11) << "there is room again";
+  submit(90, false);
+  submit(11, false);
+  EXPECT_EQ(refused, 11) << "not decided yet";
+  other.hold = true;
+  small.time.settle();
+  submit(11, false);
+  EXPECT_EQ(refused, 22) << "not durable yet";
+  submit(10, true);
+  small.time.settle();
+  submit(1, false);
+  EXPECT_EQ(refused, 23) << "read for";
+  while (!other.tasks.empty()) {
+    other.run();
+    small.time.settle();
+  }
+  submit(100, false);
+  small.time.settle();
+  EXPECT_EQ(refused, 23) << "there is room again";
 }
 
 TEST_F(HallLife, StopsAfterWhatWasDecidedIsDurable) {

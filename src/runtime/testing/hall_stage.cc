@@ -17,10 +17,10 @@ bool PlayedWorker::send(ToWorker message) {
   return true;
 }
 
-HallStage::HallStage(store::Store& store, Instant start)
+HallStage::HallStage(store::Store& store, Instant start, HallSettings settings)
     : time(start),
       logs(store::make_memory_log_store()),
-      hall(std::make_unique<Hall>(HallSettings{}, store, *logs, time, time, metrics)),
+      hall(std::make_unique<Hall>(std::move(settings), store, *logs, time, time, metrics)),
       store_(store) {}
 
 HallStage::~HallStage() = default;

@@ -32,7 +32,9 @@ class PlayedWorker final : public WorkerStream {
 
 class HallStage {
  public:
-  explicit HallStage(store::Store& store, Instant start = {1'700'000'000'000});
+  explicit HallStage(store::Store& store,
+                     Instant start = {1'700'000'000'000},
+                     HallSettings settings = {});
   ~HallStage();
 
   VirtualTime time;
