@@ -1,4 +1,5 @@
-// The server's only JSON: Boost.JSON's value (the SDK has its own, jobflow::Json), and its text codec with our limits.
+// The server's only JSON: Boost.JSON's value, and its text codec with our limits. (jobflow::Json is
+// the SDK's own class.)
 #pragma once
 
 #include "model/outcome.h"
