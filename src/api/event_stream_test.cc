@@ -170,12 +170,12 @@ TEST_F(EventStreamTest, ASlowClientIsToldOnceItHasTakenWhatItWasSent) {
   RunRow run = stage.add_run(job, {});
   const auto sink = stage.stream({.target = "/api/v1/events?run=" + to_string(run.id)});
   sink->waiting = 1024 * 1024;
-  for (int i = 0; i < 20'000 && types(*sink).back() != "lagged"; ++i) {
+  for (int i = 0; i < 1000 && types(*sink).back() != "lagged"; ++i) {
     stage.commit({}, {changed(run, RunState::running, i)});
   }
   ASSERT_EQ(types(*sink).back(), "lagged") << "what it holds is bounded";
   const std::size_t sent = sink->sent.size();
-  EXPECT_LE(sent, 16'500U);
+  EXPECT_LE(sent, 300U);
   EXPECT_TRUE(stage.loop->fire_timer());
   EXPECT_EQ(sink->sent.size(), sent) << "it has not taken it yet";
   sink->held.clear();

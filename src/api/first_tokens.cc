@@ -101,9 +101,13 @@ Outcome<TokenFile> ensure(store::Store& store,
   if (holds) {
     return file;
   }
+  // In the place of the one it had: a token that was lost is no good to whoever finds it.
+  const auto lost = std::find_if(known.begin(), known.end(), [&](const TokenRow& row) {
+    return row.role == role && row.name == role;
+  });
   const std::string secret = new_token_secret();
   const Instant now = clock.now();
-  const auto saved = save(store, {.id = new_token_id(now),
+  const auto saved = save(store, {.id = lost == known.end() ? new_token_id(now) : lost->id,
                                   .name = role,
                                   .role = role,
                                   .sha256_hex = sha256_hex(secret),

@@ -88,15 +88,7 @@ void ConnectionLoop::post(std::function<void()> task) {
 }
 
 void ConnectionLoop::after(Span wait, std::function<void()> task) {
-  if (inside_->ended || inside_->stopping) {
-    return;
-  }
-  auto timer = std::make_shared<asio::steady_timer>(executor_, to_chrono(wait));
-  timer->async_wait([timer, task = std::move(task)](boost::system::error_code failed) {
-    if (!failed) {
-      task();
-    }
-  });
+  inside_->run_later(executor_, wait, std::move(task));
 }
 
 void begin_http_session(const std::shared_ptr<Server::Inside>& inside,

@@ -40,6 +40,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   ~HttpSession() override;
   void begin();
   void close_soon() override;
+  void cut() override { close(); }
 
   void answer(Response response);        // any thread
   void begin_stream(StreamReady ready);  // on its loop

@@ -188,17 +188,8 @@ void Server::Inside::stop() {
     acceptor_.close(ignored);
     accept_again_.cancel();
   });
-  std::vector<std::weak_ptr<Session>> open;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [session, weak] : sessions_) {
-      open.push_back(weak);
-    }
-  }
-  for (const auto& weak : open) {
-    if (const auto session = weak.lock()) {
-      session->close_soon();
-    }
+  for (const auto& session : open_sessions()) {
+    session->close_soon();
   }
   {
     std::unique_lock lock(mutex_);
@@ -211,6 +202,58 @@ void Server::Inside::stop() {
     thread.join();
   }
   threads_.clear();
+  drop_leftovers();
+}
+
+std::vector<std::shared_ptr<Session>> Server::Inside::open_sessions() {
+  std::vector<std::shared_ptr<Session>> open;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [session, weak] : sessions_) {
+    if (auto alive = weak.lock()) {
+      open.push_back(std::move(alive));
+    }
+  }
+  return open;
+}
+
+// What the loop still holds holds this, which holds the loop: let go of it here.
+void Server::Inside::drop_leftovers() {
+  for (const auto& session : open_sessions()) {
+    session->cut();
+  }
+  std::set<std::shared_ptr<asio::steady_timer>> timers;
+  {
+    const std::lock_guard lock(mutex_);
+    timers.swap(timers_);
+  }
+  for (const auto& timer : timers) {
+    timer->cancel();
+  }
+  timers.clear();
+  io.restart();
+  io.poll();
+}
+
+void Server::Inside::run_later(const asio::any_io_executor& executor,
+                               Span wait,
+                               std::function<void()> task) {
+  if (stopping) {
+    return;
+  }
+  auto timer = std::make_shared<asio::steady_timer>(executor, std::chrono::milliseconds(wait.ms));
+  {
+    const std::lock_guard lock(mutex_);
+    timers_.insert(timer);
+  }
+  timer->async_wait([this, timer, task = std::move(task)](error_code cancelled) {
+    {
+      const std::lock_guard lock(mutex_);
+      timers_.erase(timer);
+    }
+    if (!cancelled) {
+      task();
+    }
+  });
 }
 
 bool Server::Inside::enter(Session* session, std::weak_ptr<Session> weak) {

@@ -7,6 +7,7 @@
 #include "api/router.h"
 #include "api/server.h"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -23,11 +25,12 @@
 
 namespace jobflow::api {
 
-// Something that holds a connection. closing() asks it, from any thread, to end soon.
+// Something that holds a connection.
 class Session {
  public:
   virtual ~Session() = default;
-  virtual void close_soon() = 0;
+  virtual void close_soon() = 0;  // any thread: after what is under way
+  virtual void cut() = 0;         // at once; when no thread runs the loop any more
 };
 
 class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
@@ -47,6 +50,11 @@ class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
   bool enter(Session* session, std::weak_ptr<Session> weak);  // false when stopping
   void leave(Session* session);
 
+  // Runs `task` on `executor` after `wait`; drops it when the server stops before that.
+  void run_later(const boost::asio::any_io_executor& executor,
+                 Span wait,
+                 std::function<void()> task);
+
   std::string next_request_id();
   const std::string& date();  // the Date header's value; on a session's thread
 
@@ -65,6 +73,8 @@ class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
   Outcome<Done> bind(const boost::asio::ip::tcp::endpoint& endpoint);
   void accept();
   void take(boost::asio::ip::tcp::socket socket);
+  void drop_leftovers();
+  std::vector<std::shared_ptr<Session>> open_sessions();
 
   boost::asio::ip::tcp::acceptor acceptor_{io};
   boost::asio::steady_timer accept_again_{io};
@@ -76,6 +86,7 @@ class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
   std::mutex mutex_;
   std::condition_variable emptied_;
   std::unordered_map<Session*, std::weak_ptr<Session>> sessions_;
+  std::set<std::shared_ptr<boost::asio::steady_timer>> timers_;
 };
 
 // Makes a session of a fresh connection; http_session.cc.

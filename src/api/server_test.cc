@@ -272,6 +272,22 @@ TEST_F(ServerTest, StopIsBoundedAndLateAnswersAreDropped) {
   EXPECT_EQ(wire.reply().status, 0);
 }
 
+TEST_F(ServerTest, StopEndsALogTailThatWaits) {
+  start({.stop_time = milliseconds(50)});
+  testing::ApiStage rows;  // a store with a run in it
+  const DefinitionRow job = rows.add_job("report");
+  const RunRow run = rows.add_run(job, {.state = RunState::running});
+  server =
+      std::make_unique<Server>(ServerSettings{.listen = "127.0.0.1:0"}, *rows.hall, *rows.store,
+                               *rows.logs, metrics, clock, std::make_shared<testing::RoleAccess>());
+  ASSERT_TRUE(server->start());
+  Wire wire(port());
+  wire.send(request_text("GET", "/api/v1/runs/" + to_string(run.id) + "/logs/stream"));
+  EXPECT_EQ(must_hold(wire.read_until("\r\n\r\n"), "200 OK"), "");
+  server->stop();
+  EXPECT_TRUE(wire.ended());
+}
+
 TEST_F(ServerTest, EventsComeOverSseWithHeartbeats_S9_2) {
   start({.heartbeat = milliseconds(30)});
   hall.feed().begin(3, 1);

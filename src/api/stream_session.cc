@@ -44,6 +44,8 @@ class SseSession final : public Session,
 
   // --- Session
 
+  void cut() override { close(); }
+
   void close_soon() override {
     asio::post(stream_.get_executor(), [self = shared_from_this()] { self->end(); });
   }

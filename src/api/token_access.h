@@ -52,7 +52,8 @@ struct FirstTokens {
 };
 
 // Sees to it that admin.token and worker.token are there and hold tokens the store knows; makes new
-// ones where they do not. Waits for the store. A problem names the path and the fix.
+// ones where they do not, in the place of the lost ones. Waits for the store. A problem names the
+// path and the fix.
 Outcome<FirstTokens> ensure_first_tokens(store::Store& store,
                                          const runtime::Clock& clock,
                                          const std::string& folder);

@@ -83,8 +83,9 @@ TEST_F(TokensTest, TheNextStartKeepsThem) {
   EXPECT_EQ(TokenAccess::read(*store)->size(), 2U);
 }
 
-TEST_F(TokensTest, AMissingOrForeignFileIsMadeAnew) {
+TEST_F(TokensTest, AMissingOrForeignFileIsMadeAnewAndTheOldTokenEnds) {
   ASSERT_TRUE(ensure_first_tokens(*store, clock, folder));
+  const std::string lost = text_of(folder + "/admin.token");
   ::unlink((folder + "/admin.token").c_str());
   std::ofstream(folder + "/worker.token") << "jf_of_another_store\n";
   clock.time = clock.time + seconds(1);
@@ -93,6 +94,8 @@ TEST_F(TokensTest, AMissingOrForeignFileIsMadeAnew) {
   EXPECT_TRUE(again->admin.is_new && again->worker.is_new);
   EXPECT_TRUE(who(text_of(again->admin.path)));
   EXPECT_TRUE(who(text_of(again->worker.path)));
+  EXPECT_FALSE(who(lost));
+  EXPECT_EQ(TokenAccess::read(*store)->size(), 2U);
 }
 
 TEST_F(TokensTest, AFolderThatCannotBeWrittenSaysWhatToDo) {

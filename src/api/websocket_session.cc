@@ -17,6 +17,8 @@ namespace websocket = boost::beast::websocket;
 using boost::system::error_code;
 
 constexpr std::size_t kClientMessageBytes = 4096;
+// How long a client may take to say goodbye back.
+constexpr auto kGoodbye = std::chrono::seconds(1);
 
 class WebSocketSession final : public Session,
                                public Sink,
@@ -37,7 +39,7 @@ class WebSocketSession final : public Session,
     ending_ = !inside_->enter(this, weak_from_this());
     socket_.next_layer().expires_never();  // the WebSocket keeps its own time
     websocket::stream_base::timeout timeout;
-    timeout.handshake_timeout = std::chrono::milliseconds(limits.head_time.ms);
+    timeout.handshake_timeout = kGoodbye;  // the opening one needs nothing from the client any more
     timeout.idle_timeout =
         std::chrono::milliseconds(2 * limits.heartbeat.ms);  // a ping at its half
     timeout.keep_alive_pings = true;
@@ -53,6 +55,8 @@ class WebSocketSession final : public Session,
                            ready(self);
                          });
   }
+
+  void cut() override { close(); }
 
   void close_soon() override {
     asio::post(socket_.get_executor(), [self = shared_from_this()] { self->end(); });

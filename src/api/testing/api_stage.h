@@ -48,7 +48,7 @@ class ManualLoop final : public Loop {
 // A hall that answers as the test says, at once.
 class PlayedHall final : public runtime::CommandDoor {
  public:
-  explicit PlayedHall(store::Store& store) : feed_(store) {}
+  explicit PlayedHall(store::Store& store) : feed_(store, {.queued_events = 200}) {}
 
   void submit(std::vector<runtime::Submission> submissions) override;
   void list_workers(std::function<void(std::vector<runtime::WorkerView>)> done) override {
