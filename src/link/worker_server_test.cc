@@ -1,25 +1,16 @@
 // The worker's door, knocked at by real gRPC clients on loopback; the desk behind it is a fake.
 #include "link/worker_server.h"
 
-#include "link/wire.h"
+#include "link/testing/client.h"
+#include "link/testing/fake_desk.h"
 
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
 #include <gtest/gtest.h>
-#include <jobflow/v1/worker.grpc.pb.h>
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
-#include <future>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -27,184 +18,6 @@
 
 namespace jobflow::link {
 namespace {
-
-constexpr std::chrono::seconds kPatience{20};
-
-class FakeAccess final : public runtime::Access {
- public:
-  Outcome<runtime::Principal> authenticate(std::string_view token) const override {
-    if (token == "worker-secret") {
-      return runtime::Principal{"token:worker", "worker"};
-    }
-    if (token == "viewer-secret") {
-      return runtime::Principal{"token:viewer", "viewer"};
-    }
-    return Problem{ProblemCode::unauthenticated, "unknown token"};
-  }
-};
-
-// Remembers what it was told; a test waits for a state of it.
-class FakeDesk final : public runtime::WorkerDesk {
- public:
-  struct Closed {
-    Id incarnation;
-    const runtime::WorkerStream* stream = nullptr;
-    std::vector<Assignment> unsent;
-  };
-  using Welcomed = std::function<void(Outcome<Done>)>;
-
-  // Asked at each registration; without it everyone is welcome.
-  std::function<void(const WorkerHello&, Welcomed)> judge;
-
-  void connected(WorkerHello hello,
-                 std::shared_ptr<runtime::WorkerStream> stream,
-                 Welcomed answer) override {
-    const WorkerHello copy = hello;
-    note([&] {
-      order.push_back("connected");
-      hellos.push_back(std::move(hello));
-      streams.push_back(std::move(stream));
-    });
-    judge ? judge(copy, std::move(answer)) : answer(Done{});
-  }
-  void heard(Id incarnation,
-             const runtime::WorkerStream* stream,
-             runtime::FromWorker said) override {
-    note([&] {
-      EXPECT_EQ(incarnation, hellos.back().incarnation);
-      EXPECT_EQ(stream, streams.back().get());
-      order.push_back("heard");
-      for (auto& one : said.finished) {
-        finished.push_back(std::move(one));
-      }
-      accepted.insert(accepted.end(), said.accepted.begin(), said.accepted.end());
-      heartbeats += said.heartbeat ? 1 : 0;
-    });
-  }
-  void log_lines(Id,
-                 std::vector<LogChunk> chunks,
-                 std::function<void(Outcome<Done>)> durable) override {
-    note([&] {
-      order.push_back("logs");
-      for (auto& chunk : chunks) {
-        logs.push_back(std::move(chunk));
-      }
-      durables.push_back(std::move(durable));
-    });
-  }
-  void closed(Id incarnation,
-              const runtime::WorkerStream* stream,
-              std::vector<Assignment> unsent) override {
-    note([&] {
-      order.push_back("closed");
-      closings.push_back({incarnation, stream, std::move(unsent)});
-    });
-  }
-
-  // Waits until `holds`, which is asked under the lock.
-  bool until(const std::function<bool()>& holds) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, kPatience, holds);
-  }
-
-  std::shared_ptr<runtime::WorkerStream> stream(std::size_t at = 0) {
-    EXPECT_TRUE(until([&] { return streams.size() > at; }));
-    const std::lock_guard lock(mutex);
-    return streams.at(at);
-  }
-
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::string> order;
-  std::vector<WorkerHello> hellos;
-  std::vector<std::shared_ptr<runtime::WorkerStream>> streams;
-  std::vector<FinishedReport> finished;
-  std::vector<Id> accepted;
-  int heartbeats = 0;
-  std::vector<LogChunk> logs;
-  std::vector<std::function<void(Outcome<Done>)>> durables;
-  std::vector<Closed> closings;
-
- private:
-  template <class Change>
-  void note(Change change) {
-    const std::lock_guard lock(mutex);
-    change();
-    changed.notify_all();
-  }
-};
-
-v1::WorkerMessage registration(std::int64_t incarnation = 42) {
-  v1::WorkerMessage message;
-  auto* hello = message.mutable_register_();
-  hello->set_protocol(kProtocol);
-  hello->set_name("w" + std::to_string(incarnation));
-  hello->set_incarnation(incarnation);
-  hello->set_slots(8);
-  hello->add_handlers()->set_name("noop");
-  return message;
-}
-
-// A worker on gRPC's blocking client.
-class Client {
- public:
-  explicit Client(int port, const std::string& token = "worker-secret")
-      : channel_(grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port),
-                                           grpc::InsecureChannelCredentials(),
-                                           small_window())),
-        stub_(v1::WorkerService::NewStub(channel_)) {
-    if (!token.empty()) {
-      context_.AddMetadata("authorization", "Bearer " + token);
-    }
-    context_.set_deadline(std::chrono::system_clock::now() + kPatience);
-    stream_ = stub_->Connect(&context_);
-  }
-  ~Client() {
-    if (stream_) {
-      context_.TryCancel();
-      stream_->Finish();
-    }
-  }
-
-  bool say(const v1::WorkerMessage& message) { return stream_->Write(message); }
-  bool read(v1::ServerMessage& message) { return stream_->Read(&message); }
-  v1::ServerMessage next() {
-    v1::ServerMessage message;
-    EXPECT_TRUE(stream_->Read(&message));
-    return message;
-  }
-  void join(std::int64_t incarnation = 42) {
-    EXPECT_TRUE(say(registration(incarnation)));
-    EXPECT_TRUE(next().has_welcome());
-  }
-  void half_close() { stream_->WritesDone(); }
-  void cancel() { context_.TryCancel(); }
-  // Reads to the end.
-  grpc::Status finish() {
-    v1::ServerMessage message;
-    while (stream_->Read(&message)) {
-    }
-    const grpc::Status status = stream_->Finish();
-    stream_.reset();
-    return status;
-  }
-  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-
- private:
-  // What is sent and not read is bounded by 64 KiB, so that a write can be made to block.
-  static grpc::ChannelArguments small_window() {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 * 1024);
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return arguments;
-  }
-
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::WorkerService::Stub> stub_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, v1::ServerMessage>> stream_;
-};
 
 runtime::ToWorker assignments(std::int64_t from, std::int64_t to, std::size_t params = 2) {
   runtime::ToWorker message;
