@@ -131,9 +131,9 @@ void Hall::Inside::store_away(bool away, const std::string& why) {
   }
   away_.store(away, std::memory_order_relaxed);
   if (!stopping_) {
-    set_not_ready(away                        ? "the store cannot write now: " + why
-                  : loading_ > 0 && on_ready_ ? "starting"
-                                              : std::string{});
+    set_not_ready(away          ? "the store cannot write now: " + why
+                  : is_loaded() ? std::string{}
+                                : "loading");
   }
 }
 

@@ -30,6 +30,10 @@ class PlayedWorker final : public WorkerStream {
   bool is_open = true;
 };
 
+// How many seeds a property runs with: JOBFLOW_TEST_SEEDS, or that few. One seed alone again:
+// --gtest_filter=*/<seed - 1>.
+int last_seed(int few);
+
 class HallStage {
  public:
   explicit HallStage(store::Store& store,
