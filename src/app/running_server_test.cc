@@ -17,14 +17,14 @@ class RunningServerTest : public testing::Test {
  protected:
   RunningServerTest() {
     std::string pattern = std::filesystem::temp_directory_path() / "jobflow-server-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
+    root = ::mkdtemp(pattern.data());
   }
-  ~RunningServerTest() override { std::filesystem::remove_all(root_); }
+  ~RunningServerTest() override { std::filesystem::remove_all(root); }
 
   Outcome<std::unique_ptr<RunningServer>> start(std::function<void(std::string)> on_fenced =
                                                     [](std::string) {}) {
     SettingSources said;
-    said.flags = {{"data", {"--data", root_ + "/data"}},
+    said.flags = {{"data", {"--data", root + "/data"}},
                   {"http.listen", {"--http-listen", "127.0.0.1:0"}},
                   {"grpc.listen", {"--grpc-listen", "127.0.0.1:0"}}};
     return RunningServer::start(
@@ -46,7 +46,7 @@ class RunningServerTest : public testing::Test {
             .content_type = "application/json"};
   }
 
-  std::string root_;
+  std::string root;
 };
 
 TEST_F(RunningServerTest, StartsStopsAndStartsAgainWithWhatItKnew) {

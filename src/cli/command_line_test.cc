@@ -59,53 +59,55 @@ class FakeTransport final : public client::Transport {
 class CommandLineTest : public testing::Test {
  protected:
   int run(const std::vector<std::string>& arguments) {
-    out_.str("");
-    err_.str("");
-    World world{.in = in_,
-                .out = out_,
-                .err = err_,
+    output.str("");
+    errors.str("");
+    World world{.in = input,
+                .out = output,
+                .err = errors,
                 .terminal = {},
                 .terminal_size = [] { return std::pair{0, 0}; },
                 .environment =
                     [this](const std::string& name) {
-                      const auto found = environment_.find(name);
-                      return found == environment_.end() ? std::nullopt
-                                                         : std::optional(found->second);
+                      const auto found = environment.find(name);
+                      return found == environment.end() ? std::nullopt
+                                                        : std::optional(found->second);
                     },
                 .read_file = [this](const std::string& path) -> Outcome<std::string> {
-                  const auto found = files_.find(path);
-                  if (found == files_.end()) {
+                  const auto found = files.find(path);
+                  if (found == files.end()) {
                     return Problem{ProblemCode::invalid, "cannot read " + path};
                   }
                   return found->second;
                 },
-                .now = [this] { return now_; },
-                .pause = [this](Span span) { now_ = now_ + span; },
-                .interrupted = [this] { return interrupted_; },
-                .edit = [this](const std::string&) { return edited_; },
+                .now = [this] { return now; },
+                .pause = [this](Span span) { now = now + span; },
+                .interrupted = [this] { return interrupted; },
+                .edit = [this](const std::string&) { return edited; },
                 .connect =
                     [this](client::HttpSettings settings) {
-                      server_.settings = settings;
-                      return std::make_unique<FakeTransport>(server_);
+                      server.settings = settings;
+                      return std::make_unique<FakeTransport>(server);
                     }};
-    const auto program = [this](const std::string& name) {
+    const auto remember = [this](const std::string& name) {
       return [this, name](const std::vector<std::string>& rest) {
-        program_ = name;
+        this->program = name;
         for (const std::string& word : rest) {
-          program_ += " " + word;
+          program += " " + word;
         }
         return 7;
       };
     };
-    const Programs programs{.server = program("server"),
-                            .worker = program("worker"),
-                            .dev = program("dev"),
-                            .config = program("config"),
+    const Programs programs{.server = remember("server"),
+                            .worker = remember("worker"),
+                            .dev = remember("dev"),
+                            .config = remember("config"),
                             .version = "1.2.3"};
     return cli::run(world, programs, arguments);
   }
-  bool said(const std::string& words) const { return err_.str().find(words) != std::string::npos; }
-  std::string out() const { return out_.str(); }
+  bool said(const std::string& words) const {
+    return errors.str().find(words) != std::string::npos;
+  }
+  std::string out() const { return output.str(); }
 
   static client::ServerEvent event(const std::string& json) { return {.id = "c", .data = json}; }
   static std::string run_json(const std::string& state, const std::string& more = "") {
@@ -113,38 +115,38 @@ class CommandLineTest : public testing::Test {
            state + "\"" + more + "}";
   }
   void serve_run_that_ends(const std::string& state, const std::string& more = "") {
-    server_.answer("GET /api/v1/jobs/a?namespace=default", "{}");
-    server_.answer("POST /api/v1/jobs/a/trigger?namespace=default", R"({"id":"5","created":true})");
-    server_.answer("GET /api/v1/runs/5", run_json(state, more));
-    server_.streams = {
+    server.answer("GET /api/v1/jobs/a?namespace=default", "{}");
+    server.answer("POST /api/v1/jobs/a/trigger?namespace=default", R"({"id":"5","created":true})");
+    server.answer("GET /api/v1/runs/5", run_json(state, more));
+    server.streams = {
         {event(R"({"type":"snapshot","data":{"run":)" + run_json("queued") + R"(,"steps":[]}})"),
          event(R"({"type":"run.changed","time":"2026-11-22T17:33:04Z","data":
                              {"run_id":"5","state":")" +
                state + R"(","attempt":1}})")}};
   }
 
-  FakeServer server_;
-  std::istringstream in_;
-  std::ostringstream out_, err_;
-  std::map<std::string, std::string> environment_, files_;
-  Instant now_{1'795'368'784'000};
-  bool interrupted_ = false;
-  int edited_ = 0;
-  std::string program_;
+  FakeServer server;
+  std::istringstream input;
+  std::ostringstream output, errors;
+  std::map<std::string, std::string> environment, files;
+  Instant now{1'795'368'784'000};
+  bool interrupted = false;
+  int edited = 0;
+  std::string program;
 };
 
 TEST_F(CommandLineTest, UsageErrorsExitWith2AndOfferTheRightWord) {
   EXPECT_EQ(run({"aply", "-f", "x"}), kUsage);
-  EXPECT_TRUE(said("did you mean 'apply'")) << err_.str();
+  EXPECT_TRUE(said("did you mean 'apply'")) << errors.str();
   EXPECT_EQ(run({"run", "lst"}), kUsage);
-  EXPECT_TRUE(said("did you mean 'ls'")) << err_.str();
+  EXPECT_TRUE(said("did you mean 'ls'")) << errors.str();
   EXPECT_EQ(run({"run", "get"}), kUsage);
   EXPECT_EQ(run({"run", "ls", "--state", "busy"}), kUsage);
   EXPECT_EQ(run({"-o", "xml", "run", "ls"}), kUsage);
   EXPECT_EQ(run({"trigger"}), kUsage);
   EXPECT_EQ(run({"trigger", "a", "--job", "--workflow"}), kUsage);
   EXPECT_EQ(run({"-q", "server"}), kUsage);
-  EXPECT_TRUE(said("after the name")) << err_.str();
+  EXPECT_TRUE(said("after the name")) << errors.str();
   EXPECT_EQ(run({"--help"}), kOk);
   EXPECT_EQ(run({}), kOk);
   EXPECT_EQ(run({"trigger", "--help"}), kOk);
@@ -153,63 +155,63 @@ TEST_F(CommandLineTest, UsageErrorsExitWith2AndOfferTheRightWord) {
 
 TEST_F(CommandLineTest, ProgramsGetTheirArgumentsAsTheyAre) {
   EXPECT_EQ(run({"server", "--data", "x", "-h"}), 7);
-  EXPECT_EQ(program_, "server --data x -h");
+  EXPECT_EQ(program, "server --data x -h");
   EXPECT_EQ(run({"worker", "--slots", "2"}), 7);
-  EXPECT_EQ(program_, "worker --slots 2");
-  server_.answer("GET /api/v1/workers", R"({"items":[]})");
+  EXPECT_EQ(program, "worker --slots 2");
+  server.answer("GET /api/v1/workers", R"({"items":[]})");
   EXPECT_EQ(run({"worker", "ls"}), kOk);
   EXPECT_TRUE(said("no worker is connected"));
 }
 
 TEST_F(CommandLineTest, AddressAndTokenComeFromWhereverTheyAreSaid) {
-  server_.answer("GET /api/v1/workers", R"({"items":[]})");
+  server.answer("GET /api/v1/workers", R"({"items":[]})");
   run({"worker", "ls"});
-  EXPECT_EQ(server_.settings.server.text, "http://127.0.0.1:7700");
-  EXPECT_EQ(server_.settings.token, "");
-  files_["./jobflow-data/admin.token"] = "jf_local\n";
+  EXPECT_EQ(server.settings.server.text, "http://127.0.0.1:7700");
+  EXPECT_EQ(server.settings.token, "");
+  files["./jobflow-data/admin.token"] = "jf_local\n";
   run({"worker", "ls"});
-  EXPECT_EQ(server_.settings.token, "jf_local");
+  EXPECT_EQ(server.settings.token, "jf_local");
   run({"worker", "ls", "--server", "example.org:80"});
-  EXPECT_EQ(server_.settings.token, "") << "a local server's token stays on this machine";
-  environment_ = {{"JOBFLOW_TOKEN", "jf_env"}, {"JOBFLOW_URL", "http://localhost:9"}};
+  EXPECT_EQ(server.settings.token, "") << "a local server's token stays on this machine";
+  environment = {{"JOBFLOW_TOKEN", "jf_env"}, {"JOBFLOW_URL", "http://localhost:9"}};
   run({"worker", "ls"});
-  EXPECT_EQ(server_.settings.token, "jf_env");
-  EXPECT_EQ(server_.settings.server.text, "http://localhost:9");
-  environment_["JOBFLOW_RUN_ID"] = "1";  // in a body JOBFLOW_TOKEN is its fencing token
+  EXPECT_EQ(server.settings.token, "jf_env");
+  EXPECT_EQ(server.settings.server.text, "http://localhost:9");
+  environment["JOBFLOW_RUN_ID"] = "1";  // in a body JOBFLOW_TOKEN is its fencing token
   run({"worker", "ls"});
-  EXPECT_EQ(server_.settings.token, "jf_local");
-  files_["/d/server.json"] = R"({"http":"http://127.0.0.1:4711","grpc":"127.0.0.1:1","pid":1})";
-  files_["/d/admin.token"] = "jf_folder";
+  EXPECT_EQ(server.settings.token, "jf_local");
+  files["/d/server.json"] = R"({"http":"http://127.0.0.1:4711","grpc":"127.0.0.1:1","pid":1})";
+  files["/d/admin.token"] = "jf_folder";
   run({"worker", "ls", "--data", "/d"});
-  EXPECT_EQ(server_.settings.server.text, "http://127.0.0.1:4711");
-  EXPECT_EQ(server_.settings.token, "jf_folder");
+  EXPECT_EQ(server.settings.server.text, "http://127.0.0.1:4711");
+  EXPECT_EQ(server.settings.token, "jf_folder");
   run({"worker", "ls", "--data", "/d", "--token", "jf_flag", "--server", "localhost:8"});
-  EXPECT_EQ(server_.settings.server.text, "http://localhost:8");
-  EXPECT_EQ(server_.settings.token, "jf_flag");
+  EXPECT_EQ(server.settings.server.text, "http://localhost:8");
+  EXPECT_EQ(server.settings.token, "jf_flag");
   EXPECT_EQ(run({"worker", "ls", "--data", "/nowhere"}), kError);
   EXPECT_TRUE(said("jobflow server --data /nowhere"));
 }
 
 TEST_F(CommandLineTest, ApplySaysWhatBecameOfEachDocument) {
-  files_["w.yaml"] = "kind: Job\n";
-  server_.answer("POST /api/v1/definitions?namespace=default",
-                 R"({"dry_run":false,"items":[{"kind":"job","namespace":"default","name":"a",
+  files["w.yaml"] = "kind: Job\n";
+  server.answer("POST /api/v1/definitions?namespace=default",
+                R"({"dry_run":false,"items":[{"kind":"job","namespace":"default","name":"a",
                      "outcome":"created","revision":1}]})");
   EXPECT_EQ(run({"apply", "-f", "w.yaml"}), kOk);
   EXPECT_EQ(out(), "job default/a  created  revision 1\n");
-  EXPECT_EQ(server_.bodies.back(), "kind: Job\n");
+  EXPECT_EQ(server.bodies.back(), "kind: Job\n");
   EXPECT_EQ(run({"apply", "-f", "missing.yaml"}), kError);
   EXPECT_TRUE(said("cannot read missing.yaml"));
 }
 
 TEST_F(CommandLineTest, ApplyShowsEveryWrongPlace) {
-  files_["w.yaml"] = "x";
-  server_.answers.insert_or_assign(
+  files["w.yaml"] = "x";
+  server.answers.insert_or_assign(
       "POST /api/v1/definitions?namespace=default&dry_run=true",
       Problem{
           ProblemCode::invalid, "2 things are wrong", {{"/spec/a", "unknown", 4}, {"", "b", 0}}});
   EXPECT_EQ(run({"apply", "--dry-run", "-f", "w.yaml"}), kError);
-  EXPECT_EQ(err_.str(), "error: w.yaml: 2 things are wrong\n  line 4: /spec/a: unknown\n  b\n");
+  EXPECT_EQ(errors.str(), "error: w.yaml: 2 things are wrong\n  line 4: /spec/a: unknown\n  b\n");
 }
 
 TEST_F(CommandLineTest, TriggerPrintsTheRunsIdAlone) {
@@ -218,19 +220,19 @@ TEST_F(CommandLineTest, TriggerPrintsTheRunsIdAlone) {
                  "--delay", "5s", "--key", "k", "--priority", "-3"}),
             kOk);
   EXPECT_EQ(out(), "5\n");
-  EXPECT_EQ(server_.bodies.back(),
+  EXPECT_EQ(server.bodies.back(),
             R"({"params":{"n":3,"z":null,"s":"x y"},"delay":"5s","priority":-3,)"
             R"("idempotency_key":"k"})");
 }
 
 TEST_F(CommandLineTest, TriggerFindsJobOrWorkflowAndSaysWhenBothOrNone) {
   serve_run_that_ends("succeeded");
-  server_.answer("GET /api/v1/workflows/a?namespace=default", "{}");
+  server.answer("GET /api/v1/workflows/a?namespace=default", "{}");
   EXPECT_EQ(run({"trigger", "a"}), kUsage);
   EXPECT_TRUE(said("--job or --workflow"));
   EXPECT_EQ(run({"trigger", "--job", "a"}), kOk);
-  server_.answer("GET /api/v1/jobs?namespace=default&limit=500",
-                 R"({"items":[{"name":"nightly"}]})");
+  server.answer("GET /api/v1/jobs?namespace=default&limit=500",
+                R"({"items":[{"name":"nightly"}]})");
   EXPECT_EQ(run({"trigger", "nightl"}), kNotFound);
   EXPECT_TRUE(said("did you mean 'nightly'"));
 }
@@ -260,25 +262,25 @@ TEST_F(CommandLineTest, WaitingEndsWithTheRunsOwnFate) {
 
 TEST_F(CommandLineTest, FollowGoesOnWhenTheStreamBreaks) {
   serve_run_that_ends("succeeded");
-  const auto whole = server_.streams.front();
-  server_.streams = {{whole[0]}, {whole[0], whole[1]}};
+  const auto whole = server.streams.front();
+  server.streams = {{whole[0]}, {whole[0], whole[1]}};
   EXPECT_EQ(run({"run", "watch", "5"}), kOk);
-  server_.streams = {{whole[0]}};  // and then it is away for good
+  server.streams = {{whole[0]}};  // and then it is away for good
   EXPECT_EQ(run({"run", "watch", "5"}), kError);
   EXPECT_TRUE(said("the server is away"));
 }
 
 TEST_F(CommandLineTest, CtrlCAndALimitLeaveTheRunRunningAndSaySo) {
   serve_run_that_ends("succeeded");
-  server_.streams.front().pop_back();
-  interrupted_ = true;
+  server.streams.front().pop_back();
+  interrupted = true;
   EXPECT_EQ(run({"trigger", "a", "--follow", "--server", "localhost:8"}), kError);
   EXPECT_TRUE(said("the run goes on"));
   EXPECT_TRUE(said("jobflow --server localhost:8 run cancel 5"));
-  interrupted_ = false;
+  interrupted = false;
   serve_run_that_ends("succeeded");
-  const auto snapshot = server_.streams.front().front();
-  server_.streams = {{snapshot}, {snapshot}, {snapshot}, {snapshot}};
+  const auto snapshot = server.streams.front().front();
+  server.streams = {{snapshot}, {snapshot}, {snapshot}, {snapshot}};
   EXPECT_EQ(run({"trigger", "a", "--wait", "--timeout", "1s"}), kTimedOut);
   EXPECT_TRUE(said("the run goes on"));
 }
@@ -288,12 +290,12 @@ TEST_F(CommandLineTest, BatchesGoInSlicesAndNameRefusedItems) {
   for (int i = 0; i < 1001; ++i) {
     lines += R"({"params":{"i":)" + std::to_string(i) + "}}\n";
   }
-  files_["items"] = lines;
-  server_.answer("POST /api/v1/runs/batch",
-                 R"({"items":[{"id":"9","created":true},{"problem":{"detail":"no such job"}}]})");
+  files["items"] = lines;
+  server.answer("POST /api/v1/runs/batch",
+                R"({"items":[{"id":"9","created":true},{"problem":{"detail":"no such job"}}]})");
   EXPECT_EQ(run({"trigger", "a", "--from", "items"}), kError);
-  EXPECT_EQ(server_.asked.size(), 2U);
-  EXPECT_NE(server_.bodies[1].find(R"({"items":[{"params":{"i":1000},"job":"a")"),
+  EXPECT_EQ(server.asked.size(), 2U);
+  EXPECT_NE(server.bodies[1].find(R"({"items":[{"params":{"i":1000},"job":"a")"),
             std::string::npos);
   EXPECT_TRUE(said("item 2: no such job"));
   EXPECT_EQ(out(), "9\n9\n");
@@ -301,8 +303,8 @@ TEST_F(CommandLineTest, BatchesGoInSlicesAndNameRefusedItems) {
 }
 
 TEST_F(CommandLineTest, ListsAreTablesOrJson) {
-  server_.answer("GET /api/v1/runs?limit=20&namespace=default&job=a&state=failed&state=queued",
-                 R"({"items":[{"id":"5","kind":"job","definition":{"name":"a"},"state":"failed",
+  server.answer("GET /api/v1/runs?limit=20&namespace=default&job=a&state=failed&state=queued",
+                R"({"items":[{"id":"5","kind":"job","definition":{"name":"a"},"state":"failed",
                      "attempt":2,"created_at":"2026-11-22T17:33:00Z","error":{"kind":"k",
                      "message":"bad\nworse"}}],"next_cursor":"x"})");
   EXPECT_EQ(run({"run", "ls", "--job", "a", "--state", "failed", "--state", "queued"}), kOk);
@@ -318,43 +320,43 @@ TEST_F(CommandLineTest, ListsAreTablesOrJson) {
 
 TEST_F(CommandLineTest, ServerProblemsBecomeExitCodesAndRemedies) {
   EXPECT_EQ(run({"run", "get", "99"}), kNotFound);
-  server_.answers.insert_or_assign("GET /api/v1/runs/1",
-                                   Problem{ProblemCode::unauthenticated, "no"});
+  server.answers.insert_or_assign("GET /api/v1/runs/1",
+                                  Problem{ProblemCode::unauthenticated, "no"});
   EXPECT_EQ(run({"run", "get", "1"}), kError);
   EXPECT_TRUE(said("--token-file"));
 }
 
 TEST_F(CommandLineTest, LogsAreReadPageByPageAndFollowedToTheirEnd) {
-  server_.answer("GET /api/v1/runs/5/logs?limit=1000&from=0",
-                 R"({"items":[{"attempt":1,"number":0,"time":"2026-11-22T17:33:04Z","level":"info",
+  server.answer("GET /api/v1/runs/5/logs?limit=1000&from=0",
+                R"({"items":[{"attempt":1,"number":0,"time":"2026-11-22T17:33:04Z","level":"info",
                      "text":"hi"}],"next_from":null})");
-  server_.answer("GET /api/v1/runs/5/logs?limit=1000&from=1", R"({"items":[],"next_from":null})");
+  server.answer("GET /api/v1/runs/5/logs?limit=1000&from=1", R"({"items":[],"next_from":null})");
   EXPECT_EQ(run({"run", "logs", "5", "--bare"}), kOk);
   EXPECT_EQ(out(), "hi\n");
   const auto line = [](const std::string& id, const std::string& text) {
     return client::ServerEvent{.id = id, .type = "line", .data = R"({"text":")" + text + R"("})"};
   };
-  server_.streams = {{line("1:0", "one")}, {line("1:1", "two"), {.type = "end", .data = "{}"}}};
+  server.streams = {{line("1:0", "one")}, {line("1:1", "two"), {.type = "end", .data = "{}"}}};
   EXPECT_EQ(run({"run", "logs", "5", "-f", "--bare", "--level", "warn"}), kOk);
   EXPECT_EQ(out(), "one\ntwo\n");
-  EXPECT_EQ(server_.asked.back(), "LISTEN /api/v1/runs/5/logs/stream?level=warn");
+  EXPECT_EQ(server.asked.back(), "LISTEN /api/v1/runs/5/logs/stream?level=warn");
 }
 
 TEST_F(CommandLineTest, EditSavesOnlyWhatChangedAndNeverOverwritesOthers) {
-  server_.answer("GET /api/v1/jobs/a?namespace=default", R"({"document":{"spec":{}}})");
-  edited_ = 1;
+  server.answer("GET /api/v1/jobs/a?namespace=default", R"({"document":{"spec":{}}})");
+  edited = 1;
   EXPECT_EQ(run({"job", "edit", "a"}), kError);
   EXPECT_TRUE(said("nothing was saved"));
 }
 
 TEST_F(CommandLineTest, CancelRetryAndRemoveSayWhatTheyDid) {
-  server_.answer("POST /api/v1/runs/5/cancel", "{}");
+  server.answer("POST /api/v1/runs/5/cancel", "{}");
   EXPECT_EQ(run({"run", "cancel", "5", "6"}), kNotFound);
   EXPECT_TRUE(said("run 5  asked to stop"));
-  server_.answer("POST /api/v1/runs/5/retry", "{}");
+  server.answer("POST /api/v1/runs/5/retry", "{}");
   EXPECT_EQ(run({"run", "retry", "5", "--from", "b", "--from", "c"}), kOk);
-  EXPECT_EQ(server_.bodies.back(), R"({"from":["b","c"]})");
-  server_.answer("DELETE /api/v1/workflows/w?namespace=default", "");
+  EXPECT_EQ(server.bodies.back(), R"({"from":["b","c"]})");
+  server.answer("DELETE /api/v1/workflows/w?namespace=default", "");
   EXPECT_EQ(run({"workflow", "rm", "w"}), kOk);
   EXPECT_EQ(run({"version"}), kOk);
   EXPECT_EQ(out(), "jobflow 1.2.3\n");

@@ -5,14 +5,14 @@
 
 namespace jobflow::cli {
 
-enum ExitCode : int {
-  kOk = 0,
-  kError = 1,
-  kUsage = 2,
-  kRunFailed = 3,
-  kTimedOut = 4,
-  kNotFound = 5,
-};
+using ExitCode = int;
+
+inline constexpr ExitCode kOk = 0;
+inline constexpr ExitCode kError = 1;
+inline constexpr ExitCode kUsage = 2;
+inline constexpr ExitCode kRunFailed = 3;
+inline constexpr ExitCode kTimedOut = 4;
+inline constexpr ExitCode kNotFound = 5;
 
 constexpr ExitCode exit_code_of(ProblemCode code) {
   return code == ProblemCode::not_found ? kNotFound : kError;
