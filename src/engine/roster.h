@@ -28,6 +28,7 @@ struct RosterWorker {
   std::unordered_set<Id> held;  // tokens that take a slot
   bool draining = false;
   bool connected = true;
+  Instant since;  // heard without a break from then on: silence before it proves nothing (S6.6)
 
   int free() const { return hello.slots - static_cast<int>(held.size()); }
   double load() const;  // held / slots

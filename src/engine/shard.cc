@@ -226,8 +226,8 @@ Instant Shard::bound_of(const LiveRun& run) const {
         return kNever;  // bounded by its steps
       }
       const Span timeout = run.task().timeouts.execution;
-      return progress.started + (timeout.ms > 0 ? timeout : limits::kDefaultExecutionTimeout) +
-             limits::kTimeoutGrace;
+      return std::max(progress.started, run.sent) +
+             (timeout.ms > 0 ? timeout : limits::kDefaultExecutionTimeout) + limits::kTimeoutGrace;
     }
     case RunState::cancelling:
       return run.graph ? kNever : progress.due;
@@ -289,6 +289,12 @@ std::vector<Shard::Held> Shard::held_by(Id incarnation) const {
   }
   std::sort(held.begin(), held.end(), [](const Held& a, const Held& b) { return a.run < b.run; });
   return held;
+}
+
+void Shard::sent_late(Id run, Id token, Instant now) {
+  if (LiveRun* live = find_live(run); live != nullptr && live->row.progress.token == token) {
+    live->sent = now;
+  }
 }
 
 bool Shard::holds(Id run, Id token) const {

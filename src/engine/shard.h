@@ -72,6 +72,8 @@ class Shard {
   std::vector<Held> held_by(Id incarnation) const;
   // Is this the token of the run's attempt that is out?
   bool holds(Id run, Id token) const;
+  // Its assignment left only at `now`, long after it was decided: its bound counts from here.
+  void sent_late(Id run, Id token, Instant now);
 
   // Whose turn it is, among queues and among workers (S6.1): a courtesy, the only thing here that
   // no row holds. A shard loaded anew begins anew, or goes on where another one stood.
@@ -88,6 +90,7 @@ class Shard {
     std::shared_ptr<Plan> plan;
     int lane = 0;                  // in the plan; a step's position
     Instant armed;                 // the bound the wheel holds for it
+    Instant sent;                  // when its assignment left, if that was late
     std::unique_ptr<Graph> graph;  // workflow runs
     Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
     const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
@@ -137,6 +140,7 @@ class Shard {
 
   // shard_triggers.cc
   void timer_due(Turn& turn, const Timer& timer);
+  bool could_be_heard(Turn& turn, LiveRun& run);
   void fire(Turn& turn, Known& known, TriggerRow& trigger);
   void skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason);
 

@@ -85,6 +85,7 @@ void Shard::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
   progress.worker = worker.hello.name;
   progress.incarnation = worker.hello.incarnation;
   progress.started = turn.now;
+  run.sent = Instant{};
   progress.due = Instant{};
   progress.progress = 0;
   progress.error_kind.clear();
@@ -124,6 +125,7 @@ void Shard::attempt_ended(Turn& turn, const AttemptEnded& ask) {
   const FinishedReport& report = ask.report;
   LiveRun* run = find_live(report.run);
   const bool counts = run != nullptr && run->row.progress.token == report.token &&
+                      run->row.progress.incarnation == ask.incarnation &&
                       (run->row.progress.state == RunState::running ||
                        run->row.progress.state == RunState::cancelling);
   if (!counts) {
@@ -259,7 +261,8 @@ void Shard::attempt_lost(Turn& turn, const AttemptLost& ask) {
 // then it would not be live here. So it is sent again (S6.6).
 void Shard::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
   LiveRun* run = find_live(ask.run);
-  if (run == nullptr || run->row.progress.token != ask.token) {
+  if (run == nullptr || run->row.progress.token != ask.token ||
+      run->row.progress.incarnation != ask.incarnation) {
     if (ask.held) {
       turn.out.effects.emplace_back(SendCancel{ask.incarnation, {ask.run, ask.token}});
     }

@@ -215,7 +215,7 @@ void Shard::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
   move(enabled ? TriggerEvent::resume : TriggerEvent::pause);
   row.next_due = Instant{};
   if (row.state == TriggerState::active) {
-    const Instant next = next_firing(row.cron, turn.now);
+    const Instant next = next_firing(row.cron, std::max(turn.now, last_id_.time()));
     if (next == kNever) {
       move(TriggerEvent::run_out);
     } else {

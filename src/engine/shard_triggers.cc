@@ -60,6 +60,9 @@ void Shard::timer_due(Turn& turn, const Timer& timer) {
       finish(turn, *run);
       return;
     case RunState::running: {
+      if (!could_be_heard(turn, *run)) {
+        return;
+      }
       // The worker's own time-out comes first; it did not: stop waiting for it.
       const RunProgress& progress = run->row.progress;
       turn.out.effects.emplace_back(
@@ -70,6 +73,9 @@ void Shard::timer_due(Turn& turn, const Timer& timer) {
       return;
     }
     case RunState::cancelling:
+      if (!could_be_heard(turn, *run)) {
+        return;
+      }
       free_attempt(*run);
       move(*run, RunEvent::confirm_cancel);
       run->row.progress.error_kind = "cancelled";
@@ -87,6 +93,21 @@ void Shard::timer_due(Turn& turn, const Timer& timer) {
     case RunState::skipped:
       return;
   }
+}
+
+// Before an attempt's bound is held against it, its worker must have had the time to say how it
+// ended: after an outage of ours its report is still on the way (S6.6). An absent worker is the
+// lease's matter. Otherwise the bound is looked at again a little later.
+bool Shard::could_be_heard(Turn& turn, LiveRun& run) {
+  const RosterWorker* worker = turn.roster.find(run.row.progress.incarnation);
+  const bool is_here = worker != nullptr && worker->connected;
+  const Instant again = (is_here ? worker->since : turn.now) + limits::kTimeoutGrace;
+  if (is_here && again <= turn.now) {
+    return true;
+  }
+  run.armed = again;
+  wheel_.arm({run.armed, run.row.id, TimerSubject::run});
+  return false;
 }
 
 // Instants that came due and were not yet fired when their trigger changed: the ledger says why no

@@ -14,6 +14,7 @@ constexpr std::size_t kBatchDecisions = 8192;
 // Rows read for a command come back within that many batches, or are read again (3c).
 constexpr std::size_t kPlacesKept = 1024;
 constexpr Span kRetryPauseMax = milliseconds(250);
+constexpr Span kRetryIsAway = seconds(3);
 constexpr Span kAwayPauseMax = seconds(2);
 
 // The decisions' changes and events, lent to a batch: one part a shard, in order.
@@ -169,9 +170,12 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
     return;  // taken back in the meantime
   }
   using enum store::CommitResult;
-  if (away_ && answer.result != unavailable) {
-    away_ = false;
-    owner_.store_away(false, {});
+  // Somebody else who holds the store for long is as bad as a full disk: say so, take nothing new.
+  const bool is_away =
+      answer.result == unavailable || (answer.result == retry && now - flight_.sent > kRetryIsAway);
+  if (away_ != is_away) {
+    away_ = is_away;
+    owner_.store_away(is_away, answer.detail);
   }
   switch (answer.result) {
     case landed: {
@@ -194,10 +198,6 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
                      : std::min(kRetryPauseMax, milliseconds(1LL << std::min(flight_.tries, 8))));
       return;
     case unavailable:
-      if (!away_) {
-        away_ = true;
-        owner_.store_away(true, answer.detail);
-      }
       send_again(now, std::min(kAwayPauseMax, milliseconds(25LL << std::min(flight_.tries, 7))));
       return;
     case refused:

@@ -36,6 +36,7 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
   seat.ended = false;
   auto& worker = roster_.add(hello);
   worker.connected = true;
+  worker.since = now;
   worker.draining = false;
   worker.held.clear();  // what it says now is what holds; what it is sent again comes on top
   for (const WorkerHello::Holding& held : hello.holding) {
@@ -108,9 +109,12 @@ void Dealer::expect(Id incarnation, Instant monotonic) {
   }
 }
 
-void Dealer::restart_leases(Instant monotonic) {
+void Dealer::restart_leases(Instant now, Instant monotonic) {
   for (auto& [id, seat] : seats_) {
     seat.heard_monotonic = monotonic;
+    if (auto* worker = roster_.find(id); worker != nullptr) {
+      worker->since = now;
+    }
   }
 }
 

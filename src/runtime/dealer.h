@@ -43,7 +43,7 @@ class Dealer {
   // Attempts of this incarnation are out; give it one lease to come back (after a start).
   void expect(Id incarnation, Instant monotonic);
   // This member could not listen for a while: all leases count anew.
-  void restart_leases(Instant monotonic);
+  void restart_leases(Instant now, Instant monotonic);
   // The incarnations whose lease has run out: gone.
   std::vector<Id> expired(Instant monotonic) const;
 

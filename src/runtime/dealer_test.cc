@@ -70,7 +70,7 @@ TEST_F(DealerTest, CountsALostLinksLeaseFromItsEnd) {
 TEST_F(DealerTest, CountsAllLeasesAnewAfterAStallOfOurs) {
   connect("a", kA);
   at = at + seconds(60);
-  dealer.restart_leases(at);
+  dealer.restart_leases(at, at);
   EXPECT_TRUE(dealer.expired(at + kLease - milliseconds(1)).empty());
   EXPECT_EQ(dealer.expired(at + kLease), std::vector<Id>{kA});
 }

@@ -111,18 +111,21 @@ void Hall::Inside::turn() {
   for (auto& task : tasks) {
     task(*this);
   }
+  if (!over_) {
+    run_timers();  // what was due already comes before what is asked now (S4.7)
+  }
   for (Submission& submission : submissions) {
     take(std::move(submission));
   }
   if (over_) {
     return;
   }
-  for (std::size_t count = more_.size(); count > 0; --count) {
+  const bool can_write = !away_.load(std::memory_order_relaxed);
+  for (std::size_t count = can_write ? more_.size() : 0; count > 0; --count) {
     auto [number, request] = std::move(more_.front());
     more_.pop_front();
     system_command(number, std::move(request));
   }
-  run_timers();
   dispatch();
   committer_.kick(now_);
   if (committer_.idle()) {
@@ -142,7 +145,7 @@ void Hall::Inside::arm_timer() {
     executor_.wake_at(kNever, {});
     return;
   }
-  if (!more_.empty()) {
+  if (!more_.empty() && !away_.load(std::memory_order_relaxed)) {
     const std::lock_guard lock(mutex_);
     wake();
   }

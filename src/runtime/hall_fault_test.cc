@@ -598,6 +598,9 @@ class World {
   void judge_credits() {
     for (int round = 0; round < 5; ++round) {
       for (SimulatedWorker& worker : workers_) {
+        if (!worker.stream || !worker.stream->is_open) {
+          connect(worker);
+        }
         while (!worker.bodies.empty()) {
           end_body(worker, worker.bodies.begin()->first, ReportOutcome::succeeded);
         }

@@ -120,6 +120,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   // hall_workers.cc
   std::set<Id> undurable_assignments(Id incarnation) const;
   void worker_gone(Id incarnation, const std::string& reason);
+  void look_for_stall();
   void check_leases();
   void note_worker(Id incarnation, std::string_view state);
   void give_back_unsent(const Decided& decided);

@@ -278,6 +278,24 @@ TEST_F(HallLife, WelcomesWorkersOnlyWhenItIsLoadedAgain) {
   EXPECT_TRUE(stage.hall->ready());
 }
 
+// 3b: the assignment itself is refused. Its run is set aside, and the slot it was to have is free.
+TEST_F(HallLife, SetsAsideARunWhoseAssignmentIsRefused) {
+  start();
+  const Id bad = (*stage.trigger("j"))->id;
+  const Id good = (*stage.trigger("j"))->id;
+  held.store.set({.refuses = [&](const Change& change) {
+    const auto* update = std::get_if<UpdateRun>(&change);
+    return update != nullptr && update->run == bad && update->progress.state == RunState::running;
+  }});
+  const auto worker = stage.connect("w", kA, {"h"}, 1);
+  EXPECT_EQ(stage.row(bad).progress.state, RunState::failed);
+  EXPECT_EQ(stage.row(bad).progress.error_kind, "store_refused");
+  ASSERT_EQ(worker->assignments.size(), 1U);
+  EXPECT_EQ(worker->assignments[0].run, good);
+  stage.finish(kA, worker->assignments[0]);
+  EXPECT_EQ(stage.row(good).progress.state, RunState::succeeded);
+}
+
 // I8: a run that not even its setting aside can be written of does not go round and round.
 TEST_F(HallLife, LeavesAloneWhatCanNeverBeWritten) {
   start();

@@ -9,6 +9,7 @@ namespace jobflow::runtime {
 namespace {
 
 // One shard's swept every so often while there are live runs; all of them within kSweepEvery.
+constexpr Span kLate = seconds(1);  // a commit that took longer than that was held up
 constexpr int kDispatchesATurn = 64;
 
 template <class... Handlers>
@@ -174,6 +175,7 @@ void Hall::Inside::run_timers() {
   if (away_.load(std::memory_order_relaxed)) {
     return;  // nothing new while nothing can be written
   }
+  look_for_stall();
   if (join_again_at_ <= now_) {
     join_again_at_ = kNever;
     join();
@@ -291,7 +293,12 @@ void Hall::Inside::released(Decided& decided) {
             [&](engine::SendAssignment& send) {
               const auto& shard = seats_[decided.shard].shard;
               if (shard && !shard->holds(send.assignment.run, send.assignment.token)) {
-                return;  // taken back before it could leave
+                // Taken back before it could leave.
+                dealer_.roster().give_back(send.incarnation, send.assignment.token);
+                return;
+              }
+              if (shard && now_ - decided.command.now > kLate) {
+                shard->sent_late(send.assignment.run, send.assignment.token, now_);
               }
               dealer_.outgoing(send.incarnation).assignments.push_back(std::move(send.assignment));
             },

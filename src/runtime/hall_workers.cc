@@ -162,12 +162,17 @@ void Hall::Inside::worker_gone(Id incarnation, const std::string& reason) {
   metrics_.workers.set(static_cast<double>(dealer_.size()));
 }
 
-void Hall::Inside::check_leases() {
+// Before any bound or lease is judged: were we able to listen ourselves?
+void Hall::Inside::look_for_stall() {
   const Instant monotonic = clock_.monotonic();
   if (monotonic - leases_checked_ > kStall) {
-    dealer_.restart_leases(monotonic);
+    dealer_.restart_leases(now_, monotonic);
   }
   leases_checked_ = monotonic;
+}
+
+void Hall::Inside::check_leases() {
+  const Instant monotonic = clock_.monotonic();
   if (!is_loaded()) {
     return;  // a shard that is being loaded cannot say what was held
   }

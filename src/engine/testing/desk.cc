@@ -3,6 +3,11 @@
 #include "model/check.h"
 
 namespace jobflow::engine::testing {
+namespace {
+
+constexpr int kReadsMax = 4;
+
+}  // namespace
 
 Desk::Desk(Instant base) : now(base), names(base) {
   shard_ = std::make_unique<Shard>(rows.image(kShard, last_id_, batch_), now);
@@ -23,10 +28,9 @@ void Desk::keep_snapshot() {
 
 Decision Desk::decide(Command& command, std::string& told) {
   for (int reads = 0;; ++reads) {
-    check(reads < 10, "a command is satisfied with what was read at some time");
     shard_->set_batches(batch_ + 1, batch_);
     Decision decision = shard_->decide(command, roster);
-    if (decision.reads.empty()) {
+    if (decision.reads.empty() || reads == kReadsMax) {
       return decision;
     }
     check(decision.changes.empty() && decision.events.empty() && decision.effects.empty() &&
@@ -38,12 +42,19 @@ Decision Desk::decide(Command& command, std::string& told) {
 }
 
 Decision Desk::submit(Command command) {
+  if (before_each) {
+    before_each(command);
+  }
   if (const auto* ended = std::get_if<AttemptEnded>(&command.request)) {
     roster.give_back(ended->incarnation, ended->report.token);  // as the hall does
   }
   Decision decision = decide(command, told_);
+  check(decision.reads.empty(), "a command is satisfied with what was read at some time");
   widest = std::max(widest, decision.changes.size());
   told_ += tell(decision, rows, names);
+  if (after_each) {
+    after_each(command, decision);
+  }
   ++batch_;
   last_id_ = shard_->last_id();
   for (const Effect& effect : decision.effects) {
@@ -110,24 +121,33 @@ void Desk::reload() {
   }
 }
 
-void Desk::refuse(Command command) {
-  const Shard::Turns turns = shard_->turns();
-  const bool reported = std::holds_alternative<AttemptEnded>(command.request);
-  check(!reported, "a refused report is set aside, not refused");
-  std::string unheard;
-  const Decision decision = decide(command, unheard);
+// Its assignments never left: their credits are free again.
+void Desk::forget(const Decision& decision) {
   for (const Effect& effect : decision.effects) {
     if (const auto* send = std::get_if<SendAssignment>(&effect)) {
       roster.give_back(send->incarnation, send->assignment.token);
     }
   }
+}
+
+void Desk::refuse(Command command, const Command* next) {
+  check(!std::holds_alternative<AttemptEnded>(command.request),
+        "a refused report is set aside, not refused");
+  const Shard::Turns turns = shard_->turns();
+  std::string unheard;
+  const Decision decision = decide(command, unheard);
+  if (next != nullptr) {
+    Command copy = *next;  // where it has to read what the first one changes, it waits in vain
+    forget(decide(copy, unheard));
+  }
+  forget(decision);
   reload();
   shard_->take_turns(turns);
 }
 
 void Desk::add_worker(WorkerHello hello) {
   names.learn_worker(hello.incarnation, hello.name);
-  roster.add(std::move(hello));
+  roster.add(std::move(hello)).since = now;
 }
 
 void Desk::lose_worker(Id incarnation, const std::string& reason) {

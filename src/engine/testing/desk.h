@@ -6,6 +6,7 @@
 #include "engine/testing/trace.h"
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,8 +32,9 @@ class Desk {
 
   // Drops the shard and loads it from the rows; turns are kept.
   void reload();
-  // Decides it, and then the store refuses: dropped, loaded anew (3b). Nothing is told.
-  void refuse(Command command);
+  // Decides it, and `next` on top of it, and then the store refuses the first: the shard is dropped
+  // and loaded anew (3b). Nothing is told; `next` is still to be decided.
+  void refuse(Command command, const Command* next = nullptr);
 
   void add_worker(WorkerHello hello);
   // Its incarnation is gone: what it holds is lost (S6.6).
@@ -54,10 +56,13 @@ class Desk {
   int reloads = 0;
   std::size_t widest = 0;  // changes of the widest decision
   std::string principal = "token:admin";
-  std::deque<Effect> effects;  // released, oldest first
+  std::deque<Effect> effects;                                       // released, oldest first
+  std::function<void(const Command&)> before_each;                  // a command is decided
+  std::function<void(const Command&, const Decision&)> after_each;  // written
 
  private:
   Decision decide(Command& command, std::string& told);
+  void forget(const Decision& decision);
   CommandRows read(const CommandReads& reads);
 
   std::int64_t batch_ = 0;  // the last one that landed

@@ -18,7 +18,7 @@ class Patience {
   }
 
  private:
-  static constexpr std::chrono::seconds kBusyPatience{10};
+  static constexpr std::chrono::seconds kBusyPatience{2};
   const WorkQueue& queue_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };

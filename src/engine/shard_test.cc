@@ -1,0 +1,169 @@
+// What stories cannot tell: decisions that are not durable yet, and sizes.
+#include "engine/shard.h"
+
+#include "engine/testing/desk.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+namespace jobflow::engine {
+namespace {
+
+using testing::Desk;
+
+SaveDefinition save_of(DefinitionKind kind, const std::string& spec) {
+  auto decoded = decode_definition(kind, R"({"metadata":{"name":"d"},"spec":)" + spec + "}");
+  for (const FieldProblem& problem : decoded.problems) {
+    ADD_FAILURE() << problem.pointer << ": " << problem.message;
+  }
+  return {std::make_shared<const Definition>(std::move(decoded.definition))};
+}
+
+TriggerRun trigger_of(DefinitionKind kind) {
+  return {.kind = kind, .name_space = "default", .name = "d"};
+}
+
+// A due instant that cannot become a run has its row in the ledger all the same (S4.8, S1.1).
+TEST(Shard, AFiringThatCannotRunIsRecorded) {
+  Desk desk;
+  const std::string half(limits::kParamsBytes * 2 / 3, 'x');
+  desk.submit(
+      save_of(DefinitionKind::job, R"({"handler":"h","params":{"a":")" + half +
+                                       R"("},"triggers":[{"cron":"* * * * *","params":{"b":")" +
+                                       half + R"("}}]})"));
+  desk.now = desk.now + minutes(2);
+  desk.fire_timers();
+  EXPECT_TRUE(desk.rows.runs.empty());
+  ASSERT_EQ(desk.rows.skipped.size(), 2U);
+  EXPECT_EQ(desk.rows.skipped.begin()->second.reason, "misfire");
+  EXPECT_EQ(desk.rows.skipped.rbegin()->second.reason, "refused");
+  EXPECT_EQ(desk.rows.triggers.begin()->second.next_due, Desk::kBase + minutes(3));
+}
+
+// The shard's own decisions, as a member would gather them: none is durable before `land`.
+class Undurable : public ::testing::Test {
+ protected:
+  Undurable() : shard_({.shard = 5}, now_) {
+    WorkerHello hello{.name = "w", .incarnation = {77}};
+    hello.slots = 10;
+    hello.handlers.push_back({"h", "", ""});
+    roster_.add(std::move(hello));
+  }
+  Decision decide(Request request, std::shared_ptr<const CommandRows> rows = nullptr) {
+    shard_.set_batches(gathering_, landed_);
+    Decision decision = shard_.decide({std::move(request), "token:admin", now_, rows}, roster_);
+    for (const Change& change : decision.changes) {
+      EXPECT_EQ(undurable_.apply(change), "");
+    }
+    return decision;
+  }
+  void next_batch() { ++gathering_; }
+  void land() {
+    landed_ = gathering_++;
+    durable_ = undurable_;
+  }
+  std::shared_ptr<const CommandRows> read(const CommandReads& reads) const {
+    return std::make_shared<const CommandRows>(durable_.read(reads, landed_));
+  }
+  Assignment assign() {
+    return std::get<SendAssignment>(decide(DispatchNext{}).effects.at(0)).assignment;
+  }
+  void end(const Assignment& assignment, ReportOutcome outcome) {
+    decide(
+        AttemptEnded{{.run = assignment.run, .token = assignment.token, .outcome = outcome}, {77}});
+  }
+
+  Instant now_ = Desk::kBase;
+  Shard shard_;
+  Roster roster_;
+  std::int64_t gathering_ = 1;
+  std::int64_t landed_ = 0;
+  testing::RowTable durable_, undurable_;
+};
+
+// Rows of before the run's end are not believed, however often they are read, until it is durable
+// (house 3c).
+TEST_F(Undurable, ARunWhoseEndHasNotLandedIsReadAgain) {
+  decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
+  const Id run = (*decide(trigger_of(DefinitionKind::job)).answer)->id;
+  const Assignment assignment = assign();
+  land();
+  end(assignment, ReportOutcome::failed);
+
+  Decision asked = decide(RetryRun{run, {}});
+  ASSERT_EQ(asked.reads.runs, std::vector{run});
+  const auto early = read(asked.reads);
+  EXPECT_EQ(early->runs.at(0).progress.state, RunState::running);
+  asked = decide(RetryRun{run, {}}, early);
+  ASSERT_EQ(asked.reads.runs, std::vector{run});
+  EXPECT_FALSE(asked.answer);
+
+  land();
+  asked = decide(RetryRun{run, {}}, read(asked.reads));
+  EXPECT_TRUE(asked.reads.empty());
+  ASSERT_TRUE(asked.answer && asked.answer->ok());
+  EXPECT_EQ(assign().attempt, 2);
+}
+
+// Two that use one key before the first is durable get the same run (S5.2).
+TEST_F(Undurable, AKeyCountsFromItsDecisionOn) {
+  decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
+  TriggerRun ask = trigger_of(DefinitionKind::job);
+  ask.idempotency_key = "k";
+  const Decision first = decide(ask);
+  ASSERT_EQ(first.reads.keys.size(), 1U);
+  const auto nothing = read(first.reads);
+  const Decision made = decide(ask, nothing);
+  ASSERT_TRUE(made.answer && made.answer->ok() && (*made.answer)->created);
+  const Decision again = decide(ask, nothing);
+  ASSERT_TRUE(again.answer && again.answer->ok());
+  EXPECT_FALSE((*again.answer)->created);
+  EXPECT_EQ((*again.answer)->id, (*made.answer)->id);
+}
+
+// Work that was left for later, and the request for it lost with the process, is found in the rows
+// (house 3.8).
+TEST_F(Undurable, WorkInSlicesGoesOnAfterLoading) {
+  std::string steps = R"({"steps":[{"id":"a","handler":"h"})";
+  for (int i = 0; i < 2500; ++i) {
+    steps += R"(,{"handler":"h","id":"s)" + std::to_string(i) + "\"}";
+  }
+  decide(save_of(DefinitionKind::workflow, steps + "]}"));
+  const Decision first = decide(trigger_of(DefinitionKind::workflow));
+  EXPECT_LE(first.changes.size(), static_cast<std::size_t>(limits::kDecisionRows));
+  EXPECT_EQ(first.more.size(), 1U);
+  land();
+  Shard loaded(durable_.image(5, shard_.last_id(), landed_), now_);
+  std::vector<Request> business = loaded.unfinished_business();
+  int decisions = 0;
+  while (!business.empty()) {
+    ASSERT_LT(++decisions, 10);
+    const Decision decision = loaded.decide({business.back(), "system", now_, nullptr}, roster_);
+    business.pop_back();
+    business.insert(business.end(), decision.more.begin(), decision.more.end());
+  }
+  EXPECT_EQ(loaded.waiting(), 2501U);
+}
+
+// A step's end and the next step's start are one decision (S8.8); what a run of a job writes.
+TEST_F(Undurable, ARunOfAJobIsThreeChangesAndAStepsEndStartsTheNext) {  // house 3.5
+  decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
+  EXPECT_EQ(decide(trigger_of(DefinitionKind::job)).changes.size(), 1U);
+  const Decision given = decide(DispatchNext{});
+  EXPECT_EQ(given.changes.size(), 1U);
+  const Assignment assignment = std::get<SendAssignment>(given.effects.at(0)).assignment;
+  const Decision ended =
+      decide(AttemptEnded{{.run = assignment.run, .token = assignment.token}, {77}});
+  EXPECT_EQ(ended.changes.size(), 1U);
+
+  decide(save_of(DefinitionKind::workflow,
+                 R"({"steps":[{"id":"a","handler":"h"},{"id":"b","needs":["a"],"handler":"h"}]})"));
+  decide(trigger_of(DefinitionKind::workflow));
+  const Assignment step = assign();
+  EXPECT_EQ(decide(AttemptEnded{{.run = step.run, .token = step.token}, {77}}).changes.size(), 2U);
+}
+
+}  // namespace
+}  // namespace jobflow::engine
