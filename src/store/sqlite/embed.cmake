@@ -1,4 +1,5 @@
-# Writes a .cc that holds the SQL files: cmake -DOUT=... -DFILES=a.sql,b.sql -DROOT=... -P embed.cmake
+# Writes a .cc that holds the SQL files:
+# cmake -DOUT=... -DFILES=a.sql,b.sql -DROOT=... -P embed.cmake
 string(REPLACE "," ";" files "${FILES}")
 set(entries "")
 foreach(file IN LISTS files)

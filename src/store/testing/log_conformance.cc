@@ -7,12 +7,11 @@
 namespace jobflow::store::testing {
 
 Outcome<Done> LogStoreConformance::append(std::vector<LogChunk> chunks) {
-  return await<Outcome<Done>>([&](auto done) { logs_->append(std::move(chunks), done); });
+  return await<Outcome<Done>>([&](auto done) { logs->append(std::move(chunks), done); });
 }
 
 std::vector<StoredLine> LogStoreConformance::read(LogQuery query) {
-  auto lines =
-      await<Outcome<std::vector<StoredLine>>>([&](auto done) { logs_->read(query, done); });
+  auto lines = await<Outcome<std::vector<StoredLine>>>([&](auto done) { logs->read(query, done); });
   EXPECT_TRUE(lines);
   return lines ? *lines : std::vector<StoredLine>();
 }

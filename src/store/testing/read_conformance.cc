@@ -12,10 +12,8 @@ using ::testing::IsEmpty;
 
 const Id kJob{42LL << 22 | 3 << 12};  // its shard is 3
 
-#define ASSERT_LANDED(answer) ASSERT_EQ((answer).result, CommitResult::landed) << (answer).detail
-
 TEST_P(StoreConformance, EveryFieldComesBack) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id parent = writer.new_id(3), run = writer.new_id(3), trigger = writer.new_id(3);
   RunRow row{.id = run,
              .kind = RunKind::step,
@@ -63,46 +61,46 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
                            .error = "gone",
                            .retry_at = {86}};
   const SkippedFiringRow skipped{trigger, {1'000}, {5'000}, 5, "misfire"};
-  ASSERT_LANDED(
+  ASSERT_TRUE(landed(
       writer.commit({InsertRun{workflow_run(parent, kJob)}, InsertRun{row},
                      SaveRevision{definition}, SaveTrigger{paused}, InsertAttempt{attempt},
-                     InsertSkippedFiring{skipped}, InsertIdempotency{{kJob, "key", run, {123}}}}));
-  EXPECT_EQ(desk_.read_run(run)->row, row);
-  EXPECT_THAT(desk_.list_definitions({}), ElementsAre(definition));
-  EXPECT_THAT(desk_.list_triggers(kJob), ElementsAre(paused));
-  EXPECT_THAT(desk_.list_attempts(run), ElementsAre(attempt));
-  EXPECT_THAT(desk_.list_skipped_firings(trigger, 10), ElementsAre(skipped));
-  EXPECT_THAT(desk_.read_for_command(1, {.keys = {{kJob, "key"}}}).keys,
+                     InsertSkippedFiring{skipped}, InsertIdempotency{{kJob, "key", run, {123}}}})));
+  EXPECT_EQ(desk.run_at(run).row, row);
+  EXPECT_THAT(desk.list_definitions({}), ElementsAre(definition));
+  EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(paused));
+  EXPECT_THAT(desk.list_attempts(run), ElementsAre(attempt));
+  EXPECT_THAT(desk.list_skipped_firings(trigger, 10), ElementsAre(skipped));
+  EXPECT_THAT(desk.read_for_command(1, {.keys = {{kJob, "key"}}}).keys,
               ElementsAre(IdempotencyRow{kJob, "key", run, {123}}));
-  const auto journal = desk_.read_journal(3, 1, 1);
+  const auto journal = desk.read_journal(3, 1, 1);
   ASSERT_EQ(journal.size(), 1U);
   EXPECT_EQ(journal[0].events[1].subject, run);
 }
 
 TEST_P(StoreConformance, BigAndOddValuesComeBackAsTheyAre) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id run = writer.new_id(3);
   RunRow row = job_run(run, kJob);
   row.params = std::string(limits::kParamsBytes, 'p');
-  ASSERT_LANDED(writer.commit({InsertRun{row}}));
+  ASSERT_TRUE(landed(writer.commit({InsertRun{row}})));
   row.progress = progress_in(RunState::failed, run);
   row.progress.result = std::string(limits::kResultBytes, 'r');
   row.progress.error = std::string("zero \0 byte, \xff not UTF-8, \xf0\x9f\x90\xa2", 31);
   DefinitionRow definition = job_definition(kJob, "big");
   definition.document = std::string(limits::kDefinitionBytes, 'd');
-  ASSERT_LANDED(writer.commit({UpdateRun{run, row.progress}, SaveRevision{definition}}));
-  EXPECT_EQ(desk_.read_run(run)->row, row);
-  EXPECT_TRUE(desk_.list_definitions({}).at(0) == definition);
+  ASSERT_TRUE(landed(writer.commit({UpdateRun{run, row.progress}, SaveRevision{definition}})));
+  EXPECT_EQ(desk.run_at(run).row, row);
+  EXPECT_TRUE(desk.list_definitions({}).at(0) == definition);
 }
 
 TEST_P(StoreConformance, AShardIsLoadedWithWhatIsLive) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id workflow = writer.new_id(3), job = writer.new_id(3), other_shard = writer.new_id(4);
   const Id trigger = writer.new_id(3);
-  ASSERT_LANDED(writer.commit({SaveRevision{job_definition(workflow, "w", 1)},
-                               SaveRevision{job_definition(job, "j", 1)},
-                               SaveRevision{job_definition(other_shard, "o", 1)},
-                               SaveTrigger{cron_trigger(trigger, job, "cron-1", {9'000})}}));
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(workflow, "w", 1)},
+                                    SaveRevision{job_definition(job, "j", 1)},
+                                    SaveRevision{job_definition(other_shard, "o", 1)},
+                                    SaveTrigger{cron_trigger(trigger, job, "cron-1", {9'000})}})));
   RunRow live = workflow_run(writer.new_id(3), workflow);
   RunRow done = workflow_run(writer.new_id(3), workflow, RunState::succeeded);
   RunRow live_step = step_run(writer.new_id(3), live, "b");
@@ -110,14 +108,14 @@ TEST_P(StoreConformance, AShardIsLoadedWithWhatIsLive) {
   RunRow old_step = step_run(writer.new_id(3), done, "a", RunState::succeeded);
   RunRow of_deleted = job_run(writer.new_id(3), job);
   RunRow elsewhere = job_run(writer.new_id(4), other_shard);
-  ASSERT_LANDED(
+  ASSERT_TRUE(landed(
       writer.commit({InsertRun{live}, InsertRun{done}, InsertRun{live_step}, InsertRun{done_step},
-                     InsertRun{old_step}, InsertRun{of_deleted}, InsertRun{elsewhere}}));
+                     InsertRun{old_step}, InsertRun{of_deleted}, InsertRun{elsewhere}})));
   DefinitionRow gone = job_definition(job, "j", 2);
   gone.deleted = true;
-  ASSERT_LANDED(writer.commit({SaveRevision{job_definition(workflow, "w", 2)}, SaveRevision{gone},
-                               DeleteTrigger{trigger}}));
-  const ShardImage image = desk_.load_shard(writer.ticket().member, 3);
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(workflow, "w", 2)},
+                                    SaveRevision{gone}, DeleteTrigger{trigger}})));
+  const ShardImage image = desk.load_shard(writer.ticket().member, 3);
   EXPECT_EQ(image.shard, 3);
   EXPECT_EQ(image.batch, 3);
   EXPECT_EQ(image.last_id, writer.last_id(3));
@@ -128,40 +126,40 @@ TEST_P(StoreConformance, AShardIsLoadedWithWhatIsLive) {
   EXPECT_THAT(image.ended_steps, ElementsAre(done_step));
   EXPECT_THAT(image.old_revisions,
               ElementsAre(job_definition(workflow, "w", 1), job_definition(job, "j", 1)));
-  EXPECT_THAT(desk_.load_shard(writer.ticket().member, 5).live_runs, IsEmpty());
-  EXPECT_EQ(desk_.load_shard(writer.ticket().member, 5).next_event, 1);
+  EXPECT_THAT(desk.load_shard(writer.ticket().member, 5).live_runs, IsEmpty());
+  EXPECT_EQ(desk.load_shard(writer.ticket().member, 5).next_event, 1);
 }
 
 TEST_P(StoreConformance, ADefinitionMarkedDeletedInPlaceIsKeptForItsLiveRuns) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id job = writer.new_id(3);
   DefinitionRow row = job_definition(job, "j");
   const RunRow run = job_run(writer.new_id(3), job);
-  ASSERT_LANDED(writer.commit({SaveRevision{row}, InsertRun{run}}));
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{row}, InsertRun{run}})));
   row.deleted = true;
-  ASSERT_LANDED(writer.commit({SaveRevision{row}}));
-  const ShardImage image = desk_.load_shard(writer.ticket().member, 3);
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{row}})));
+  const ShardImage image = desk.load_shard(writer.ticket().member, 3);
   EXPECT_THAT(image.definitions, IsEmpty());
   EXPECT_THAT(image.old_revisions, ElementsAre(row));
   // The name is free again: for another definition, or for this one.
   const Id next = writer.new_id(3);
-  ASSERT_LANDED(writer.commit({SaveRevision{job_definition(next, "j")}}));
-  EXPECT_EQ(desk_.list_definitions({.name = "j"}).at(0).id, next);
-  EXPECT_EQ(desk_.list_definitions({.name = "j", .with_deleted = true}).size(), 2U);
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(next, "j")}})));
+  EXPECT_EQ(desk.list_definitions({.name = "j"}).at(0).id, next);
+  EXPECT_EQ(desk.list_definitions({.name = "j", .with_deleted = true}).size(), 2U);
 }
 
 TEST_P(StoreConformance, House3c_WhatACommandNamesIsReadInOneSnapshot) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id workflow = writer.new_id(3);
   const RunRow run = workflow_run(writer.new_id(3), workflow, RunState::failed);
   const RunRow step_a = step_run(writer.new_id(3), run, "a", RunState::succeeded);
   const RunRow step_b = step_run(writer.new_id(3), run, "b", RunState::failed);
   const RunRow other = job_run(writer.new_id(3), kJob);
-  ASSERT_LANDED(writer.commit({SaveRevision{job_definition(workflow, "w", 1)}, InsertRun{run},
-                               InsertRun{step_b}, InsertRun{step_a}, InsertRun{other},
-                               InsertIdempotency{{kJob, "k", other.id, {5}}}}));
-  ASSERT_LANDED(writer.commit({SaveRevision{job_definition(workflow, "w", 2)}}));
-  const CommandRows rows = desk_.read_for_command(
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(workflow, "w", 1)}, InsertRun{run},
+                                    InsertRun{step_b}, InsertRun{step_a}, InsertRun{other},
+                                    InsertIdempotency{{kJob, "k", other.id, {5}}}})));
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(workflow, "w", 2)}})));
+  const CommandRows rows = desk.read_for_command(
       writer.ticket().member,
       {.runs = {run.id, other.id, {999}}, .keys = {{kJob, "k"}, {kJob, "nope"}, {{7}, "k"}}});
   EXPECT_EQ(rows.batch, 2);
@@ -172,18 +170,18 @@ TEST_P(StoreConformance, House3c_WhatACommandNamesIsReadInOneSnapshot) {
 }
 
 TEST_P(StoreConformance, S92_ARunIsReadWithItsShardsJournalNumber) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const RunRow run = job_run(writer.new_id(3), kJob);
-  ASSERT_LANDED(writer.commit({InsertRun{run}}));
-  EXPECT_EQ(desk_.read_run(run.id)->as_of, 1);
-  ASSERT_LANDED(writer.commit(
-      {InsertRun{job_run(writer.new_id(3), kJob)}, InsertRun{job_run(writer.new_id(4), kJob)}}));
-  EXPECT_EQ(desk_.read_run(run.id)->as_of, 2);
-  EXPECT_FALSE(desk_.read_run({12345}));
+  ASSERT_TRUE(landed(writer.commit({InsertRun{run}})));
+  EXPECT_EQ(desk.run_at(run.id).as_of, 1);
+  ASSERT_TRUE(landed(writer.commit(
+      {InsertRun{job_run(writer.new_id(3), kJob)}, InsertRun{job_run(writer.new_id(4), kJob)}})));
+  EXPECT_EQ(desk.run_at(run.id).as_of, 2);
+  EXPECT_FALSE(desk.read_run({12345}));
 }
 
 TEST_P(StoreConformance, RunsAreListedNewestFirstInPages) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id other_job{43LL << 22 | 4 << 12};
   std::vector<Change> changes;
   std::vector<RunRow> runs;  // oldest first
@@ -200,7 +198,7 @@ TEST_P(StoreConformance, RunsAreListedNewestFirstInPages) {
     add(step_run(writer.new_id(3, now + Span{3}), parent, "a", RunState::running));
     add(step_run(writer.new_id(3, now + Span{4}), parent, "b", RunState::failed));
   }
-  ASSERT_LANDED(writer.commit(std::move(changes)));
+  ASSERT_TRUE(landed(writer.commit(std::move(changes))));
   const auto expect_list = [&](RunFilter filter, auto&& wanted, const char* what) {
     std::vector<Id> expected;
     for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
@@ -209,11 +207,11 @@ TEST_P(StoreConformance, RunsAreListedNewestFirstInPages) {
       }
     }
     filter.limit = 100;
-    EXPECT_EQ(ids_of(desk_.list_runs(filter)), expected) << what;
+    EXPECT_EQ(ids_of(desk.list_runs(filter)), expected) << what;
     std::vector<Id> paged;
     filter.limit = 3;
     while (true) {
-      const auto page = ids_of(desk_.list_runs(filter));
+      const auto page = ids_of(desk.list_runs(filter));
       EXPECT_LE(page.size(), 3U);
       if (page.empty()) {
         break;
@@ -270,12 +268,12 @@ TEST_P(StoreConformance, RunsAreListedNewestFirstInPages) {
       {.definition = other_job, .states = {RunState::failed}},
       [&](const RunRow& run) { return run.definition == other_job; },
       "failed ones of a definition");
-  EXPECT_THAT(desk_.list_runs({.definition = kJob, .states = {RunState::failed}}), IsEmpty());
-  EXPECT_THAT(desk_.list_runs({.limit = 0}), IsEmpty());
+  EXPECT_THAT(desk.list_runs({.definition = kJob, .states = {RunState::failed}}), IsEmpty());
+  EXPECT_THAT(desk.list_runs({.limit = 0}), IsEmpty());
 }
 
 TEST_P(StoreConformance, DefinitionsAreListedByIdWithFilters) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   std::vector<Change> changes;
   std::vector<Id> ids;
   for (int i = 0; i < 6; ++i) {
@@ -285,10 +283,10 @@ TEST_P(StoreConformance, DefinitionsAreListedByIdWithFilters) {
     ids.push_back(row.id);
     changes.push_back(SaveRevision{row});
   }
-  ASSERT_LANDED(writer.commit(std::move(changes)));
+  ASSERT_TRUE(landed(writer.commit(std::move(changes))));
   const auto list = [&](DefinitionFilter filter) {
     std::vector<Id> found;
-    for (const auto& row : desk_.list_definitions(filter)) {
+    for (const auto& row : desk.list_definitions(filter)) {
       found.push_back(row.id);
     }
     return found;
@@ -310,68 +308,68 @@ TEST_P(StoreConformance, DefinitionsAreListedByIdWithFilters) {
 }
 
 TEST_P(StoreConformance, S22_OldRevisionsStayReadable) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id job = writer.new_id(3);
   for (int revision = 1; revision <= 3; ++revision) {
-    ASSERT_LANDED(writer.commit({SaveRevision{job_definition(job, "j", revision)}}));
+    ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(job, "j", revision)}})));
   }
-  EXPECT_THAT(desk_.list_definitions({.id = job}), ElementsAre(job_definition(job, "j", 3)));
-  EXPECT_THAT(desk_.list_definitions({.id = job, .revision = 2}),
+  EXPECT_THAT(desk.list_definitions({.id = job}), ElementsAre(job_definition(job, "j", 3)));
+  EXPECT_THAT(desk.list_definitions({.id = job, .revision = 2}),
               ElementsAre(job_definition(job, "j", 2)));
-  EXPECT_THAT(desk_.list_definitions({.id = job, .revision = 9}), IsEmpty());
-  EXPECT_EQ(desk_.list_definitions({}).size(), 1U);
+  EXPECT_THAT(desk.list_definitions({.id = job, .revision = 9}), IsEmpty());
+  EXPECT_EQ(desk.list_definitions({}).size(), 1U);
 }
 
 TEST_P(StoreConformance, TriggersAreSavedAdvancedAndDeleted) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id first = writer.new_id(3), second = writer.new_id(3);
   TriggerRow a = cron_trigger(first, kJob, "cron-1", {9'000});
   const TriggerRow b = cron_trigger(second, kJob, "cron-2", {9'500});
-  ASSERT_LANDED(writer.commit({SaveTrigger{a}, SaveTrigger{b}}));
+  ASSERT_TRUE(landed(writer.commit({SaveTrigger{a}, SaveTrigger{b}})));
   a.state = TriggerState::finished;
   a.next_due = {};
   a.note = "no instant is left";
-  ASSERT_LANDED(
+  ASSERT_TRUE(landed(
       writer.commit({AdvanceTrigger{first, TriggerState::active, {10'000}, ""},
-                     AdvanceTrigger{first, TriggerState::finished, {}, "no instant is left"}}));
-  EXPECT_THAT(desk_.list_triggers(kJob), ElementsAre(a, b));
+                     AdvanceTrigger{first, TriggerState::finished, {}, "no instant is left"}})));
+  EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(a, b));
   EXPECT_EQ(
       writer.commit({SaveTrigger{cron_trigger(writer.new_id(3), kJob, "cron-2", {1})}}).result,
       CommitResult::refused);
   a = cron_trigger(first, kJob, "renamed", {20'000});
-  ASSERT_LANDED(writer.commit({SaveTrigger{a}, DeleteTrigger{second}}));
-  EXPECT_THAT(desk_.list_triggers(kJob), ElementsAre(a));
-  EXPECT_THAT(desk_.load_shard(writer.ticket().member, 3).triggers, ElementsAre(a));
+  ASSERT_TRUE(landed(writer.commit({SaveTrigger{a}, DeleteTrigger{second}})));
+  EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(a));
+  EXPECT_THAT(desk.load_shard(writer.ticket().member, 3).triggers, ElementsAre(a));
   // The names are free again.
-  ASSERT_LANDED(writer.commit(
-      {SaveTrigger{b}, SaveTrigger{cron_trigger(writer.new_id(3), kJob, "cron-1", {1})}}));
+  ASSERT_TRUE(landed(writer.commit(
+      {SaveTrigger{b}, SaveTrigger{cron_trigger(writer.new_id(3), kJob, "cron-1", {1})}})));
 }
 
 TEST_P(StoreConformance, S48_SkippedFiringsAreListedNewestFirst) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id trigger = writer.new_id(3);
   std::vector<SkippedFiringRow> rows;
   for (int i = 0; i < 3; ++i) {
     rows.push_back({trigger, {i * 100 + 1}, {i * 100 + 50}, 5, "misfire"});
-    ASSERT_LANDED(writer.commit({InsertSkippedFiring{rows.back()}}));
+    ASSERT_TRUE(landed(writer.commit({InsertSkippedFiring{rows.back()}})));
   }
-  EXPECT_THAT(desk_.list_skipped_firings(trigger, 2), ElementsAre(rows[2], rows[1]));
-  EXPECT_THAT(desk_.list_skipped_firings({5}, 2), IsEmpty());
+  EXPECT_THAT(desk.list_skipped_firings(trigger, 2), ElementsAre(rows[2], rows[1]));
+  EXPECT_THAT(desk.list_skipped_firings({5}, 2), IsEmpty());
   EXPECT_EQ(writer.commit({InsertSkippedFiring{rows[0]}}).result, CommitResult::refused);
 }
 
 TEST_P(StoreConformance, S52_AnIdempotencyKeyIsReplacedAndExpires) {
-  Writer writer(*store_);
+  Writer writer(*subject);
   const Id first = writer.new_id(3), second = writer.new_id(3);
-  const auto keys = [&] { return desk_.read_for_command(1, {.keys = {{kJob, "k"}}}).keys; };
-  ASSERT_LANDED(writer.commit({InsertIdempotency{{kJob, "k", first, {1'000}}},
-                               InsertIdempotency{{kJob, "l", first, {1'100}}}}));
+  const auto keys = [&] { return desk.read_for_command(1, {.keys = {{kJob, "k"}}}).keys; };
+  ASSERT_TRUE(landed(writer.commit({InsertIdempotency{{kJob, "k", first, {1'000}}},
+                                    InsertIdempotency{{kJob, "l", first, {1'100}}}})));
   EXPECT_EQ(keys().at(0).run, first);
-  ASSERT_LANDED(writer.commit({InsertIdempotency{{kJob, "k", second, {2'000}}}}));
+  ASSERT_TRUE(landed(writer.commit({InsertIdempotency{{kJob, "k", second, {2'000}}}})));
   EXPECT_EQ(keys().at(0).run, second);
-  EXPECT_EQ(desk_.trim({.journal_before = {}, .keys_expired_at = {1'500}}), 1);
+  EXPECT_EQ(desk.trim({.journal_before = {}, .keys_expired_at = {1'500}}), 1);
   EXPECT_EQ(keys().size(), 1U);
-  EXPECT_EQ(desk_.trim({.journal_before = {}, .keys_expired_at = {2'000}}), 1);
+  EXPECT_EQ(desk.trim({.journal_before = {}, .keys_expired_at = {2'000}}), 1);
   EXPECT_THAT(keys(), IsEmpty());
 }
 
@@ -381,18 +379,18 @@ TEST_P(StoreConformance, TokensAreSavedAndReplaced) {
                  .role = "admin",
                  .sha256_hex = std::string(64, 'a'),
                  .created = {1'000}};
-  ASSERT_TRUE(desk_.save_token(token));
+  ASSERT_TRUE(desk.save_token(token));
   token.expires = {9'000};
-  ASSERT_TRUE(desk_.save_token(token));
-  EXPECT_THAT(desk_.list_tokens(), ElementsAre(token));
+  ASSERT_TRUE(desk.save_token(token));
+  EXPECT_THAT(desk.list_tokens(), ElementsAre(token));
   TokenRow same_secret = token;
   same_secret.id = {6};
-  EXPECT_EQ(desk_.save_token(same_secret).problem().code, ProblemCode::store_refused);
+  EXPECT_EQ(desk.save_token(same_secret).problem().code, ProblemCode::store_refused);
   TokenRow worker = token;
   worker.id = {7};
   worker.sha256_hex = std::string(64, 'b');
-  ASSERT_TRUE(desk_.save_token(worker));
-  EXPECT_THAT(desk_.list_tokens(), ElementsAre(token, worker));
+  ASSERT_TRUE(desk.save_token(worker));
+  EXPECT_THAT(desk.list_tokens(), ElementsAre(token, worker));
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ struct StoreKind {
   std::string name;
   std::function<std::unique_ptr<Database>(int shard_count)> make;
 };
-inline void PrintTo(const StoreKind& kind, std::ostream* out) {
-  *out << kind.name;
+inline std::ostream& operator<<(std::ostream& out, const StoreKind& kind) {
+  return out << kind.name;
 }
 
 struct LogStoreKind {
@@ -35,30 +35,36 @@ struct LogStoreKind {
   // A fresh log store and what must outlive it.
   std::function<std::pair<std::shared_ptr<void>, std::unique_ptr<LogStore>>()> make;
 };
-inline void PrintTo(const LogStoreKind& kind, std::ostream* out) {
-  *out << kind.name;
+inline std::ostream& operator<<(std::ostream& out, const LogStoreKind& kind) {
+  return out << kind.name;
+}
+
+// For ASSERT_TRUE: tells what was answered instead.
+inline ::testing::AssertionResult landed(const CommitAnswer& answer) {
+  return ::testing::AssertionResult(answer.result == CommitResult::landed)
+         << to_string(answer.result) << ": " << answer.detail;
 }
 
 class StoreConformance : public ::testing::TestWithParam<StoreKind> {
  protected:
   static constexpr int kShardCount = 8;
-  std::unique_ptr<Database> database_ = GetParam().make(kShardCount);
-  std::unique_ptr<Store> store_ = database_->open();
-  Desk desk_{*store_};
+  std::unique_ptr<Database> database = GetParam().make(kShardCount);
+  std::unique_ptr<Store> subject = database->open();
+  Desk desk{*subject};
 };
 
 class LogStoreConformance : public ::testing::TestWithParam<LogStoreKind> {
  protected:
   LogStoreConformance() {
     auto made = GetParam().make();
-    keep_ = std::move(made.first);
-    logs_ = std::move(made.second);
+    keep = std::move(made.first);
+    logs = std::move(made.second);
   }
   Outcome<Done> append(std::vector<LogChunk> chunks);
   std::vector<StoredLine> read(LogQuery query);
 
-  std::shared_ptr<void> keep_;
-  std::unique_ptr<LogStore> logs_;
+  std::shared_ptr<void> keep;
+  std::unique_ptr<LogStore> logs;
 };
 
 inline std::string kind_name(const ::testing::TestParamInfo<StoreKind>& info) {

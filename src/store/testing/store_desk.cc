@@ -72,6 +72,13 @@ CommandRows Desk::read_for_command(std::int64_t member, CommandReads reads) {
 std::optional<RunAt> Desk::read_run(Id run) {
   return value_of<std::optional<RunAt>>([&](auto done) { store_.read_run(run, done); });
 }
+RunAt Desk::run_at(Id run) {
+  auto found = read_run(run);
+  if (!found) {
+    throw std::runtime_error("there is no run " + to_string(run));
+  }
+  return std::move(*found);
+}
 std::vector<RunRow> Desk::list_runs(RunFilter filter) {
   return value_of<std::vector<RunRow>>([&](auto done) { store_.list_runs(filter, done); });
 }

@@ -34,6 +34,7 @@ class Desk {
   ShardImage load_shard(std::int64_t member, ShardNumber shard);
   CommandRows read_for_command(std::int64_t member, CommandReads reads);
   std::optional<RunAt> read_run(Id run);
+  RunAt run_at(Id run);  // one that must be there
   std::vector<RunRow> list_runs(RunFilter filter);
   std::vector<AttemptRow> list_attempts(Id run);
   std::vector<DefinitionRow> list_definitions(DefinitionFilter filter);
