@@ -456,7 +456,7 @@ TEST_F(FeedTest, HoldsUnderConcurrentPublishSubscribeAndCancel) {
       }
     });
   }
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 3000 || (heard == 0 && i < 300000); ++i) {
     happen(static_cast<ShardNumber>(i % 2), 1 + i % 3);
     if (i % 50 == 0) {
       std::this_thread::yield();
