@@ -89,8 +89,10 @@ TEST(ShardProperty, TheSameLifeLeavesTheSameTrace) {
 TEST(ShardProperty, AShardLoadedFromItsRowsDecidesTheSame) {
   for_each_seed(25, [](unsigned seed) {
     World one(seed);
+    one.steady_links = true;
     one.live(kEvents);
     World other(seed);
+    other.steady_links = true;
     std::mt19937_64 random(seed + 1);
     other.desk().before_each = [&](const Command&) {
       if (random() % 8 == 0) {
@@ -111,8 +113,10 @@ TEST(ShardProperty, AShardLoadedFromItsRowsDecidesTheSame) {
 TEST(ShardProperty, ARefusedCommandLeavesNoTrace) {
   for_each_seed(25, [](unsigned seed) {
     World one(seed);
+    one.steady_links = true;
     one.live(kEvents);
     World other(seed);
+    other.steady_links = true;
     std::mt19937_64 random(seed + 2);
     other.desk().before_each = [&](const Command& next) {
       if (random() % 10 == 0 && !std::holds_alternative<SaveDefinition>(next.request)) {

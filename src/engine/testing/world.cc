@@ -351,6 +351,9 @@ void World::links_fail() {
     lose(incarnation);
   } else if (chance(80)) {
     worker->connected = false;
+    if (steady_links) {
+      come_back(incarnation);
+    }
   } else {
     worker->draining = !worker->draining;
   }
@@ -361,7 +364,7 @@ void World::come_back(Id incarnation) {
   RosterWorker* worker = desk_.roster.find(incarnation);
   worker->held.clear();
   worker->connected = true;
-  worker->since = desk_.now;
+  worker->since = steady_links ? worker->since : desk_.now;
   std::map<Id, Id> holding;  // run by token
   for (const Body& body : bodies_) {
     if (body.incarnation == incarnation) {

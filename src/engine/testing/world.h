@@ -19,6 +19,10 @@ class World {
   explicit World(unsigned seed);
   World(World&&) = delete;  // the desk knows it
 
+  // When to look again at the bound of an attempt whose worker could not be heard (S6.6) is no
+  // state: lives that are compared with each other have links that come back at once.
+  bool steady_links = false;
+
   void live(int events);
   // No more faults: workers come, answer well, time passes. How many of the runs that were
   // unfinished still are.
