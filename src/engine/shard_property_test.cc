@@ -44,16 +44,6 @@ std::string end_of(const std::string& trace) {
   return trace.size() > kShown ? "...\n" + trace.substr(trace.size() - kShown) : trace;
 }
 
-// The lines around the first difference.
-std::string where_different(const std::string& a, const std::string& b) {
-  std::size_t at = 0;
-  while (at < a.size() && at < b.size() && a[at] == b[at]) {
-    ++at;
-  }
-  const std::size_t from = at > 600 ? at - 600 : 0;
-  return "...\n" + a.substr(from, at - from + 400) + "\n--- and ---\n" + b.substr(at, 400);
-}
-
 TEST(ShardProperty, WhatMustHoldHoldsAndEveryRunEndsWhenFaultsStop) {
   for_each_seed(60, [](unsigned seed) {
     World world(seed);
@@ -80,7 +70,7 @@ TEST(ShardProperty, TheSameLifeLeavesTheSameTrace) {
     one.live(kEvents);
     World other(seed);
     other.live(kEvents);
-    EXPECT_EQ(one.trace(), other.trace());
+    EXPECT_EQ(first_difference(one.trace(), other.trace()), "");
   });
 }
 
@@ -102,9 +92,7 @@ TEST(ShardProperty, AShardLoadedFromItsRowsDecidesTheSame) {
     other.live(kEvents);
     EXPECT_GT(other.desk().reloads, 10);
     EXPECT_EQ(other.broken(), "");
-    const std::string expected = told(one.trace());
-    const std::string found = told(other.trace());
-    EXPECT_TRUE(expected == found) << where_different(expected, found);
+    EXPECT_EQ(first_difference(told(one.trace()), told(other.trace())), "");
   });
 }
 
@@ -127,9 +115,7 @@ TEST(ShardProperty, ARefusedCommandLeavesNoTrace) {
     other.live(kEvents);
     EXPECT_GT(other.desk().reloads, 10);
     EXPECT_EQ(other.broken(), "");
-    const std::string expected = told(one.trace());
-    const std::string found = told(other.trace());
-    EXPECT_TRUE(expected == found) << where_different(expected, found);
+    EXPECT_EQ(first_difference(told(one.trace()), told(other.trace())), "");
   });
 }
 

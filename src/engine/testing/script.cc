@@ -499,6 +499,31 @@ std::string replay(const std::string& story, bool reload_each) {
   return reload_each ? without_reads(out) : out;
 }
 
+std::string first_difference(const std::string& expected, const std::string& found) {
+  constexpr std::size_t kBefore = 8;
+  constexpr std::size_t kAfter = 5;
+  const auto want = split(expected, '\n');
+  const auto have = split(found, '\n');
+  std::size_t at = 0;
+  while (at < want.size() && at < have.size() && want[at] == have[at]) {
+    ++at;
+  }
+  if (at == want.size() && at == have.size()) {
+    return expected == found ? "" : "they differ in their last line's end";
+  }
+  std::string text = "line " + std::to_string(at + 1) + ":\n";
+  for (std::size_t i = at > kBefore ? at - kBefore : 0; i < at; ++i) {
+    text += "  " + want[i] + "\n";
+  }
+  for (std::size_t i = at; i < std::min(want.size(), at + kAfter); ++i) {
+    text += "- " + want[i] + "\n";
+  }
+  for (std::size_t i = at; i < std::min(have.size(), at + kAfter); ++i) {
+    text += "+ " + have[i] + "\n";
+  }
+  return text;
+}
+
 std::string without_reads(const std::string& story) {
   std::string out;
   for (const std::string& line : split(story, '\n')) {

@@ -21,4 +21,7 @@ std::string replay(const std::string& story, bool reload_each);
 // The story without its "?" lines.
 std::string without_reads(const std::string& story);
 
+// Where two texts begin to differ, with the lines around it; "" when they do not.
+std::string first_difference(const std::string& expected, const std::string& found);
+
 }  // namespace jobflow::engine::testing
