@@ -138,7 +138,11 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   }
 
   void snapshot_runs() {
-    const runtime::Cursor cursor = doors_->hall.feed().now();
+    runtime::Cursor cursor = doors_->hall.feed().now();
+    if (filter_.definition.is_set()) {  // all that is about it comes from its home
+      std::erase_if(cursor.next,
+                    [&](const auto& next) { return next.first != filter_.definition.shard(); });
+    }
     store::RunFilter filter{.limit = kSnapshotRuns};
     if (filter_.definition.is_set()) {
       filter.definition = filter_.definition;

@@ -123,7 +123,7 @@ Outcome<Done> Server::Inside::bind(const tcp::endpoint& endpoint) {
     return Problem{ProblemCode::unavailable,
                    "cannot listen on " + settings.listen +
                        ": another program has the port; is a server running already? Stop it, or "
-                       "choose another port (port 0 takes a free one)"};
+                       "choose another port with --http-listen (port 0 takes a free one)"};
   }
   if (failed == asio::error::access_denied) {
     return Problem{ProblemCode::unavailable,
