@@ -306,6 +306,8 @@ void Hall::Inside::released(Decided& decided) {
               dealer_.outgoing(send.incarnation).cancels.push_back(send.order);
             },
             [&](const engine::SendAck& send) {
+              // Said at the report's coming already; it may have come before its worker's hello.
+              dealer_.roster().give_back(send.incarnation, send.token);
               dealer_.outgoing(send.incarnation).acks.push_back(send.token);
             },
         },

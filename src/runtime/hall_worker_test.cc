@@ -157,6 +157,22 @@ TEST_F(HallWorker, IsToldToStopWhatItHoldsInVain) {
   EXPECT_EQ(worker->assignments.size(), 1U);
 }
 
+// Its report is becoming durable while it comes back and says that it still holds the attempt. The
+// acknowledgement is the last word about it.
+TEST_F(HallWorker, GetsItsSlotBackWithTheAcknowledgement) {
+  const auto first = stage.connect("a", kA, {"h"}, 1);
+  const Id run = trigger();
+  const Assignment given = first->assignments.at(0);
+  held.hold = true;
+  stage.finish(kA, given);
+  close(kA, first);
+  const auto second = stage.connect("a", kA, {"h"}, 1, {{run, given.token}});
+  land_everything();
+  EXPECT_EQ(second->acks, std::vector<Id>{given.token});
+  trigger();
+  EXPECT_EQ(second->assignments.size(), 1U);
+}
+
 TEST_F(HallWorker, LosesTheAttemptsOfItsEarlierProcessAtOnce) {
   const auto first = stage.connect("a", kA, {"h"});
   const Id run = trigger();
