@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -128,12 +127,52 @@ TEST(Graph, IsReadFromRowsOfSeveralVersions) {
   EXPECT_FALSE(graph.failed());
 }
 
-// Property: however a random graph runs and is retried, the graph read from the rows says the same.
-TEST(Graph, TheRowsTellEverything) {
-  for (unsigned seed = 1; seed <= 300; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937 random(seed);
-    const auto below = [&](std::size_t n) { return random() % n; };
+// A random graph with random ends and retries, and the rows it leaves.
+class Story {
+ public:
+  explicit Story(unsigned seed) : random_(seed), spec_(spec_of(random_needs())), graph_(spec_) {}
+
+  void go_on() {
+    std::vector<int> live;
+    for (int step = 0; step < steps(); ++step) {
+      if (graph_.standing(step) == StepStanding::live) {
+        live.push_back(step);
+      }
+    }
+    const int next = graph_.next_decidable();
+    if (next >= 0 && below(3) > 0) {
+      decide(next);
+    } else if (!live.empty() && below(3) > 0) {
+      end(live[below(live.size())]);
+    } else if (below(4) == 0) {
+      retry();
+    }
+  }
+
+  void expect_the_rows_tell_the_same() const {
+    const Graph read(spec_, rows_, versions_);
+    const auto output = [](const Graph& graph, int step) {
+      return graph.output(step) == nullptr ? "none" : *graph.output(step);
+    };
+    for (int step = 0; step < steps(); ++step) {
+      ASSERT_EQ(graph_.standing(step), read.standing(step)) << step;
+      ASSERT_EQ(output(graph_, step), output(read, step)) << step;
+      if (graph_.standing(step) != StepStanding::open) {
+        ASSERT_EQ(graph_.run_of(step), read.run_of(step)) << step;
+      }
+    }
+    ASSERT_EQ(graph_.next_decidable(), read.next_decidable());
+    ASSERT_EQ(graph_.live(), read.live());
+    ASSERT_EQ(graph_.over(), read.over());
+    ASSERT_EQ(graph_.failed(), read.failed());
+    ASSERT_EQ(graph_.first_failure(), read.first_failure());
+  }
+
+ private:
+  std::size_t below(std::size_t count) { return random_() % count; }
+  int steps() const { return static_cast<int>(spec_.steps.size()); }
+
+  std::vector<std::vector<int>> random_needs() {
     std::vector<std::vector<int>> needs(2 + below(10));
     for (std::size_t i = 1; i < needs.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
@@ -142,62 +181,61 @@ TEST(Graph, TheRowsTellEverything) {
         }
       }
     }
-    const auto spec = spec_of(needs);
-    Graph graph(spec);
-    std::vector<RunRow> rows;
-    std::string versions;
-    int version = 1;
-    std::int64_t id = 10;
+    return needs;
+  }
+
+  void decide(int step) {
+    const bool skip = graph_.must_skip(step);
+    rows_.push_back(
+        row_of(spec_, step, {++id_}, skip ? RunState::skipped : RunState::running, version_));
+    skip ? graph_.fail(step, rows_.back()) : graph_.start(step, {id_});
+  }
+
+  void end(int step) {
+    auto& row = *std::find_if(rows_.begin(), rows_.end(),
+                              [&](const RunRow& one) { return one.id == graph_.run_of(step); });
+    const bool fails = below(3) == 0;
+    row.progress.state = fails ? RunState::failed : RunState::succeeded;
+    row.progress.ended = {++id_};
+    row.progress.result = std::to_string(id_);
+    fails ? graph_.fail(step, row) : graph_.succeed(step, row.id, row.progress.result);
+  }
+
+  void retry() {
+    std::vector<int> from;
+    if (below(2) == 0) {
+      from.push_back(static_cast<int>(below(spec_.steps.size())));
+    }
+    int live_step = -1;
+    const auto replaced = graph_.replaced_by_retry(from, live_step);
+    if (live_step >= 0 || replaced.empty()) {
+      return;
+    }
+    std::vector<std::string> names;
+    for (const int step : replaced) {
+      names.push_back(spec_.steps[static_cast<std::size_t>(step)].id);
+    }
+    versions_ = add_version(versions_, ++version_, names);
+    graph_.reopen(replaced);
+  }
+
+  std::mt19937 random_;
+  WorkflowSpec spec_;
+  Graph graph_;
+  std::vector<RunRow> rows_;
+  std::string versions_;
+  int version_ = 1;
+  std::int64_t id_ = 10;
+};
+
+// However a graph runs and is retried, the one that is read from the rows says the same.
+TEST(Graph, TheRowsTellEverything) {
+  for (unsigned seed = 1; seed <= 300 && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Story story(seed);
     for (int turn = 0; turn < 60; ++turn) {
-      std::vector<int> live;
-      for (std::size_t i = 0; i < needs.size(); ++i) {
-        if (graph.standing(static_cast<int>(i)) == StepStanding::live) {
-          live.push_back(static_cast<int>(i));
-        }
-      }
-      if (const int next = graph.next_decidable(); next >= 0 && below(3) > 0) {
-        const bool skip = graph.must_skip(next);
-        rows.push_back(
-            row_of(spec, next, {++id}, skip ? RunState::skipped : RunState::running, version));
-        skip ? graph.fail(next, rows.back()) : graph.start(next, {id});
-      } else if (!live.empty() && below(3) > 0) {
-        const int step = live[below(live.size())];
-        auto& row = *std::find_if(rows.begin(), rows.end(),
-                                  [&](const RunRow& one) { return one.id == graph.run_of(step); });
-        row.progress.state = below(3) == 0 ? RunState::failed : RunState::succeeded;
-        row.progress.ended = {++id};
-        row.progress.result = std::to_string(id);
-        row.progress.state == RunState::failed ? graph.fail(step, row)
-                                               : graph.succeed(step, row.id, row.progress.result);
-      } else if (below(4) == 0) {
-        int live_step = -1;
-        const std::vector<int> from =
-            below(2) == 0 ? std::vector<int>{} : std::vector{static_cast<int>(below(needs.size()))};
-        const auto replaced = graph.replaced_by_retry(from, live_step);
-        if (live_step < 0 && !replaced.empty()) {
-          std::vector<std::string> names;
-          for (const int step : replaced) {
-            names.push_back(spec.steps[static_cast<std::size_t>(step)].id);
-          }
-          versions = add_version(versions, ++version, names);
-          graph.reopen(replaced);
-        }
-      }
-      const Graph read(spec, rows, versions);
-      for (int step = 0; step < static_cast<int>(needs.size()); ++step) {
-        ASSERT_EQ(graph.standing(step), read.standing(step)) << step;
-        ASSERT_EQ(graph.output(step) == nullptr, read.output(step) == nullptr);
-        ASSERT_EQ(graph.output(step) == nullptr ? "" : *graph.output(step),
-                  read.output(step) == nullptr ? "" : *read.output(step));
-        if (graph.standing(step) != StepStanding::open) {
-          ASSERT_EQ(graph.run_of(step), read.run_of(step));
-        }
-      }
-      ASSERT_EQ(graph.next_decidable(), read.next_decidable());
-      ASSERT_EQ(graph.live(), read.live());
-      ASSERT_EQ(graph.over(), read.over());
-      ASSERT_EQ(graph.failed(), read.failed());
-      ASSERT_EQ(graph.first_failure(), read.first_failure());
+      story.go_on();
+      story.expect_the_rows_tell_the_same();
     }
   }
 }
