@@ -1,10 +1,10 @@
 // Who asks: doors turn a bearer token into a principal before anything else happens (S13.2).
 #pragma once
 
+#include "model/outcome.h"
+
 #include <string>
 #include <string_view>
-
-#include "model/outcome.h"
 
 namespace jobflow::runtime {
 

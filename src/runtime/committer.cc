@@ -93,7 +93,7 @@ void Committer::add(Decided decided) {
   gathering_.push_back(std::move(decided));
 }
 
-void Committer::kick(Instant now) {
+void Committer::kick(Moment at) {
   while (!flight_.batch) {
     std::vector<Decided> next;
     if (!pieces_.empty()) {
@@ -106,7 +106,7 @@ void Committer::kick(Instant now) {
       return;
     }
     if (any_writes(next)) {
-      send(std::move(next), now);
+      send(std::move(next), at);
     } else {
       // Nothing to write, and all that came before is durable: say it now.
       release(std::move(next));
@@ -149,10 +149,10 @@ void Committer::take_gathered(std::vector<Decided>& into) {
   gathering_.erase(gathering_.begin(), end);
 }
 
-void Committer::send(std::vector<Decided> decided, Instant now) {
-  flight_.batch = build(ticket_, decided, now);
+void Committer::send(std::vector<Decided> decided, Moment at) {
+  flight_.batch = build(ticket_, decided, at.now);
   flight_.decided = std::move(decided);
-  flight_.sent = now;
+  flight_.sent = at.monotonic;
   flight_.tries = 0;
   owner_.send(flight_.batch);
 }
@@ -165,14 +165,14 @@ void Committer::release(std::vector<Decided> decided) {
   owner_.flushed();
 }
 
-void Committer::answered(const store::CommitAnswer& answer, Instant now) {
+void Committer::answered(const store::CommitAnswer& answer, Moment at) {
   if (!flight_.batch) {
     return;  // taken back in the meantime
   }
   using enum store::CommitResult;
   // Somebody else who holds the store for long is as bad as a full disk: say so, take nothing new.
-  const bool is_away =
-      answer.result == unavailable || (answer.result == retry && now - flight_.sent > kRetryIsAway);
+  const bool is_away = answer.result == unavailable ||
+                       (answer.result == retry && at.monotonic - flight_.sent > kRetryIsAway);
   if (away_ != is_away) {
     away_ = is_away;
     owner_.store_away(is_away, answer.detail);
@@ -186,19 +186,20 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
       if (landed_places_.size() > kPlacesKept) {
         landed_places_.pop_front();
       }
-      owner_.landed(*flight.batch, flight.decided.size(), now - flight.sent);
+      owner_.landed(*flight.batch, flight.decided.size(), at.monotonic - flight.sent);
       release(std::move(flight.decided));
-      kick(now);
+      kick(at);
       return;
     }
     case retry:
-      send_again(now,
+      send_again(at.monotonic,
                  flight_.tries == 0
                      ? Span{}
                      : std::min(kRetryPauseMax, milliseconds(1LL << std::min(flight_.tries, 8))));
       return;
     case unavailable:
-      send_again(now, std::min(kAwayPauseMax, milliseconds(25LL << std::min(flight_.tries, 7))));
+      send_again(at.monotonic,
+                 std::min(kAwayPauseMax, milliseconds(25LL << std::min(flight_.tries, 7))));
       return;
     case refused:
       if (flight_.decided.size() == 1) {
@@ -208,7 +209,7 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
       } else {
         split();
       }
-      kick(now);
+      kick(at);
       return;
     case fenced:
       owner_.fenced(answer.detail);
@@ -219,17 +220,17 @@ void Committer::answered(const store::CommitAnswer& answer, Instant now) {
   }
 }
 
-void Committer::send_again(Instant now, Span pause) {
+void Committer::send_again(Instant monotonic, Span pause) {
   ++flight_.tries;
   if (pause.ms == 0) {
     owner_.send(flight_.batch);
   } else {
-    retry_at_ = now + pause;
+    retry_at_ = monotonic + pause;
   }
 }
 
-void Committer::wake(Instant now) {
-  if (retry_at_ <= now) {
+void Committer::wake(Instant monotonic) {
+  if (retry_at_ <= monotonic) {
     retry_at_ = kNever;
     if (flight_.batch) {
       owner_.send(flight_.batch);

@@ -10,6 +10,7 @@
 
 #include "engine/command.h"
 #include "engine/decision.h"
+#include "runtime/clock.h"
 #include "runtime/command_door.h"
 #include "store/store.h"
 
@@ -63,11 +64,11 @@ class Committer {
   void begin(store::Ticket ticket);
   void add(Decided decided);
   // Sends what has gathered unless a batch is under way. Call at the end of each turn.
-  void kick(Instant now);
-  void answered(const store::CommitAnswer& answer, Instant now);
-  // When a retry is due; wake() then.
+  void kick(Moment at);
+  void answered(const store::CommitAnswer& answer, Moment at);
+  // When a retry is due, on the monotonic clock; wake() then.
   Instant next_wake() const { return retry_at_; }
-  void wake(Instant now);
+  void wake(Instant monotonic);
 
   // Decisions are numbered in the order they were made, whatever batch they land in: a batch that
   // is refused goes on in pieces under other numbers. All places up to durable_place() are durable.
@@ -86,16 +87,16 @@ class Committer {
   struct Flight {
     std::shared_ptr<const store::Batch> batch;  // null = nothing under way
     std::vector<Decided> decided;
-    Instant sent;
+    Instant sent;  // monotonic
     int tries = 0;
   };
-  void send(std::vector<Decided> decided, Instant now);
+  void send(std::vector<Decided> decided, Moment at);
   std::int64_t place_before_waiting() const;
   void take_gathered(std::vector<Decided>& into);
   void release(std::vector<Decided> decided);
   void split();
   void report_bad(Decided bad, const std::string& why);
-  void send_again(Instant now, Span pause);
+  void send_again(Instant monotonic, Span pause);
   void take_shard(std::vector<Decided>& from, ShardNumber shard, std::vector<Decided>& into);
 
   CommitterOwner& owner_;
@@ -103,7 +104,7 @@ class Committer {
   std::vector<Decided> gathering_;
   std::deque<std::vector<Decided>> pieces_;  // of a refused batch, each of one shard
   Flight flight_;
-  Instant retry_at_ = kNever;
+  Instant retry_at_ = kNever;  // monotonic
   std::size_t undurable_ = 0;
   std::int64_t last_place_ = 1;
   std::deque<std::int64_t> landed_places_;  // of the newest batches, the last one at the back

@@ -44,8 +44,8 @@ class Stage final : public CommitterOwner {
     committer.add(std::move(decided));
   }
   void add_answer_only(ShardNumber shard, int name) { committer.add(with_answer(shard, name)); }
-  void kick() { committer.kick(now); }
-  void answer(CommitResult result) { committer.answered({result, "because"}, now); }
+  void kick() { committer.kick(moment()); }
+  void answer(CommitResult result) { committer.answered({result, "because"}, moment()); }
 
   const store::Batch& last() const { return *sent.back(); }
   // The rows of the last batch sent.
@@ -103,7 +103,8 @@ class Stage final : public CommitterOwner {
   }
 
   Committer committer;
-  Instant now{1000};
+  Instant now{1000};  // monotonic; the wall clock goes its own way
+  Moment moment() const { return {now - milliseconds(500), now}; }
   std::map<ShardNumber, std::int64_t> next_event;
   std::vector<std::shared_ptr<const store::Batch>> sent;
   std::vector<std::string> heard;
@@ -138,7 +139,7 @@ TEST(Committer, SendsAtOnceWhenIdleAndGathersWhileOneIsUnderWay) {
   stage.answer(CommitResult::landed);
   ASSERT_EQ(stage.sent.size(), 2U) << "what gathered goes at once";
   EXPECT_EQ(bytes_of(stage.last()),
-            "7/3/102@1000 shard 2 last 22 from 1: r21 r22 e21 e22 shard 1 last 12 from 2: r12 e12");
+            "7/3/102@500 shard 2 last 22 from 1: r21 r22 e21 e22 shard 1 last 12 from 2: r12 e12");
   stage.answer(CommitResult::landed);
   EXPECT_TRUE(stage.committer.idle());
   EXPECT_EQ(stage.committer.undurable(), 0U);
@@ -182,7 +183,7 @@ TEST(Committer, LeavesShardsThatWriteNothingOutOfTheBatch) {
   stage.add(1, 2);
   stage.add_answer_only(6, 3);
   stage.kick();
-  EXPECT_EQ(bytes_of(stage.last()), "7/3/101@1000 shard 1 last 2 from 1: r2 e2");
+  EXPECT_EQ(bytes_of(stage.last()), "7/3/101@500 shard 1 last 2 from 1: r2 e2");
   stage.answer(CommitResult::refused);
   stage.play({2});
   EXPECT_EQ(stage.heard,

@@ -126,11 +126,26 @@ struct Receipt {
 }  // namespace
 
 void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
-  const std::lock_guard lock(mutex_);
-  const auto [at, fresh] = next_.try_emplace(source, next);
-  if (!fresh && at->second != next) {
+  std::shared_ptr<const Subscribers> misled;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, fresh] = next_.try_emplace(source, next);
+    if (fresh || at->second == next) {
+      return;
+    }
+    if (next < at->second) {
+      misled = subscribers_;  // the store lost what they have been told
+    }
     memory_.forget(source);
     at->second = next;
+  }
+  if (misled) {
+    for (const auto& subscriber : *misled) {
+      const std::lock_guard lock(subscriber->mutex);
+      if (!subscriber->over) {
+        lag(*subscriber);
+      }
+    }
   }
 }
 

@@ -4,7 +4,8 @@
 // are anyone's, from any thread. A subscriber gets each source's events in order, without gap or
 // repeat, from its start numbers on: out of a bounded memory of recent parts (kept while anyone
 // listens), or else from the store. One that is slower than its bounded queue, or wants what the
-// journal no longer holds, gets `lagged` once and nothing more: it takes a fresh snapshot.
+// journal no longer holds, or was told what the store lost, gets `lagged` once and nothing more: it
+// takes a fresh snapshot.
 #pragma once
 
 #include "model/event.h"

@@ -288,6 +288,19 @@ TEST_F(FeedTest, AShardLoadedAgainGoesOnWhereItsJournalStands) {  // house 3b
   EXPECT_EQ(ear.count(0), 5);
 }
 
+// I1b: what the store lost was told already. Numbers begin again before the end: that would be a
+// repeat, so everybody takes a fresh snapshot.
+TEST_F(FeedTest, AHistoryThatGoesBackLagsWhoHeardIt) {
+  Ear ear;
+  ear.expect_from(0, 1);
+  feed.subscribe({}, nullptr, ear.listener());
+  happen(0, 4);
+  EXPECT_EQ(ear.lagged(), 0);
+  feed.begin(0, 3);
+  EXPECT_EQ(ear.lagged(), 1);
+  EXPECT_EQ(feed.subscribers(), 0);
+}
+
 TEST_F(FeedTest, CancelWithinTheListenerIsTheLastCall) {
   int calls = 0;
   std::int64_t subscription = 0;

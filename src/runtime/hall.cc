@@ -13,6 +13,9 @@ namespace {
 constexpr Span kHousekeepingEvery = minutes(1);
 constexpr Span kLeaseCheckEvery = seconds(1);
 constexpr Span kLoadPause = milliseconds(250);
+constexpr Span kWallLookEvery = seconds(1);
+// What is under way gets that long to land before the server goes without it.
+constexpr Span kStopPatience = seconds(5);
 
 }  // namespace
 
@@ -107,7 +110,7 @@ void Hall::Inside::turn() {
     tasks.swap(tasks_);
     turn_is_posted_ = false;
   }
-  now_ = clock_.now();
+  at_ = clock_.look();
   for (auto& task : tasks) {
     task(*this);
   }
@@ -127,9 +130,12 @@ void Hall::Inside::turn() {
     system_command(number, std::move(request));
   }
   dispatch();
-  committer_.kick(now_);
+  committer_.kick(at_);
   if (committer_.idle()) {
     begin_waiting_reads();  // nothing will land for them to wait for
+    if (left_out_again_at_ <= at_.monotonic && is_loaded()) {
+      try_left_out_again();
+    }
   }
   std::size_t waiting = committer_.undurable() + readings_.size();
   for (const Seat& seat : seats_) {
@@ -149,16 +155,23 @@ void Hall::Inside::arm_timer() {
     const std::lock_guard lock(mutex_);
     wake();
   }
-  Instant next = committer_.next_wake();
+  Instant next = std::min(committer_.next_wake(), stop_by_);
   if (!away_.load(std::memory_order_relaxed)) {  // else nothing is done about them (run_timers)
-    next = std::min({next, housekeeping_at_, sweep_at_, load_again_at_, join_again_at_});
+    next = std::min({next, housekeeping_at_, sweep_at_, load_again_at_, join_again_at_,
+                     std::max(left_out_again_at_, committer_.idle() ? Instant{} : kNever)});
+    Instant due = kNever;
     for (const Seat& seat : seats_) {
       if (seat.shard) {
-        next = std::min(next, seat.shard->next_due());
+        due = std::min(due, seat.shard->next_due());
       }
     }
+    if (due != kNever) {
+      // Planned instants are on the wall clock, which may be set while we sleep: look again.
+      next = std::min(next, at_.monotonic + std::clamp(due - at_.now, Span{}, kWallLookEvery));
+    }
     if (dealer_.size() > 0) {
-      next = std::min(next, now_ + kLeaseCheckEvery);  // also shows a stall of ours (check_leases)
+      next = std::min(
+          next, at_.monotonic + kLeaseCheckEvery);  // also shows a stall of ours (check_leases)
     }
   }
   executor_.wake_at(next, [weak = weak_from_this()] {
@@ -169,10 +182,10 @@ void Hall::Inside::arm_timer() {
 }
 
 void Hall::Inside::start(std::function<void(Outcome<Done>)> ready) {
-  now_ = clock_.now();
+  at_ = clock_.look();
   on_ready_ = std::move(ready);
   leases_checked_ = clock_.monotonic();
-  housekeeping_at_ = now_ + kHousekeepingEvery;
+  housekeeping_at_ = at_.monotonic + kHousekeepingEvery;
   join();
 }
 
@@ -183,18 +196,19 @@ void Hall::Inside::stop(std::function<void()> stopped) {
   }
   stopping_ = true;
   on_stopped_ = std::move(stopped);
+  stop_by_ = at_.monotonic + kStopPatience;
   set_not_ready("stopping");
   dealer_.close_all({ProblemCode::unavailable, "the server is stopping: connect again"});
 }
 
-// What was decided becomes durable first. With the store away nothing can: what is not durable has
-// not been promised to anyone.
+// What was decided becomes durable first. With the store away or silent nothing can: what is not
+// durable has not been promised to anyone.
 void Hall::Inside::finish_stop_if_idle() {
   if (!stopping_ || over_) {
     return;
   }
   const bool is_idle = committer_.idle() && readings_.empty() && loading_ == 0 && !joining_;
-  if (is_idle || away_.load(std::memory_order_relaxed)) {
+  if (is_idle || away_.load(std::memory_order_relaxed) || stop_by_ <= at_.monotonic) {
     end("the server stopped before it was done");
     if (on_stopped_) {
       std::exchange(on_stopped_, {})();
@@ -235,15 +249,16 @@ void Hall::Inside::end(const std::string& why) {
 
 // Old journal rows and idempotency keys go, a bounded piece at a time.
 void Hall::Inside::housekeeping() {
-  housekeeping_at_ = now_ + kHousekeepingEvery;
+  housekeeping_at_ = at_.monotonic + kHousekeepingEvery;
   constexpr int kRows = 1000;
   store_.trim(
-      {.journal_before = now_ - limits::kJournalKept, .keys_expired_at = now_, .rows = kRows},
+      {.journal_before = at_.now - limits::kJournalKept, .keys_expired_at = at_.now, .rows = kRows},
       [weak = weak_from_this()](const Outcome<int>& went) {
         if (went && *went >= kRows) {
           if (const auto self = weak.lock()) {
-            self->post(
-                [](Inside& inside) { inside.housekeeping_at_ = inside.now_ + milliseconds(20); });
+            self->post([](Inside& inside) {
+              inside.housekeeping_at_ = inside.at_.monotonic + milliseconds(20);
+            });
           }
         }
       });
@@ -268,7 +283,7 @@ void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
     if (on_ready_) {
       std::exchange(on_ready_, {})(ticket.problem());
     }
-    join_again_at_ = now_ + kLoadPause;
+    join_again_at_ = at_.monotonic + kLoadPause;
     return;
   }
   committer_.begin(*ticket);
@@ -326,7 +341,7 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
       std::exchange(on_ready_, {})(image.problem());
     }
     failed_loads_.push_back(number);
-    load_again_at_ = now_ + kLoadPause;
+    load_again_at_ = at_.monotonic + kLoadPause;
     return;
   }
   if (number == kMemberSource) {
@@ -337,9 +352,10 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
     Seat& seat = seats_[number];
     seat.next_event = image->next_event;
     seat.loads += 1;
+    leave_out(seat.left_out, *image);
     image->batch = committer_.place_of_batch(image->batch);
     feed_.begin(number, image->next_event);
-    seat.shard = std::make_unique<engine::Shard>(std::move(*image), now_);
+    seat.shard = std::make_unique<engine::Shard>(std::move(*image), at_.now);
     seat.seen_arrivals = seat.seen_generation = 0;
     // First what had been asked before, in its order; then what the load itself brings to light.
     auto business = seat.shard->unfinished_business();
@@ -353,7 +369,7 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
       system_command(number, std::move(request));
     }
     if (seat.shard->live_runs() > 0) {
-      sweep_at_ = std::min(sweep_at_, now_);
+      sweep_at_ = std::min(sweep_at_, at_.monotonic);
     }
   }
   if (is_loaded()) {

@@ -63,6 +63,10 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     std::int64_t next_event = 1;
     std::int64_t loads = 0;       // begun or done: rows read before are worth nothing (3c)
     std::deque<Submission> held;  // while it is being loaded
+    // Runs (a step's whole workflow with it) and triggers that cannot even be set aside: they stay
+    // in the store as they are, out of memory, so that the shard can go on without them (I8). From
+    // time to time they are tried again.
+    std::set<Id> left_out;
     // Where dispatch last found nothing to do, so that it need not look again.
     std::uint64_t seen_generation = 0;
     std::uint64_t seen_arrivals = 0;
@@ -115,7 +119,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void load(ShardNumber number);
   void loaded(ShardNumber number, Outcome<ShardImage> image);
   void all_loaded();
-  Submission substitute(const Decided& bad, const std::string& incident) const;
+  static void leave_out(std::set<Id>& gone, ShardImage& image);
+  void try_left_out_again();
 
   // hall_workers.cc
   std::set<Id> undurable_assignments(Id incarnation) const;
@@ -137,17 +142,20 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::set<std::shared_ptr<Reading>> readings_;
   std::vector<std::shared_ptr<Reading>> after_landing_;  // some of them, not begun yet
   std::vector<ShardNumber> failed_loads_;
-  Instant load_again_at_ = kNever;
-  Instant join_again_at_ = kNever;
   std::deque<std::pair<ShardNumber, engine::Request>> more_;
   std::size_t next_served_ = 0;  // shards take turns
   std::size_t next_swept_ = 0;
-  Instant sweep_at_ = kNever;
-  Instant housekeeping_at_ = kNever;
   std::function<void(Outcome<Done>)> on_ready_;
   std::function<void()> on_stopped_;
-  Instant now_;             // of this turn
-  Instant leases_checked_;  // monotonic
+  Moment at_;  // of this turn
+  // Monotonic: a wall clock that is set moves none of them.
+  Instant load_again_at_ = kNever;
+  Instant join_again_at_ = kNever;
+  Instant sweep_at_ = kNever;
+  Instant housekeeping_at_ = kNever;
+  Instant left_out_again_at_ = kNever;
+  Instant stop_by_ = kNever;  // though the store has not answered
+  Instant leases_checked_;
   bool joining_ = false;
   bool member_is_loaded_ = false;  // the numbers of its events are known
   bool stopping_ = false;

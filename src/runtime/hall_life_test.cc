@@ -52,6 +52,14 @@ class HallLife : public ::testing::Test {
   void fail_commits_with(CommitFault fault) {
     held.store.set({.commit = [fault](const store::Batch&) { return fault; }});
   }
+  // While the worker's heart beats.
+  void let_pass(Span span) {
+    for (; span.ms > 0; span = {span.ms - 5000}) {
+      stage.time.advance(seconds(5));
+      stage.hall->heard(kA, nullptr, {});
+    }
+    stage.time.settle();
+  }
   void run_all() {
     while (!held.tasks.empty()) {
       held.run();
@@ -313,9 +321,61 @@ TEST_F(HallLife, LeavesAloneWhatCanNeverBeWritten) {
   EXPECT_LE(refusals, 4);
   EXPECT_EQ(stage.row(bad).progress.state, RunState::running);
   EXPECT_TRUE(stage.ask(engine::TriggerRun{.name_space = "default", .name = "k"})->ok());
-  held.store.set({});
+  EXPECT_EQ((*stage.ask(engine::CancelRun{bad})).problem().code, ProblemCode::store_refused);
+  const int so_far = refusals;
+  let_pass(seconds(30));
   stage.finish(kA, worker->assignments[0], "1");  // sent again until it is acknowledged
-  EXPECT_EQ(stage.row(bad).progress.state, RunState::succeeded);
+  EXPECT_EQ(refusals, so_far) << "its reports, bounds and orders reach nobody";
+  held.store.set({});
+  let_pass(minutes(1));
+  stage.finish(kA, worker->assignments[0], "1");
+  EXPECT_EQ(stage.row(bad).progress.state, RunState::succeeded) << "tried again";
+}
+
+// As above, and nothing has mended: what cannot be dispatched is not dispatched for ever.
+TEST_F(HallLife, DoesNotSpinOverWhatCanNeverBeWritten) {
+  start();
+  const Id bad = (*stage.trigger("j"))->id;
+  int refusals = 0;
+  held.store.set({.refuses = [&](const Change& change) {
+    const auto* update = std::get_if<UpdateRun>(&change);
+    const bool is_bad = update != nullptr && update->run == bad;
+    refusals += is_bad ? 1 : 0;
+    return is_bad;
+  }});
+  const auto worker = stage.connect("w", kA, {"h"}, 1);
+  EXPECT_TRUE(worker->assignments.empty());
+  EXPECT_LE(refusals, 4) << "the assignment, then its setting aside";
+  const Id good = (*stage.trigger("j"))->id;
+  ASSERT_EQ(worker->assignments.size(), 1U);
+  EXPECT_EQ(worker->assignments[0].run, good);
+  stage.time.advance(minutes(10));
+  EXPECT_LE(refusals, 44) << "once a minute";
+}
+
+// Pauses are kept on the monotonic clock: whoever sets the wall clock back does not hold us up.
+TEST_F(HallLife, KeepsItsPausesWhenTheWallClockIsSet) {
+  start();
+  fail_commits_with(CommitFault::unavailable);
+  const auto answer = trigger();
+  stage.time.advance(seconds(10));
+  stage.time.set_wall({-days(1).ms});
+  held.store.set({});
+  stage.time.advance(seconds(5));
+  EXPECT_TRUE(answer->has_value() && (*answer)->ok());
+  EXPECT_TRUE(stage.hall->ready());
+}
+
+// A store that says nothing at all cannot keep the server from ending.
+TEST_F(HallLife, StopsThoughTheStoreNeverAnswers) {
+  start();
+  held.hold = true;
+  const auto answer = trigger();
+  const auto stopped = stop();
+  EXPECT_FALSE(*stopped) << "it may still land";
+  stage.time.advance(seconds(5));
+  EXPECT_TRUE(*stopped);
+  EXPECT_EQ(code_of(answer), ProblemCode::outcome_unknown);
 }
 
 // House 3.5: an API run costs two row writes, a timed one three; the journal one row per touched

@@ -19,6 +19,8 @@ HallMetrics::HallMetrics(Metrics& metrics)
       live_runs(metrics.gauge("jobflow_live_runs", "Runs that have not ended")),
       workers(metrics.gauge("jobflow_workers", "Workers known", "{state=\"any\"}")),
       shards_owned(metrics.gauge("jobflow_shards_owned", "Shards this member owns")),
+      left_out(metrics.gauge("jobflow_left_out_items",
+                             "Runs and triggers left alone: not even set aside can be written")),
       stale_reports(metrics.counter("jobflow_stale_reports_refused_total",
                                     "Reports with an old token, which changed nothing")),
       firings(metrics.counter(

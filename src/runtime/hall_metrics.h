@@ -26,6 +26,7 @@ struct HallMetrics {
   Gauge& live_runs;
   Gauge& workers;
   Gauge& shards_owned;
+  Gauge& left_out;
   Counter& stale_reports;
   Counter& firings;
   Counter& history_changed;

@@ -7,6 +7,8 @@
 namespace jobflow::runtime {
 namespace {
 
+constexpr Span kLeftOutFor = minutes(1);
+
 void say(const std::string& line) {
   std::fprintf(stderr, "jobflow: %s\n", line.c_str());
 }
@@ -65,6 +67,10 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
   const auto* set_aside = std::get_if<engine::SetAside>(&bad.command.request);
   if (set_aside != nullptr) {
     // Not even that can be written: whatever led to it would only lead to it again (I8).
+    say(to_string(set_aside->subject) + " cannot be set aside: it is left alone for now");
+    seats_[bad.shard].left_out.insert(set_aside->subject);
+    metrics_.left_out.set(metrics_.left_out.value() + 1);
+    left_out_again_at_ = at_.monotonic + kLeftOutFor;
     std::erase_if(kept, [&](const Decided& decided) {
       const bool is_same =
           !has_asker(decided.command.request) && culprit_of(decided).subject == set_aside->subject;
@@ -104,6 +110,7 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
     }
   }
   for (Decided& decided : kept) {
+    decided.command.rows.reset();  // read before what is being loaded now
     again.push_back({std::move(decided.command), std::move(decided.answer)});
   }
   std::move(seat.held.begin(), seat.held.end(), std::back_inserter(again));
@@ -111,6 +118,40 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
   seat.loads += 1;
   seat.shard.reset();
   load(bad.shard);
+}
+
+// Takes them out of what was loaded; a step's workflow joins them.
+void Hall::Inside::leave_out(std::set<Id>& gone, ShardImage& image) {
+  if (gone.empty()) {
+    return;
+  }
+  for (const RunRow& run : image.live_runs) {
+    if (run.parent.is_set() && gone.contains(run.id)) {
+      gone.insert(run.parent);
+    }
+  }
+  const auto is_gone = [&](const RunRow& run) {
+    return gone.contains(run.id) || gone.contains(run.parent);
+  };
+  std::erase_if(image.live_runs, is_gone);
+  std::erase_if(image.ended_steps, is_gone);
+  std::erase_if(image.triggers,
+                [&](const TriggerRow& trigger) { return gone.contains(trigger.id); });
+}
+
+// In a calm moment: nothing undurable may be forgotten with the memory.
+void Hall::Inside::try_left_out_again() {
+  left_out_again_at_ = kNever;
+  metrics_.left_out.set(0);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    Seat& seat = seats_[i];
+    if (!seat.left_out.empty() && seat.shard) {
+      seat.left_out.clear();
+      seat.loads += 1;
+      seat.shard.reset();
+      load(static_cast<ShardNumber>(i));
+    }
+  }
 }
 
 // Its assignments never left: their credits are free again.

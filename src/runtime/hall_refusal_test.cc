@@ -464,7 +464,15 @@ TEST_P(HallRefusal, LeavesEverythingElseAsIfItHadNeverBeen) {
   }
   EXPECT_EQ(rows.size(), expected.size());
 
-  EXPECT_EQ(with.answers(), without.answers());
+  ASSERT_EQ(with.answers().size(), without.answers().size());
+  for (std::size_t i = 0; i < with.answers().size(); ++i) {
+    const std::string& answer = with.answers()[i];
+    const auto start = answer.find(' ') + 1;
+    const auto about = rows.find(answer.substr(start, answer.find(' ', start) - start));
+    if (about == rows.end() || !about->second.starts_with(kSetAside)) {
+      EXPECT_EQ(answer, without.answers()[i]) << "answer " << i;
+    }
+  }
   std::size_t bad = 0;
   for (const auto& ops : script) {
     bad += static_cast<std::size_t>(std::count_if(

@@ -83,7 +83,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
   Seat& seat = seats_[number];
   engine::Command& command = submission.command;
   if (!command.now.is_set()) {
-    command.now = now_;  // a command that runs again keeps its time (3b)
+    command.now = at_.now;  // a command that runs again keeps its time (3b)
   }
   if (!seat.shard) {
     seat.held.push_back(std::move(submission));
@@ -101,7 +101,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
     more_.emplace_back(number, std::move(request));
   }
   if (!had_live_runs && seat.shard->live_runs() > 0) {
-    sweep_at_ = std::min(sweep_at_, now_ + engine::Shard::kSweepEvery);
+    sweep_at_ = std::min(sweep_at_, at_.monotonic + engine::Shard::kSweepEvery);
   }
   const bool wrote = !decision.changes.empty();
   if (!wrote && decision.events.empty() && decision.effects.empty() && !submission.answer) {
@@ -156,10 +156,24 @@ void Hall::Inside::rows_read(const std::shared_ptr<Reading>& reading, Outcome<Co
     }
     return;
   }
-  if (reading->loads == seats_[reading->shard].loads) {
+  const Seat& seat = seats_[reading->shard];
+  const bool is_left_out =
+      std::any_of(rows->runs.begin(), rows->runs.end(), [&](const RunRow& run) {
+        return seat.left_out.contains(run.id) || seat.left_out.contains(run.parent);
+      });
+  if (is_left_out) {
+    if (submission.answer) {
+      submission.answer(Problem{ProblemCode::store_refused,
+                                "the store refuses to write this run: it is left as it is"});
+    }
+    return;
+  }
+  if (reading->loads == seat.loads) {
     rows->asked = std::move(reading->reads);
     rows->batch = committer_.place_of_batch(rows->batch);
     submission.command.rows = std::make_shared<const CommandRows>(std::move(*rows));
+  } else {
+    submission.command.rows.reset();  // those of an earlier read are no better
   }
   decide(reading->shard, std::move(submission));
 }
@@ -171,16 +185,16 @@ void Hall::Inside::begin_waiting_reads() {
 }
 
 void Hall::Inside::run_timers() {
-  committer_.wake(now_);
+  committer_.wake(at_.monotonic);
   if (away_.load(std::memory_order_relaxed)) {
     return;  // nothing new while nothing can be written
   }
   look_for_stall();
-  if (join_again_at_ <= now_) {
+  if (join_again_at_ <= at_.monotonic) {
     join_again_at_ = kNever;
     join();
   }
-  if (load_again_at_ <= now_) {
+  if (load_again_at_ <= at_.monotonic) {
     load_again_at_ = kNever;
     for (const ShardNumber number : std::exchange(failed_loads_, {})) {
       load(number);
@@ -188,34 +202,34 @@ void Hall::Inside::run_timers() {
   }
   std::vector<engine::Timer> due;
   for (std::size_t i = 0; i < seats_.size(); ++i) {
-    if (!seats_[i].shard || seats_[i].shard->next_due() > now_) {
+    if (!seats_[i].shard || seats_[i].shard->next_due() > at_.now) {
       continue;
     }
     due.clear();
-    seats_[i].shard->take_due(now_, due);
+    seats_[i].shard->take_due(at_.now, due);
     for (const engine::Timer& timer : due) {
       const bool wrote = system_command(static_cast<ShardNumber>(i), engine::TimerDue{timer});
       if (wrote && timer.kind == engine::TimerSubject::trigger) {
         metrics_.firings.add();
-        metrics_.trigger_lateness_seconds.observe(static_cast<double>((now_ - timer.due).ms) /
+        metrics_.trigger_lateness_seconds.observe(static_cast<double>((at_.now - timer.due).ms) /
                                                   1000.0);
       }
     }
   }
-  if (sweep_at_ <= now_) {
+  if (sweep_at_ <= at_.monotonic) {
     Seat& seat = seats_[next_swept_++ % seats_.size()];
     if (seat.shard) {
-      seat.shard->sweep(now_);
+      seat.shard->sweep(at_.now);
     }
     const bool any_live = std::any_of(seats_.begin(), seats_.end(), [](const Seat& one) {
       return one.shard && one.shard->live_runs() > 0;
     });
-    sweep_at_ = any_live ? now_ + milliseconds(engine::Shard::kSweepEvery.ms /
-                                               static_cast<std::int64_t>(seats_.size()))
+    sweep_at_ = any_live ? at_.monotonic + milliseconds(engine::Shard::kSweepEvery.ms /
+                                                        static_cast<std::int64_t>(seats_.size()))
                          : kNever;
   }
   check_leases();
-  if (housekeeping_at_ <= now_) {
+  if (housekeeping_at_ <= at_.monotonic) {
     housekeeping();
   }
 }
@@ -265,7 +279,7 @@ void Hall::Inside::send(std::shared_ptr<const store::Batch> batch) {
     if (const auto self = weak.lock()) {
       self->post([answer = std::move(answer)](Inside& inside) {
         if (!inside.over_) {
-          inside.committer_.answered(answer, inside.now_);
+          inside.committer_.answered(answer, inside.at_);
         }
       });
     }
@@ -297,8 +311,8 @@ void Hall::Inside::released(Decided& decided) {
                 dealer_.roster().give_back(send.incarnation, send.assignment.token);
                 return;
               }
-              if (shard && now_ - decided.command.now > kLate) {
-                shard->sent_late(send.assignment.run, send.assignment.token, now_);
+              if (shard && at_.now - decided.command.now > kLate) {
+                shard->sent_late(send.assignment.run, send.assignment.token, at_.now);
               }
               dealer_.outgoing(send.incarnation).assignments.push_back(std::move(send.assignment));
             },

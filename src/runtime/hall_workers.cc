@@ -29,7 +29,7 @@ void Hall::Inside::worker_connected(WorkerHello hello,
   }
   const Id incarnation = hello.incarnation;
   std::vector<WorkerHello::Holding> holding = hello.holding;
-  auto arrival = dealer_.connect(std::move(hello), std::move(stream), now_, clock_.monotonic());
+  auto arrival = dealer_.connect(std::move(hello), std::move(stream), at_.now, clock_.monotonic());
   if (!arrival) {
     welcomed(arrival.problem());
     return;
@@ -80,7 +80,7 @@ void Hall::Inside::worker_heard(Id incarnation, FromWorker said) {
   if (over_) {
     return;
   }
-  dealer_.heard(incarnation, said, now_, clock_.monotonic());
+  dealer_.heard(incarnation, said, at_.now, clock_.monotonic());
   const std::string principal = "worker:" + dealer_.name_of(incarnation);
   for (FinishedReport& report : said.finished) {
     dealer_.roster().give_back(incarnation, report.token);
@@ -166,7 +166,7 @@ void Hall::Inside::worker_gone(Id incarnation, const std::string& reason) {
 void Hall::Inside::look_for_stall() {
   const Instant monotonic = clock_.monotonic();
   if (monotonic - leases_checked_ > kStall) {
-    dealer_.restart_leases(now_, monotonic);
+    dealer_.restart_leases(at_.now, monotonic);
   }
   leases_checked_ = monotonic;
 }
@@ -188,10 +188,10 @@ void Hall::Inside::note_worker(Id incarnation, std::string_view state) {
     return;  // known from rows only; or its number is not known
   }
   Decided decided{.shard = kMemberSource, .first_event = member_next_event_++};
-  decided.command.now = now_;
+  decided.command.now = at_.now;
   decided.decision.events.push_back({.type = EventType::worker_changed,
                                      .subject = incarnation,
-                                     .time = now_,
+                                     .time = at_.now,
                                      .text = name,
                                      .detail = std::string(state)});
   committer_.add(std::move(decided));

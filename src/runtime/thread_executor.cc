@@ -9,8 +9,8 @@
 namespace jobflow::runtime {
 namespace {
 
-// A wall clock may be set while we sleep: it is looked at again at least this often.
-constexpr Span kNapMax = seconds(1);
+// So far ahead that no timer of ours is later; what the condition variable takes has an end.
+constexpr Span kNapMax = days(1);
 
 // A queue that once was huge gives its memory back.
 constexpr std::size_t kQueueKept = 65'536;
@@ -38,9 +38,9 @@ void ThreadExecutor::post(std::function<void()> task) {
   }
 }
 
-void ThreadExecutor::wake_at(Instant when, std::function<void()> task) {
+void ThreadExecutor::wake_at(Instant monotonic, std::function<void()> task) {
   check(std::this_thread::get_id() == thread_.get_id(), "wake_at() off the executor's thread");
-  timer_at_ = when;
+  timer_at_ = monotonic;
   timer_task_ = std::move(task);
 }
 
@@ -86,7 +86,7 @@ void ThreadExecutor::nap(std::unique_lock<std::mutex>& lock) {
   const auto roused = [this] { return !asleep_ || stopping_; };
   if (timer_at_ == kNever) {
     wake_.wait(lock, roused);
-  } else if (const Instant now = clock_.now(); timer_at_ > now) {
+  } else if (const Instant now = clock_.monotonic(); timer_at_ > now) {
     const Span span = std::min(timer_at_ - now, kNapMax);
     wake_.wait_for(lock, std::chrono::milliseconds(span.ms), roused);
   }
@@ -94,7 +94,7 @@ void ThreadExecutor::nap(std::unique_lock<std::mutex>& lock) {
 }
 
 void ThreadExecutor::fire_timer() {
-  if (timer_at_ == kNever || clock_.now() < timer_at_) {
+  if (timer_at_ == kNever || clock_.monotonic() < timer_at_) {
     return;
   }
   timer_at_ = kNever;

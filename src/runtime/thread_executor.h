@@ -18,14 +18,14 @@ namespace jobflow::runtime {
 
 class ThreadExecutor final : public Executor {
  public:
-  // Starts the thread. wake_at() is read on the wall time of `clock`, which must outlive this.
+  // Starts the thread. wake_at() is read on the monotonic time of `clock`, which must outlive this.
   explicit ThreadExecutor(const Clock& clock);
   ~ThreadExecutor() override;  // stops
   ThreadExecutor(const ThreadExecutor&) = delete;
   ThreadExecutor& operator=(const ThreadExecutor&) = delete;
 
   void post(std::function<void()> task) override;
-  void wake_at(Instant when, std::function<void()> task) override;
+  void wake_at(Instant monotonic, std::function<void()> task) override;
 
   // Runs what was posted before the call, then ends the thread. Later tasks are dropped unrun, and
   // so is the timer. Further calls do nothing.

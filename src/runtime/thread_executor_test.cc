@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kPatience{20};
 class SetClock final : public Clock {
  public:
   Instant now() const override { return {ms.load()}; }
-  Instant monotonic() const override { return now(); }
+  Instant monotonic() const override { return SystemClock().monotonic(); }
   std::atomic<std::int64_t> ms{1'000'000};
 };
 
@@ -68,9 +68,9 @@ TEST(ThreadExecutor, WakesAtTheTimeAndNotBefore) {
   Instant when;
   Instant woken;
   executor.post([&] {
-    when = clock.now() + milliseconds(20);
+    when = clock.monotonic() + milliseconds(20);
     executor.wake_at(when, [&] {
-      woken = clock.now();
+      woken = clock.monotonic();
       done.set_value();
     });
   });
@@ -92,28 +92,25 @@ TEST(ThreadExecutor, ANewTimerReplacesTheEarlierOneAndNeverCancelsIt) {
   std::promise<void> done;
   int wrong = 0;
   executor.post([&] {
-    executor.wake_at(clock.now(), [&] { ++wrong; });
+    executor.wake_at(clock.monotonic(), [&] { ++wrong; });
     executor.wake_at(kNever, [&] { ++wrong; });
-    executor.wake_at(clock.now(), [&] { ++wrong; });
-    executor.wake_at(clock.now() + milliseconds(5), [&] { done.set_value(); });
+    executor.wake_at(clock.monotonic(), [&] { ++wrong; });
+    executor.wake_at(clock.monotonic() + milliseconds(5), [&] { done.set_value(); });
   });
   ASSERT_TRUE(wait(done));
   executor.stop();
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(ThreadExecutor, NoticesThatTheWallClockWasSet) {
+TEST(ThreadExecutor, DoesNotCareThatTheWallClockIsSet) {
   SetClock clock;
   ThreadExecutor executor(clock);
   std::promise<void> done;
-  std::promise<void> armed;
   executor.post([&] {
-    executor.wake_at(clock.now() + days(1), [&] { done.set_value(); });
-    armed.set_value();
+    executor.wake_at(clock.monotonic() + milliseconds(5), [&] { done.set_value(); });
+    clock.ms -= days(2).ms;
   });
-  ASSERT_TRUE(wait(armed));
-  clock.ms += days(2).ms;
-  EXPECT_TRUE(wait(done));  // within a second or so, though nobody posted
+  EXPECT_TRUE(wait(done));
 }
 
 TEST(ThreadExecutor, DropsWhatComesAfterStop) {  // I7

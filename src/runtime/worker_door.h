@@ -1,13 +1,13 @@
 // Between the hall and the workers' streams: link implements WorkerStream, the hall WorkerDesk.
 #pragma once
 
+#include "model/outcome.h"
+#include "model/work.h"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "model/outcome.h"
-#include "model/work.h"
 
 namespace jobflow::runtime {
 
@@ -55,8 +55,8 @@ class WorkerStream {
 class WorkerDesk {
  public:
   virtual ~WorkerDesk() = default;
-  // Answers through `welcomed` (any thread): Done = registered, a Problem = refused (already_exists:
-  // a live worker has this name). Nothing may be sent to the worker before that.
+  // Answers through `welcomed` (any thread): Done = registered, a Problem = refused
+  // (already_exists: a live worker has this name). Nothing may be sent to the worker before that.
   virtual void connected(WorkerHello hello,
                          std::shared_ptr<WorkerStream> stream,
                          std::function<void(Outcome<Done>)> welcomed) = 0;
