@@ -171,8 +171,9 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
   }
   using enum store::CommitResult;
   // Somebody else who holds the store for long is as bad as a full disk: say so, take nothing new.
-  const bool is_away = answer.result == unavailable ||
-                       (answer.result == retry && at.monotonic - flight_.sent > kRetryIsAway);
+  const bool is_away =
+      answer.result == unavailable ||
+      (answer.result == retry && (away_ || at.monotonic - flight_.sent > kRetryIsAway));
   if (away_ != is_away) {
     away_ = is_away;
     owner_.store_away(is_away, answer.detail);
