@@ -90,7 +90,8 @@ struct ContinueRun {
 struct ContinueDelete {
   Id definition;
 };
-// The store refuses what this run's report, or this trigger's firing, wants written (3b).
+// The store refuses what this run's report, or this trigger's firing, wants written (3b). Decided by
+// writing that row alone; what its workflow or its steps must do then comes as `more`.
 struct SetAside {
   Id subject;
   bool is_trigger = false;

@@ -106,6 +106,7 @@ class Shard {
     Roster& roster;
     Decision out;
     Instant now;
+    bool goes_on_later = false;  // workflows go on by a decision of their own, not by this one
     bool has_row_budget() const;
   };
 
@@ -192,6 +193,9 @@ class Shard {
   void conclude(Turn& turn, LiveRun& workflow);
   void cancel_steps(Turn& turn, LiveRun& workflow);
   void all_cancelled(Turn& turn, LiveRun& workflow);
+  static constexpr const char* kStoreRefused = "store_refused";  // the error of what is set aside
+  static bool is_set_aside(const LiveRun& workflow);
+  void set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string& why);
   void retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from);
   void move_workflow(LiveRun& run, WorkflowEvent event);
   LiveRun* revive_workflow(Turn& turn, Id run);

@@ -341,21 +341,21 @@ void Shard::set_aside(Turn& turn, const SetAside& ask) {
     return;
   }
   if (run->graph) {
-    move_workflow(*run, WorkflowEvent::set_aside);
-  } else {
-    const RunProgress& progress = run->row.progress;
-    if (progress.state == RunState::queued) {
-      leave_queue(*run);
-    } else if (progress.token.is_set()) {
-      turn.out.effects.emplace_back(
-          SendCancel{progress.incarnation, {ask.subject, progress.token}});
-    }
-    free_attempt(*run);
-    move(*run, RunEvent::set_aside);
+    set_aside_workflow(turn, *run, why);
+    return;
   }
-  run->row.progress.result.clear();
-  run->row.progress.error_kind = "store_refused";
-  run->row.progress.error = why;
+  RunProgress& progress = run->row.progress;
+  if (progress.state == RunState::queued) {
+    leave_queue(*run);
+  } else if (progress.token.is_set()) {
+    turn.out.effects.emplace_back(SendCancel{progress.incarnation, {ask.subject, progress.token}});
+  }
+  free_attempt(*run);
+  move(*run, RunEvent::set_aside);
+  progress.result.clear();
+  progress.error_kind = kStoreRefused;
+  progress.error = why;
+  turn.goes_on_later = true;
   finish(turn, *run, why);
 }
 

@@ -147,6 +147,23 @@ TEST_F(Undurable, WorkInSlicesGoesOnAfterLoading) {
   EXPECT_EQ(loaded.waiting(), 2501U);
 }
 
+// A workflow run that is set aside between two slices has no step to wait for: it ends at once
+// (3b).
+TEST_F(Undurable, AWorkflowSetAsideBetweenItsSlicesEndsAtOnce) {
+  std::string steps = R"({"steps":[{"id":"a","handler":"h"})";
+  for (int i = 0; i < 2500; ++i) {
+    steps += R"(,{"handler":"h","needs":["a"],"id":"s)" + std::to_string(i) + "\"}";
+  }
+  decide(save_of(DefinitionKind::workflow, steps + "]}"));
+  const Id run = (*decide(trigger_of(DefinitionKind::workflow)).answer)->id;
+  end(assign(), ReportOutcome::failed);  // the skipped ones are the next slices' matter
+  const Decision aside = decide(SetAside{run, false, "4711"});
+  EXPECT_EQ(aside.changes.size(), 1U);
+  EXPECT_TRUE(aside.more.empty());
+  EXPECT_EQ(undurable_.runs.at(run).progress.state, RunState::failed);
+  EXPECT_EQ(shard_.live_runs(), 0U);
+}
+
 // A step's end and the next step's start are one decision (S8.8); what a run of a job writes.
 TEST_F(Undurable, ARunOfAJobIsThreeChangesAndAStepsEndStartsTheNext) {  // house 3.5
   decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));

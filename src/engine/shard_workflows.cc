@@ -124,7 +124,7 @@ void Shard::skip_step(Turn& turn, LiveRun& workflow, int step) {
 void Shard::step_ended(Turn& turn, const RunRow& row) {
   LiveRun* workflow = find_live(row.parent);
   if (workflow == nullptr || !workflow->graph) {
-    return;  // set aside, or deleted in the meantime
+    return;  // set aside in the meantime
   }
   const int step = workflow->plan->definition->workflow().step_index(row.step);
   if (step < 0 || workflow->graph->run_of(step) != row.id) {
@@ -136,7 +136,9 @@ void Shard::step_ended(Turn& turn, const RunRow& row) {
   } else {
     workflow->graph->fail(step, row);
   }
-  if (workflow->row.progress.state == RunState::cancelling) {
+  if (turn.goes_on_later) {
+    turn.out.more.emplace_back(ContinueRun{workflow->row.id});
+  } else if (workflow->row.progress.state == RunState::cancelling) {
     all_cancelled(turn, *workflow);
   } else {
     advance(turn, *workflow);
@@ -179,14 +181,15 @@ void Shard::conclude(Turn& turn, LiveRun& workflow) {
 }
 
 // Every live step is asked to stop, as many as one decision may; when the last one ended, the run
-// is cancelled, and `workflow` gone.
+// is over, and `workflow` gone.
 void Shard::cancel_steps(Turn& turn, LiveRun& workflow) {
   if (workflow.graph->live() == 0) {
     all_cancelled(turn, workflow);
     return;
   }
   const Id id = workflow.row.id;
-  const std::string why = workflow.row.progress.error;
+  const std::string why = (is_set_aside(workflow) ? "cancelled with its workflow run: " : "") +
+                          workflow.row.progress.error;
   const auto& steps = workflow.plan->definition->workflow().steps;
   for (int step = 0; step < static_cast<int>(steps.size()); ++step) {
     if (workflow.graph->standing(step) != StepStanding::live) {
@@ -209,9 +212,36 @@ void Shard::cancel_steps(Turn& turn, LiveRun& workflow) {
 
 void Shard::all_cancelled(Turn& turn, LiveRun& workflow) {
   if (workflow.graph->live() == 0) {
-    move_workflow(workflow, WorkflowEvent::all_cancelled);
+    move_workflow(workflow, is_set_aside(workflow) ? WorkflowEvent::complete_failed
+                                                   : WorkflowEvent::all_cancelled);
     finish(turn, workflow);
   }
+}
+
+bool Shard::is_set_aside(const LiveRun& workflow) {
+  return workflow.row.progress.state == RunState::cancelling &&
+         workflow.row.progress.error_kind == kStoreRefused;
+}
+
+// The row says why at once, and no more is written; what follows cancels the live steps, for its
+// end shall be the end of them all. Were that refused as well, it would be for ever: the second
+// time it ends where it stands, and its steps by themselves.
+void Shard::set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string& why) {
+  const bool was_set_aside = is_set_aside(workflow);
+  RunProgress& progress = workflow.row.progress;
+  move_workflow(workflow, WorkflowEvent::set_aside);
+  progress.result.clear();
+  progress.error_kind = kStoreRefused;
+  progress.error = why;
+  if (is_set_aside(workflow) && (was_set_aside || workflow.graph->live() == 0)) {
+    move_workflow(workflow, WorkflowEvent::complete_failed);
+  }
+  if (is_final(progress.state)) {
+    finish(turn, workflow, why);
+    return;
+  }
+  turn.out.more.emplace_back(ContinueRun{workflow.row.id});
+  write(turn, workflow, why);
 }
 
 // A new version: the chosen steps and everything downstream run again, all others are carried.
@@ -288,7 +318,7 @@ Shard::LiveRun* Shard::revive_workflow(Turn& turn, Id id) {
     if (step.parent != id) {
       continue;
     }
-    // One that was set aside may have left steps running: they are what they are in memory.
+    // One that was set aside may have left steps live: they are what they are in memory.
     const LiveRun* live = find_live(step.id);
     if (live == nullptr && !is_final(step.progress.state)) {
       turn.out.reads.runs = turn.command.rows->asked.runs;  // it ended since

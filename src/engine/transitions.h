@@ -40,11 +40,11 @@ inline constexpr int kRunEvents = 12;
 enum class WorkflowEvent : std::uint8_t {
   begin,            // its start instant is here
   complete,         // all steps ended, none failed
-  complete_failed,  // all steps ended, one failed
+  complete_failed,  // all steps ended, one failed or the run was set aside
   ask_cancel,       // with steps still live
   all_cancelled,    // asked, and the last live step ended
   retry_by_hand,    // a new version begins
-  set_aside,
+  set_aside,        // the store refused how it goes on (3b): its live steps are cancelled
 };
 inline constexpr int kWorkflowEvents = 7;
 
