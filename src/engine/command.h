@@ -86,12 +86,13 @@ struct DispatchNext {};
 struct ContinueRun {
   Id run;
 };
-// Live runs of a deleted definition are cancelled, a slice at a time.
+// Live runs of a deleted definition are cancelled, a slice at a time: those above `after`.
 struct ContinueDelete {
   Id definition;
+  Id after = {};
 };
-// The store refuses what this run's report, or this trigger's firing, wants written (3b). Decided by
-// writing that row alone; what its workflow or its steps must do then comes as `more`.
+// The store refuses what this run's report, or this trigger's firing, wants written (3b). Decided
+// by writing that row alone; what its workflow or its steps must do then comes as `more`.
 struct SetAside {
   Id subject;
   bool is_trigger = false;

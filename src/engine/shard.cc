@@ -130,7 +130,7 @@ Decision Shard::decide(const Command& command, Roster& roster) {
                      advance(turn, *run);
                    }
                  },
-                 [&](const ContinueDelete& ask) { continue_delete(turn, ask.definition); },
+                 [&](const ContinueDelete& ask) { continue_delete(turn, ask); },
                  [&](const SetAside& ask) { set_aside(turn, ask); },
              },
              command.request);
@@ -140,17 +140,19 @@ Decision Shard::decide(const Command& command, Roster& roster) {
 
 std::vector<Request> Shard::unfinished_business() const {
   std::vector<Id> workflows;
-  std::set<Id> deleted;
-  for (const auto& [id, run] : live_) {
-    if (!known_.contains(run.row.definition) && run.row.progress.state != RunState::cancelling &&
-        !live_.contains(run.row.parent)) {
-      deleted.insert(run.row.definition);
+  std::vector<Id> deleted;
+  for (const auto& [definition, runs] : runs_of_) {
+    if (!known_.contains(definition)) {
+      deleted.push_back(definition);
     }
+  }
+  for (const auto& [id, run] : live_) {
     if (run.graph && run.row.progress.state != RunState::scheduled) {
       workflows.push_back(id);
     }
   }
   std::sort(workflows.begin(), workflows.end());
+  std::sort(deleted.begin(), deleted.end());
   std::vector<Request> requests;
   for (const Id id : workflows) {
     requests.emplace_back(ContinueRun{id});
@@ -170,13 +172,27 @@ Shard::LiveRun& Shard::insert_live(LiveRun run) {
   const Id id = run.row.id;
   const auto [place, is_new] = live_.emplace(id, std::move(run));
   check(is_new, "an id names one run");
+  const RunRow& row = place->second.row;
+  if (row.kind != RunKind::step) {
+    std::set<Id>& runs = runs_of_[row.definition];
+    runs.insert(runs.end(), id);  // mostly it belongs there
+  }
   return place->second;
 }
 
 void Shard::forget(LiveRun& run) {
-  const Id id = run.row.id;
-  recent_.run_ended(id, gathering_);
-  live_.erase(id);
+  recent_.run_ended(run.row.id, gathering_);
+  drop(run);
+}
+
+void Shard::drop(LiveRun& run) {
+  if (const auto runs = runs_of_.find(run.row.definition); runs != runs_of_.end()) {
+    runs->second.erase(run.row.id);
+    if (runs->second.empty()) {
+      runs_of_.erase(runs);
+    }
+  }
+  live_.erase(Id{run.row.id});
 }
 
 // The event of a run's change, as subscribers see it.

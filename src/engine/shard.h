@@ -122,13 +122,14 @@ class Shard {
   Instant bound_of(const LiveRun& run) const;
   LiveRun& insert_live(LiveRun run);
   void forget(LiveRun& run);
+  void drop(LiveRun& run);
   void load_run(RunRow row, std::vector<RunRow> steps, const std::shared_ptr<Plan>& plan);
   const RunRow* finished_run(Turn& turn, Id run);
 
   // shard_definitions.cc
   void save(Turn& turn, const SaveDefinition& ask);
   void remove(Turn& turn, const DeleteDefinition& ask);
-  void continue_delete(Turn& turn, Id definition);
+  void continue_delete(Turn& turn, const ContinueDelete& ask);
   void save_triggers(Turn& turn, Known& known, bool was_enabled);
   void plan_trigger(Turn& turn, TriggerRow& row, bool enabled);
   std::shared_ptr<Plan> make_plan(Id id,
@@ -221,6 +222,7 @@ class Shard {
   Id last_id_;
   std::int64_t gathering_ = 0;
   std::unordered_map<Id, LiveRun> live_;
+  std::unordered_map<Id, std::set<Id>> runs_of_;  // a definition's live runs, without steps
   std::unordered_map<Id, Known> known_;
   std::unordered_map<std::string, Id> by_name_;
   std::unordered_map<Id, Id> trigger_owner_;

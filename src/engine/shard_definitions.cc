@@ -262,25 +262,31 @@ void Shard::remove(Turn& turn, const DeleteDefinition& ask) {
   by_name_.erase(name_key(ask.kind, ask.name_space, ask.name));
   known_.erase(row.id);
   answer(turn, Reply{.id = row.id, .revision = row.revision, .changed = true, .name = row.name});
-  continue_delete(turn, row.id);
+  continue_delete(turn, {.definition = row.id});
 }
 
-// Live runs of a deleted definition are cancelled (S2.3), as many as one decision may.
-void Shard::continue_delete(Turn& turn, Id definition) {
-  std::vector<Id> runs;
-  for (const auto& [id, run] : live_) {
-    if (run.row.definition == definition && run.row.progress.state != RunState::cancelling &&
-        !live_.contains(run.row.parent)) {
-      runs.push_back(id);
-    }
+// Live runs of a deleted definition are cancelled (S2.3), as many as one decision may. Nobody can
+// start another one, so a slice need not look at those before it again.
+void Shard::continue_delete(Turn& turn, const ContinueDelete& ask) {
+  const auto runs = runs_of_.find(ask.definition);
+  if (runs == runs_of_.end()) {
+    return;
   }
-  std::sort(runs.begin(), runs.end());
-  for (const Id id : runs) {
+  std::vector<Id> slice;
+  for (auto run = runs->second.upper_bound(ask.after);
+       run != runs->second.end() && slice.size() < limits::kDecisionRows; ++run) {
+    slice.push_back(*run);
+  }
+  Id after = ask.after;
+  for (const Id id : slice) {
     if (!turn.has_row_budget()) {
-      turn.out.more.emplace_back(ContinueDelete{definition});
-      return;
+      break;
     }
     ask_cancel(turn, *find_live(id), "cancelled: what it is a run of was deleted");
+    after = id;
+  }
+  if (!slice.empty() && (after != slice.back() || slice.size() == limits::kDecisionRows)) {
+    turn.out.more.emplace_back(ContinueDelete{ask.definition, after});
   }
 }
 

@@ -42,6 +42,40 @@ TEST(Shard, AFiringThatCannotRunIsRecorded) {
   EXPECT_EQ(desk.rows.triggers.begin()->second.next_due, Desk::kBase + minutes(3));
 }
 
+// Each slice of a deletion begins after the last one, however many runs stay live because their
+// workers have yet to confirm (S2.3, house 3.8).
+TEST(Shard, ADeletionLooksAtEachRunOnce) {
+  constexpr std::size_t kRuns = 15'000;
+  constexpr int kRunning = 3'000;
+  Desk desk;
+  WorkerHello hello{.name = "w", .incarnation = {77}, .slots = kRunning};
+  hello.handlers.push_back({"h", "", ""});
+  desk.add_worker(std::move(hello));
+  desk.submit(save_of(DefinitionKind::job, R"({"handler":"h"})"));
+  for (std::size_t i = 0; i < kRuns; ++i) {
+    desk.submit(trigger_of(DefinitionKind::job));
+  }
+  EXPECT_EQ(desk.dispatch(), kRunning);
+
+  Decision decision = desk.submit(
+      DeleteDefinition{.kind = DefinitionKind::job, .name_space = "default", .name = "d"});
+  std::size_t asked = decision.changes.size() - 1;
+  Id after;
+  for (int slices = 0; !decision.more.empty(); ++slices) {
+    ASSERT_LE(slices, 16);
+    ASSERT_EQ(decision.more.size(), 1U);
+    const auto& next = std::get<ContinueDelete>(decision.more.front());
+    ASSERT_GT(next.after, after);
+    after = next.after;
+    decision = desk.submit(next, "system");
+    asked += decision.changes.size();
+  }
+  EXPECT_EQ(asked, kRuns);
+  EXPECT_EQ(desk.shard().live_runs(), static_cast<std::size_t>(kRunning));
+  desk.lose_worker({77}, "gone");
+  EXPECT_EQ(desk.shard().live_runs(), 0U);
+}
+
 // The shard's own decisions, as a member would gather them: none is durable before `land`.
 class Undurable : public ::testing::Test {
  protected:

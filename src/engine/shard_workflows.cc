@@ -253,7 +253,7 @@ void Shard::retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std:
   const auto refuse = [&](Problem problem) {
     answer(turn, std::move(problem));
     if (was_final) {
-      live_.erase(id);  // it was only brought back for this
+      drop(workflow);  // it was only brought back for this
     }
   };
   if (workflow_transition(progress.state, WorkflowEvent::retry_by_hand).verdict != Verdict::move) {
