@@ -8,6 +8,7 @@
 #include "api/server.h"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -76,6 +77,10 @@ class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
   void drop_leftovers();
   std::vector<std::shared_ptr<Session>> open_sessions();
 
+  // A request that waits for the hall's answer is no work of the loop's own: without this the loop
+  // would end at stop with nobody left to write the answer.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_for_answers_{
+      io.get_executor()};
   boost::asio::ip::tcp::acceptor acceptor_{io};
   boost::asio::steady_timer accept_again_{io};
   std::vector<std::thread> threads_;

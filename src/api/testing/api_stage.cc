@@ -38,6 +38,7 @@ void PlayedHall::submit(std::vector<runtime::Submission> taken) {
     commands.push_back(submission.command);
     if (holds_answers) {
       held.push_back(std::move(submission));
+      ++holding;
     } else {
       submission.answer(says ? says(commands.back())
                              : Outcome<engine::Reply>(engine::Reply{

@@ -10,6 +10,7 @@
 #include "store/log_store.h"
 #include "store/memory/memory_store.h"
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -61,6 +62,7 @@ class PlayedHall final : public runtime::CommandDoor {
   std::function<Outcome<engine::Reply>(const engine::Command&)> says;
   bool holds_answers = false;  // keep them in `held` for the test to give
   std::vector<runtime::Submission> held;
+  std::atomic<std::size_t> holding{0};  // how many, for a test on another thread
   std::vector<engine::Command> commands;
   std::vector<std::size_t> submissions;  // how many commands each call brought
   std::vector<runtime::WorkerView> workers;
