@@ -190,4 +190,55 @@ Instant Cron::next_after(Instant instant) const {
   return day >= kEndDay ? kNever : Instant{(day * kDaySeconds + second) * 1000};
 }
 
+// By halves: there is none after `latest`, and `last` is the latest that is known.
+Instant Cron::last_between(Instant from, Instant end) const {
+  Instant last = from;
+  Instant latest{end.ms - 1};
+  while (last < latest) {
+    const Instant middle{last.ms + (latest.ms - last.ms) / 2};
+    if (const Instant found = next_after(middle); found < end) {
+      last = found;
+    } else {
+      latest = middle;
+    }
+  }
+  return last;
+}
+
+// How many matching seconds of a day come before the given one.
+std::int64_t Cron::seconds_before(std::int64_t second_of_day) const {
+  const auto among = [](std::uint64_t bits, std::int64_t value) {
+    return std::popcount(bits & ((std::uint64_t{1} << value) - 1));
+  };
+  const std::int64_t hour = second_of_day / 3600;
+  const std::int64_t minute = second_of_day / 60 % 60;
+  const std::int64_t a_minute = std::popcount(seconds_);
+  const std::int64_t an_hour = a_minute * std::popcount(minutes_);
+  std::int64_t count = an_hour * among(hours_, hour);
+  if ((hours_ >> hour & 1) != 0) {
+    count += a_minute * among(minutes_, minute);
+    if ((minutes_ >> minute & 1) != 0) {
+      count += among(seconds_, second_of_day % 60);
+    }
+  }
+  return count;
+}
+
+std::int64_t Cron::count_between(Instant from, Instant end) const {
+  const std::int64_t first = from.ms < 0 ? 0 : from.ms / 1000 + 1;
+  const std::int64_t last = end.ms <= 0 ? 0 : (end.ms - 1) / 1000 + 1;  // not counted itself
+  if (last <= first) {
+    return 0;
+  }
+  const std::int64_t first_day = first / kDaySeconds;
+  const std::int64_t last_day = last / kDaySeconds;
+  std::int64_t count = 0;
+  for (std::int64_t day = next_day(first_day); day <= last_day && day < kEndDay;
+       day = next_day(day + 1)) {
+    count += seconds_before(day == last_day ? last % kDaySeconds : kDaySeconds) -
+             seconds_before(day == first_day ? first % kDaySeconds : 0);
+  }
+  return count;
+}
+
 }  // namespace jobflow::engine

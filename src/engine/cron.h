@@ -1,7 +1,7 @@
-// Cron expressions: parsed once, then asked for the next instant (S4.2). A value; pure.
+// Cron expressions: parsed once, then asked for instants (S4.2). A value; pure.
 //
 // Today: 5 fields (Unix) and 6 (leading seconds), UTC, operators * , - /, names, ?, and macros.
-// The next instant is found by jumping fields, never by walking seconds.
+// Instants are found by jumping fields and counted by days, never by walking seconds.
 #pragma once
 
 #include "model/outcome.h"
@@ -20,9 +20,14 @@ class Cron {
 
   // The first matching instant strictly after `instant`; kNever when none is left before 2100.
   Instant next_after(Instant instant) const;
+  // The last matching instant after `from` and before `end`; `from` when there is none.
+  Instant last_between(Instant from, Instant end) const;
+  // How many there are after `from` and before `end`.
+  std::int64_t count_between(Instant from, Instant end) const;
 
  private:
   int next_second(int second_of_day) const;
+  std::int64_t seconds_before(std::int64_t second_of_day) const;
   std::uint64_t days_of(std::int64_t year, int month) const;
   std::int64_t next_day(std::int64_t day) const;
 

@@ -313,6 +313,37 @@ TEST(Cron, AgreesOnEveryDayOfTheSpan) {
   }
 }
 
+constexpr Instant kYearsEnd{days_from_civil({2100, 1, 1}) * 86'400'000};
+
+// Counting is visiting without the visits (S4.8): both ends are left out, wherever they lie.
+TEST(Cron, CountsWhatAWalkFinds) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 400; ++round) {
+    const auto cron = Cron::parse(random_cron(random, round % 2 == 0).text());
+    if (!cron) {
+      continue;
+    }
+    const Instant from{static_cast<std::int64_t>(random() % 4'000'000'000'000)};
+    Instant last = from;
+    std::int64_t count = 0;
+    for (int steps = static_cast<int>(random() % 300); steps > 0; --steps) {
+      if (const Instant next = cron->next_after(last); next != kNever) {
+        last = next;
+        ++count;
+      }
+    }
+    const Instant next = std::min(cron->next_after(last), kYearsEnd);
+    for (const Instant end : {last + milliseconds(1), next - milliseconds(1), next}) {
+      ASSERT_EQ(cron->last_between(from, end), last) << to_rfc3339(from) << to_rfc3339(end);
+      ASSERT_EQ(cron->count_between(from, end), count) << to_rfc3339(from) << to_rfc3339(end);
+    }
+    ASSERT_EQ(cron->count_between(from, last), std::max<std::int64_t>(0, count - 1));
+    ASSERT_EQ(cron->last_between(last, from), last);
+  }
+  const auto seconds = Cron::parse("* * * * * *");
+  EXPECT_EQ(seconds->count_between({-1}, kYearsEnd), kYearsEnd.ms / 1000);
+}
+
 TEST(Cron, AnyTextIsReadOrRefused) {
   std::mt19937_64 random(5);
   constexpr std::string_view kAlphabet = "0123456789*,-/?LW#H@ \tJANMONSUN";

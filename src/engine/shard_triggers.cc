@@ -3,14 +3,41 @@
 #include "engine/shard.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace jobflow::engine {
 namespace {
 
-// After a long outage the missed instants are counted in slices of this many (house 3.8).
-constexpr int kMissedPerDecision = 10'000;
-// A trigger that is edited before its missed instants were looked at: as many are counted.
-constexpr int kOverdueCounted = 1'000'000;
+// The instants of a trigger that came due by now, of which the first is known. They are counted
+// without being visited: an outage may have swallowed millions.
+struct DueInstants {
+  Instant first, last;
+  std::int64_t count = 1;
+};
+
+DueInstants due_by(const Cron& cron, Instant first, Instant now) {
+  DueInstants due{.first = first, .last = cron.last_between(first, now + milliseconds(1))};
+  if (due.last > first) {
+    due.count = cron.count_between(first, due.last) + 2;
+  }
+  return due;
+}
+
+// Neighbours of one reason are one row (S4.8).
+SkippedFiringRow skipped(Id trigger, const DueInstants& due, const char* reason) {
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();  // 68 years of seconds
+  return {.trigger = trigger,
+          .from = due.first,
+          .to = due.last,
+          .count = static_cast<int>(std::min(due.count, kMost)),
+          .reason = reason};
+}
+
+Cron saved_cron(const TriggerRow& trigger) {
+  auto cron = Cron::parse(trigger.cron);
+  check(cron.ok(), "a saved cron expression parses");
+  return *cron;
+}
 
 }  // namespace
 
@@ -116,66 +143,34 @@ void Shard::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reas
   if (trigger.state != TriggerState::active || trigger.next_due > turn.now) {
     return;
   }
-  const auto cron = Cron::parse(trigger.cron);
-  check(cron.ok(), "a saved cron expression parses");
-  SkippedFiringRow row{.trigger = trigger.id,
-                       .from = trigger.next_due,
-                       .to = trigger.next_due,
-                       .count = 0,
-                       .reason = reason};
-  for (Instant due = row.from; due <= turn.now && row.count < kOverdueCounted;
-       due = cron->next_after(due)) {
-    row.to = due;
-    ++row.count;
-  }
-  turn.out.changes.emplace_back(InsertSkippedFiring{std::move(row)});
+  turn.out.changes.emplace_back(InsertSkippedFiring{
+      skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, turn.now), reason)});
 }
 
 // Fires what is due. Of several missed instants the last one runs, the others are recorded (S4.6).
 void Shard::fire(Turn& turn, Known& known, TriggerRow& trigger) {
-  const auto cron = Cron::parse(trigger.cron);
-  check(cron.ok(), "a saved cron expression parses");
-  const Instant first = trigger.next_due;
-  Instant planned = first;
-  Instant last_missed{};
-  Instant next = cron->next_after(planned);
-  int missed = 0;
-  while (next <= turn.now && missed < kMissedPerDecision) {
-    last_missed = planned;
-    planned = next;
-    next = cron->next_after(planned);
-    ++missed;
+  const Cron cron = saved_cron(trigger);
+  DueInstants missed = due_by(cron, trigger.next_due, turn.now);
+  const Instant planned = missed.last;
+  if (--missed.count > 0) {
+    missed.last = cron.last_between(missed.first, planned);
+    turn.out.changes.emplace_back(InsertSkippedFiring{skipped(trigger.id, missed, "misfire")});
   }
-  if (missed > 0) {
-    turn.out.changes.emplace_back(InsertSkippedFiring{{.trigger = trigger.id,
-                                                       .from = first,
-                                                       .to = last_missed,
-                                                       .count = missed,
-                                                       .reason = "misfire"}});
-  }
-  const bool more_missed = next <= turn.now;
-  if (!more_missed) {
-    const std::string params = trigger.params;
-    LiveRun* run = nullptr;
-    if (live_.size() < limits::kLiveRunsPerShard) {
-      auto created =
-          create_run(turn, known, {.params = params, .trigger = trigger.id, .planned = planned});
-      run = created ? *created : nullptr;
-      if (run != nullptr && run->graph) {
-        advance(turn, *run);
-      }
+  LiveRun* run = nullptr;
+  if (live_.size() < limits::kLiveRunsPerShard) {
+    auto created = create_run(
+        turn, known, {.params = trigger.params, .trigger = trigger.id, .planned = planned});
+    run = created ? *created : nullptr;
+    if (run != nullptr && run->graph) {
+      advance(turn, *run);
     }
-    if (run == nullptr) {
-      // No run can come of it, ever or now; the ledger says so (S4.8).
-      turn.out.changes.emplace_back(InsertSkippedFiring{{.trigger = trigger.id,
-                                                         .from = planned,
-                                                         .to = planned,
-                                                         .count = 1,
-                                                         .reason = "refused"}});
-    }
-  } else {
-    next = planned;  // the next slice begins with it
   }
+  if (run == nullptr) {
+    // No run can come of it, ever or now; the ledger says so (S4.8).
+    turn.out.changes.emplace_back(
+        InsertSkippedFiring{skipped(trigger.id, {.first = planned, .last = planned}, "refused")});
+  }
+  const Instant next = cron.next_after(planned);
   const auto transition = trigger_transition(
       trigger.state, next == kNever ? TriggerEvent::run_out : TriggerEvent::fire);
   check(transition.verdict == Verdict::move, "an active trigger fires");
