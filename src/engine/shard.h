@@ -130,6 +130,7 @@ class Shard {
   void save(Turn& turn, const SaveDefinition& ask);
   void remove(Turn& turn, const DeleteDefinition& ask);
   void continue_delete(Turn& turn, const ContinueDelete& ask);
+  void fire_before_edit(Turn& turn, Known& known, const Definition& wanted);
   void save_triggers(Turn& turn, Known& known, bool was_enabled);
   void plan_trigger(Turn& turn, TriggerRow& row, bool enabled);
   std::shared_ptr<Plan> make_plan(Id id,
@@ -143,7 +144,9 @@ class Shard {
   // shard_triggers.cc
   void timer_due(Turn& turn, const Timer& timer);
   bool could_be_heard(Turn& turn, LiveRun& run);
-  void fire(Turn& turn, Known& known, TriggerRow& trigger);
+  void fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until);
+  Instant latest(const Turn& turn) const;
+  bool is_overdue(const Turn& turn, const TriggerRow& trigger) const;
   void skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason);
 
   // shard_runs.cc

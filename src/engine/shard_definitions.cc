@@ -130,6 +130,7 @@ void Shard::save(Turn& turn, const SaveDefinition& ask) {
                   .revision = 0,
                   .created = turn.now};
   }
+  fire_before_edit(turn, *known, wanted);
   const bool was_enabled = is_new || known->row.enabled;
   DefinitionRow& row = known->row;
   row.revision += 1;
@@ -152,6 +153,23 @@ void Shard::save(Turn& turn, const SaveDefinition& ask) {
                      .created = is_new,
                      .changed = true,
                      .name = row.name});
+}
+
+// What came due before the edit is fired as it was then, also when the edit had to wait for its
+// turn (S4.7): by nobody's order of turns may an edit swallow it. What the edit disables does not
+// fire any more (S6.4).
+void Shard::fire_before_edit(Turn& turn, Known& known, const Definition& wanted) {
+  turn.goes_on_later = true;  // 64 triggers may fire: their workflows have no room here
+  for (TriggerRow& trigger : known.triggers) {
+    const auto& specs = wanted.triggers();
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TriggerSpec& one) {
+      return one.name == trigger.name;
+    });
+    const bool disables = !wanted.enabled || (spec != specs.end() && !spec->enabled);
+    if (!disables && is_overdue(turn, trigger)) {
+      fire(turn, known, trigger, latest(turn));
+    }
+  }
 }
 
 // A trigger is known by its name: unchanged ones keep their next instant, so that an edit neither
@@ -185,7 +203,7 @@ void Shard::save_triggers(Turn& turn, Known& known, bool was_enabled) {
         continue;
       }
     }
-    skip_overdue(turn, row, enabled ? "superseded" : "disabled");
+    skip_overdue(turn, row, "disabled");
     row.cron = spec.cron;
     row.params = spec.params;
     row.note.clear();
@@ -196,7 +214,7 @@ void Shard::save_triggers(Turn& turn, Known& known, bool was_enabled) {
     const bool is_kept = std::any_of(kept.begin(), kept.end(),
                                      [&](const TriggerRow& row) { return row.id == old.id; });
     if (!is_kept) {
-      skip_overdue(turn, old, "superseded");
+      skip_overdue(turn, old, "disabled");
       trigger_owner_.erase(old.id);
       turn.out.changes.emplace_back(DeleteTrigger{old.id});
     }
@@ -215,7 +233,7 @@ void Shard::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
   move(enabled ? TriggerEvent::resume : TriggerEvent::pause);
   row.next_due = Instant{};
   if (row.state == TriggerState::active) {
-    const Instant next = next_firing(row.cron, std::max(turn.now, last_id_.time()));
+    const Instant next = next_firing(row.cron, latest(turn));
     if (next == kNever) {
       move(TriggerEvent::run_out);
     } else {

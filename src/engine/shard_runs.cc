@@ -124,7 +124,7 @@ Outcome<Shard::LiveRun*> Shard::create_run(Turn& turn, Known& known, NewRun want
   row.trigger = wanted.trigger;
   row.planned = wanted.planned;
   row.idempotency_key = std::move(wanted.idempotency_key);
-  row.principal = turn.command.principal;
+  row.principal = wanted.trigger.is_set() ? "system" : turn.command.principal;
   if (is_workflow) {
     row.priority = wanted.priority.value_or(0);
     run.graph = std::make_unique<Graph>(definition.workflow());

@@ -52,7 +52,7 @@ void Shard::timer_due(Turn& turn, const Timer& timer) {
       // Anything else is a timer of before an edit.
       if (trigger.id == timer.subject && trigger.state == TriggerState::active &&
           trigger.next_due == timer.due) {
-        fire(turn, known, trigger);
+        fire(turn, known, trigger, turn.now);
         return;
       }
     }
@@ -137,20 +137,30 @@ bool Shard::could_be_heard(Turn& turn, LiveRun& run) {
   return false;
 }
 
-// Instants that came due and were not yet fired when their trigger changed: the ledger says why no
-// run came of them (S4.8).
-void Shard::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
-  if (trigger.state != TriggerState::active || trigger.next_due > turn.now) {
-    return;
-  }
-  turn.out.changes.emplace_back(InsertSkippedFiring{
-      skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, turn.now), reason)});
+// Until when triggers have had their turn, when one of them changes: a clock that was set back
+// makes nothing due again (S4.10).
+Instant Shard::latest(const Turn& turn) const {
+  return std::max(turn.now, last_id_.time());
 }
 
-// Fires what is due. Of several missed instants the last one runs, the others are recorded (S4.6).
-void Shard::fire(Turn& turn, Known& known, TriggerRow& trigger) {
+bool Shard::is_overdue(const Turn& turn, const TriggerRow& trigger) const {
+  return trigger.state == TriggerState::active && trigger.next_due <= latest(turn);
+}
+
+// Instants that came due and were not yet fired when their trigger was disabled or deleted: they do
+// not fire (S6.4), and the ledger says why (S4.8).
+void Shard::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
+  if (is_overdue(turn, trigger)) {
+    turn.out.changes.emplace_back(InsertSkippedFiring{
+        skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, latest(turn)), reason)});
+  }
+}
+
+// Fires what came due until then. Of several missed instants the last one runs, the others are
+// recorded (S4.6).
+void Shard::fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until) {
   const Cron cron = saved_cron(trigger);
-  DueInstants missed = due_by(cron, trigger.next_due, turn.now);
+  DueInstants missed = due_by(cron, trigger.next_due, until);
   const Instant planned = missed.last;
   if (--missed.count > 0) {
     missed.last = cron.last_between(missed.first, planned);

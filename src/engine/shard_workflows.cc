@@ -17,6 +17,10 @@ void Shard::move_workflow(LiveRun& run, WorkflowEvent event) {
 void Shard::advance(Turn& turn, LiveRun& workflow) {
   const Id id = workflow.row.id;
   const RunState state = workflow.row.progress.state;
+  if (turn.goes_on_later) {
+    turn.out.more.emplace_back(ContinueRun{id});
+    return;
+  }
   if (state == RunState::cancelling) {
     cancel_steps(turn, workflow);
     return;
@@ -136,9 +140,7 @@ void Shard::step_ended(Turn& turn, const RunRow& row) {
   } else {
     workflow->graph->fail(step, row);
   }
-  if (turn.goes_on_later) {
-    turn.out.more.emplace_back(ContinueRun{workflow->row.id});
-  } else if (workflow->row.progress.state == RunState::cancelling) {
+  if (workflow->row.progress.state == RunState::cancelling && !turn.goes_on_later) {
     all_cancelled(turn, *workflow);
   } else {
     advance(turn, *workflow);
