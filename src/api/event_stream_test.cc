@@ -244,6 +244,27 @@ TEST_F(LogTailTest, LinesComeAsTheyAreWrittenUntilTheRunEnded_S10_1) {
   EXPECT_FALSE(stage.loop->fire_timer());
 }
 
+TEST_F(LogTailTest, LinesThatTheLogsWriterHasNotWrittenYetAreWaitedFor_S10_1) {
+  const DefinitionRow job = stage.add_job("report");
+  RunRow run = stage.add_run(job, {.state = RunState::running, .attempt = 1});
+  stage.logs->is_behind = true;
+  const std::string logs = "/api/v1/runs/" + to_string(run.id) + "/logs";
+  const auto sink = stage.stream({.target = logs + "/stream"});
+  append(run.id, 1, 0, {"the last of the first attempt"});
+  run.progress.attempt = 2;
+  stage.commit({UpdateRun{run.id, run.progress}});
+  ASSERT_TRUE(stage.loop->fire_timer());
+  EXPECT_EQ(ids(*sink), (Types{"1:0"}));
+  append(run.id, 2, 0, {"the last of all"});
+  EXPECT_EQ(must_hold(stage.get(logs).body, "the last of all"), "");
+  append(run.id, 2, 1, {"and one more"});
+  run.progress.state = RunState::succeeded;
+  run.progress = testing::plausible(run.progress);
+  stage.commit({UpdateRun{run.id, run.progress}});
+  ASSERT_TRUE(stage.loop->fire_timer());
+  EXPECT_EQ(ids(*sink), (Types{"1:0", "2:0", "2:1", "end"}));
+}
+
 TEST_F(LogTailTest, ItGoesOnAfterTheLastLineTheClientHas) {
   const DefinitionRow job = stage.add_job("report");
   const RunRow run = stage.add_run(job, {.state = RunState::succeeded, .attempt = 1});

@@ -68,11 +68,10 @@ void read(const ExchangePtr& exchange) {
   }
   find_run(exchange, [exchange, query = *query](const store::RunAt& run) mutable {
     query.run = run.row.id;
-    exchange->doors->logs.read(
-        query, hop_ok<std::vector<store::StoredLine>>(
-                   exchange, [exchange, query](const std::vector<store::StoredLine>& lines) {
-                     answer_lines(exchange, query, lines);
-                   }));
+    read_taken_lines(
+        exchange, query, [exchange, query](const Outcome<std::vector<store::StoredLine>>& lines) {
+          lines ? answer_lines(exchange, query, *lines) : exchange->refuse(lines.problem());
+        });
   });
 }
 

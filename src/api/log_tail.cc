@@ -22,21 +22,26 @@ class Tail final : public std::enable_shared_from_this<Tail> {
     if (sink_->waiting_bytes() > kTailBytesMax) {
       return pause();
     }
-    exchange_->doors->logs.read(
-        query_,
-        hop<Outcome<std::vector<store::StoredLine>>>(
-            exchange_, [self = shared_from_this()](Outcome<std::vector<store::StoredLine>> lines) {
-              if (lines && !lines->empty()) {
-                self->take(*lines);
-              } else {
-                self->look_at_run();  // a store that is away is asked again
-              }
-            }));
+    exchange_->doors->logs.read(query_, hop<Lines>(exchange_, taker()));
   }
 
  private:
+  using Lines = Outcome<std::vector<store::StoredLine>>;
+
   void pause() {
     exchange_->loop->after(kTailPause, [self = shared_from_this()] { self->read(); });
+  }
+
+  std::function<void(Lines)> taker() {
+    return [self = shared_from_this()](const Lines& lines) {
+      if (!lines) {
+        self->pause();  // a store that is away is asked again
+      } else if (lines->empty()) {
+        self->look_at_run();
+      } else {
+        self->take(*lines);
+      }
+    };
   }
 
   void take(const std::vector<store::StoredLine>& lines) {
@@ -47,12 +52,10 @@ class Tail final : public std::enable_shared_from_this<Tail> {
                   nullptr);
     }
     query_.from = lines.back().number + 1;
-    ended_ = std::nullopt;
     read();
   }
 
-  // Nothing new: a later attempt may have begun, or the run ended. Lines come by their own path, so
-  // after the run's end one more read follows.
+  // Nothing new: a later attempt may have begun, or the run ended.
   void look_at_run() {
     exchange_->doors->store.read_run(
         query_.run,
@@ -69,17 +72,19 @@ class Tail final : public std::enable_shared_from_this<Tail> {
   }
 
   void go_on(const RunProgress& run) {
-    if (run.attempt > query_.attempt) {
-      query_.attempt += 1;
-      query_.from = 0;
-      return read();
-    }
-    if (!is_final(run.state)) {
-      ended_ = std::nullopt;
+    const bool later = run.attempt > query_.attempt;
+    if (!later && !is_final(run.state)) {
+      is_complete_ = false;
       return pause();
     }
-    if (ended_ != run.state) {
-      ended_ = run.state;
+    if (!is_complete_) {
+      is_complete_ = true;
+      return read_taken_lines(exchange_, query_, taker());
+    }
+    if (later) {
+      query_.attempt += 1;
+      query_.from = 0;
+      is_complete_ = false;
       return read();
     }
     json_.clear();
@@ -91,11 +96,24 @@ class Tail final : public std::enable_shared_from_this<Tail> {
   ExchangePtr exchange_;
   std::shared_ptr<Sink> sink_;
   store::LogQuery query_;
-  std::optional<RunState> ended_;  // seen at the last look
+  bool is_complete_ = false;  // this attempt is over, and all of its lines can be read
   std::string json_;
 };
 
 }  // namespace
+
+void read_taken_lines(const ExchangePtr& exchange,
+                      store::LogQuery query,
+                      std::function<void(Outcome<std::vector<store::StoredLine>>)> next) {
+  // Appends are written in their order: once this one, of nothing, is answered, so are all before.
+  // What it says does not matter, a full disk can still be read.
+  exchange->doors->logs.append(
+      {},
+      hop<Outcome<Done>>(exchange, [exchange, query, next = std::move(next)](const Outcome<Done>&) {
+        exchange->doors->logs.read(query,
+                                   hop<Outcome<std::vector<store::StoredLine>>>(exchange, next));
+      }));
+}
 
 void tail_log(const ExchangePtr& exchange, std::shared_ptr<Sink> sink, store::LogQuery query) {
   std::make_shared<Tail>(exchange, std::move(sink), query)->read();

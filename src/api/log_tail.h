@@ -6,13 +6,21 @@
 #include "api/exchange.h"
 #include "store/log_store.h"
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 namespace jobflow::api {
 
 // `query.attempt` and `query.from` say where to begin; `query.limit` is how many lines a read
 // takes.
 void tail_log(const ExchangePtr& exchange, std::shared_ptr<Sink> sink, store::LogQuery query);
+
+// Reads a page with every line that was taken before the call: lines wait for their own writer, so
+// that a run's row can tell of its end before its last line can be read. `next` runs on the loop.
+void read_taken_lines(const ExchangePtr& exchange,
+                      store::LogQuery query,
+                      std::function<void(Outcome<std::vector<store::StoredLine>>)> next);
 
 // How long a tail waits before it looks again.
 inline constexpr Span kTailPause = milliseconds(200);

@@ -340,6 +340,13 @@ TEST_F(CommandLineTest, LogsAreReadPageByPageAndFollowedToTheirEnd) {
   EXPECT_EQ(run({"run", "logs", "5", "-f", "--bare", "--level", "warn"}), kOk);
   EXPECT_EQ(out(), "one\ntwo\n");
   EXPECT_EQ(server.asked.back(), "LISTEN /api/v1/runs/5/logs/stream?level=warn");
+  const auto of_attempt = [](int attempt) {
+    return client::ServerEvent{
+        .type = "line", .data = R"({"attempt":)" + std::to_string(attempt) + R"(,"text":"of it"})"};
+  };
+  server.streams = {{of_attempt(1), of_attempt(2)}};
+  EXPECT_EQ(run({"run", "logs", "5", "-f", "--bare", "--attempt", "1"}), kOk);
+  EXPECT_EQ(out(), "of it\n") << "of this attempt only";
 }
 
 TEST_F(CommandLineTest, EditSavesOnlyWhatChangedAndNeverOverwritesOthers) {

@@ -244,6 +244,10 @@ Outcome<bool> hear_log(Session& session, const RunOptions& options, std::string&
             }
             if (const auto line = client::read_log_line(event.data);
                 event.type == "line" && line.ok()) {
+              if (options.attempt > 0 && line->attempt > options.attempt) {
+                ended = true;  // the stream goes on to the attempts after it
+                return false;
+              }
               last_id = event.id;
               print_log_line(session, *line, options);
               session.print("");

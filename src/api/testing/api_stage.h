@@ -72,6 +72,21 @@ class PlayedHall final : public runtime::CommandDoor {
   runtime::Feed feed_;
 };
 
+// Logs whose writer can be behind: then lines are there once the next append was answered.
+class PlayedLogs final : public store::LogStore {
+ public:
+  void append(std::vector<LogChunk> chunks, store::Callback<Outcome<Done>> done) override;
+  void read(store::LogQuery query,
+            store::Callback<Outcome<std::vector<store::StoredLine>>> done) override {
+    written_->read(query, std::move(done));
+  }
+  bool is_behind = false;
+
+ private:
+  std::unique_ptr<store::LogStore> written_ = store::make_memory_log_store();
+  std::vector<LogChunk> waiting_;
+};
+
 struct Sent {
   std::string type, id, json;
 };
@@ -132,7 +147,7 @@ class ApiStage {
 
   StillClock clock;
   std::unique_ptr<store::Store> store;
-  std::unique_ptr<store::LogStore> logs;
+  std::unique_ptr<PlayedLogs> logs = std::make_unique<PlayedLogs>();
   runtime::Metrics metrics;
   std::shared_ptr<ManualLoop> loop = std::make_shared<ManualLoop>();
   std::unique_ptr<PlayedHall> hall;
