@@ -138,6 +138,17 @@ Decision Shard::decide(const Command& command, Roster& roster) {
   return std::move(turn.out);
 }
 
+std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {
+  last_id_ = next_id(std::max(last_id_, given_out), number_, now);
+  std::vector<Request> losses;
+  for (const Id incarnation : incarnations()) {
+    for (const Held& held : held_by(incarnation)) {
+      losses.emplace_back(AttemptLost{held.run, held.token, "the store's history changed"});
+    }
+  }
+  return losses;
+}
+
 std::vector<Request> Shard::unfinished_business() const {
   std::vector<Id> workflows;
   std::vector<Id> deleted;

@@ -50,6 +50,10 @@ class Shard {
   std::int64_t epoch() const { return epoch_; }
   Id last_id() const { return last_id_; }
 
+  // The store's history is another than it was (I1b): ids and tokens begin above now and above
+  // `given_out`, the greatest that is known to have left. The attempts that the rows speak of are
+  // lost: to be submitted once, before anything else.
+  std::vector<Request> begin_generation(Id given_out, Instant now);
   // Work to go on with after loading: to be submitted once, in this order.
   std::vector<Request> unfinished_business() const;
   // Moves the wheel and appends what fired.

@@ -198,6 +198,41 @@ TEST_F(Undurable, AWorkflowSetAsideBetweenItsSlicesEndsAtOnce) {
   EXPECT_EQ(shard_.live_runs(), 0U);
 }
 
+// The store forgot what it had said was durable (I1b, house 8): nothing that was given out then is
+// given out again, nothing that is out counts.
+TEST_F(Undurable, AfterTheHistoryChangedNothingOldCounts) {
+  decide(save_of(DefinitionKind::job, R"({"handler":"h","retry":{"max_attempts":2}})"));
+  decide(trigger_of(DefinitionKind::job));
+  const Assignment kept = assign();
+  land();
+  now_ = now_ + seconds(1);
+  decide(trigger_of(DefinitionKind::job));
+  const Assignment forgotten = assign();
+
+  for (const Instant now : {now_ + seconds(9), now_ - seconds(9)}) {  // also by a clock set back
+    Shard loaded(durable_.image(5, kept.token, landed_), now);
+    const auto ask = [&](Request request) {
+      return loaded.decide({std::move(request), "system", now, nullptr}, roster_);
+    };
+    for (const Request& loss : loaded.begin_generation(shard_.last_id(), now)) {
+      const Decision lost = ask(loss);
+      EXPECT_EQ(std::get<InsertAttempt>(lost.changes.at(0)).row.state, AttemptState::lost);
+      EXPECT_EQ(std::get<UpdateRun>(lost.changes.at(1)).progress.state, RunState::scheduled);
+    }
+    EXPECT_TRUE(loaded.incarnations().empty());
+    const Decision again = ask(trigger_of(DefinitionKind::job));
+    EXPECT_GT((*again.answer)->id, shard_.last_id());
+    EXPECT_GE((*again.answer)->id.time(), now);
+    EXPECT_GT(std::get<SendAssignment>(ask(DispatchNext{}).effects.at(0)).assignment.token,
+              forgotten.token);
+    for (const Assignment& old : {kept, forgotten}) {
+      EXPECT_TRUE(ask(AttemptEnded{{.run = old.run, .token = old.token}, {77}}).changes.empty());
+      const Decision stop = ask(AttemptReclaimed{old.run, old.token, {77}, true});
+      EXPECT_EQ(std::get<SendCancel>(stop.effects.at(0)).order.token, old.token);
+    }
+  }
+}
+
 // A step's end and the next step's start are one decision (S8.8); what a run of a job writes.
 TEST_F(Undurable, ARunOfAJobIsThreeChangesAndAStepsEndStartsTheNext) {  // house 3.5
   decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
