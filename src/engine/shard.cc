@@ -330,7 +330,7 @@ bool Shard::holds(Id run, Id token) const {
 }
 
 Shard::Turns Shard::turns() const {
-  Turns turns{.last_served = last_served_, .lanes = {}};
+  Turns turns{.last_served = queues_.last_served(), .lanes = {}};
   for (const auto& [key, weak] : plans_) {
     if (const auto plan = weak.lock()) {
       for (std::size_t i = 0; i < plan->lanes.size(); ++i) {
@@ -342,7 +342,7 @@ Shard::Turns Shard::turns() const {
 }
 
 void Shard::take_turns(const Turns& turns) {
-  last_served_ = turns.last_served;
+  queues_.go_on_after(turns.last_served);
   for (const auto& [key, turn] : turns.lanes) {
     const auto& [definition, revision, lane] = key;
     const auto found = plans_.find({definition, revision});

@@ -64,9 +64,9 @@ class Shard {
   static constexpr Span kSweepEvery = seconds(10);
   static constexpr Span kBoundWindow = seconds(25);
 
-  std::size_t waiting() const { return waiting_; }
+  std::size_t waiting() const { return queues_.waiting(); }
   // Grows with every run that enters a queue.
-  std::uint64_t arrivals() const { return arrivals_; }
+  std::uint64_t arrivals() const { return queues_.arrivals(); }
   std::size_t live_runs() const { return live_.size(); }
   // The incarnations that hold attempts of this shard, and those attempts, ordered.
   std::vector<Id> incarnations() const;
@@ -142,7 +142,6 @@ class Shard {
                                   std::shared_ptr<const Definition> definition);
   std::shared_ptr<Plan> plan_of(const DefinitionRow& row);
   std::shared_ptr<Plan> plan_of_finished(Turn& turn, const RunRow& row);
-  Queue* queue_for(const std::string& name_space, const Task& task);
   Known* find_known(DefinitionKind kind, const std::string& name_space, const std::string& name);
 
   // shard_triggers.cc
@@ -173,7 +172,6 @@ class Shard {
   void move(LiveRun& run, RunEvent event);
   void enter_queue(Turn& turn, LiveRun& run);
   void list_in_queue(LiveRun& run);
-  void list_queue(Queue& queue);
   void leave_queue(LiveRun& run);
   void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
 
@@ -208,22 +206,6 @@ class Shard {
   void move_workflow(LiveRun& run, WorkflowEvent event);
   LiveRun* revive_workflow(Turn& turn, Id run);
 
-  // Queues with waiting runs: the most urgent first, then by key.
-  struct Urgency {
-    int priority;
-    std::string_view key;
-  };
-  struct MoreUrgent {
-    using is_transparent = void;
-    static Urgency of(const Queue* queue) { return {queue->listed, queue->key}; }
-    static Urgency of(Urgency urgency) { return urgency; }
-    bool operator()(const auto& a, const auto& b) const {
-      const Urgency left = of(a), right = of(b);
-      return left.priority != right.priority ? left.priority > right.priority
-                                             : left.key < right.key;
-    }
-  };
-
   ShardNumber number_;
   std::int64_t epoch_;
   Id last_id_;
@@ -233,12 +215,8 @@ class Shard {
   std::unordered_map<Id, Known> known_;
   std::unordered_map<std::string, Id> by_name_;
   std::unordered_map<Id, Id> trigger_owner_;
-  std::map<std::string, std::unique_ptr<Queue>> queues_;  // by what their runs ask for
-  std::set<Queue*, MoreUrgent> busy_queues_;
-  std::string last_served_;  // queues of the same urgency take turns
+  Queues queues_;
   std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
-  std::size_t waiting_ = 0;
-  std::uint64_t arrivals_ = 0;
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;
   Recency recent_;

@@ -39,23 +39,7 @@ RunEvent final_event(AttemptEvent event) {
 // The most urgent run that somebody can take; queues of one urgency take turns. Nothing to give
 // out, or nobody to give it to: an empty decision.
 void Shard::dispatch_next(Turn& turn) {
-  for (auto next = busy_queues_.begin(); next != busy_queues_.end();) {
-    const int priority = (*next)->listed;
-    const auto first = next;
-    const auto last = busy_queues_.upper_bound(Urgency{priority - 1, {}});
-    const auto after = busy_queues_.upper_bound(Urgency{priority, last_served_});
-    for (next = after; next != last; ++next) {
-      if (dispatch_from(turn, **next)) {
-        return;
-      }
-    }
-    for (next = first; next != after; ++next) {
-      if (dispatch_from(turn, **next)) {
-        return;
-      }
-    }
-    next = last;
-  }
+  queues_.serve([&](Queue& queue) { return dispatch_from(turn, queue); });
 }
 
 bool Shard::dispatch_from(Turn& turn, Queue& queue) {
@@ -71,7 +55,6 @@ bool Shard::dispatch_from(Turn& turn, Queue& queue) {
       lane.task->strategy == Strategy::random
           ? stable_hash(to_string(run.row.id), static_cast<std::uint64_t>(run.row.progress.attempt))
           : 0;
-  last_served_ = queue.key;
   assign(turn, run, *choose(lane.task->strategy, candidates, lane.turn, choice));
   return true;
 }

@@ -26,22 +26,6 @@ Shard::Known* Shard::find_known(DefinitionKind kind,
   return id == by_name_.end() ? nullptr : &known_.at(id->second);
 }
 
-Queue* Shard::queue_for(const std::string& name_space, const Task& task) {
-  std::string key = name_space + '\0' + task.handler;
-  for (const std::string& tag : task.tags) {
-    key += '\0' + tag;
-  }
-  auto& queue = queues_[key];
-  if (!queue) {
-    queue = std::make_unique<Queue>();
-    queue->key = key;
-    queue->name_space = name_space;
-    queue->handler = task.handler;
-    queue->tags = task.tags;
-  }
-  return queue.get();
-}
-
 std::shared_ptr<Plan> Shard::make_plan(Id id,
                                        int revision,
                                        std::shared_ptr<const Definition> definition) {
@@ -50,10 +34,10 @@ std::shared_ptr<Plan> Shard::make_plan(Id id,
   plan->revision = revision;
   if (definition->kind == DefinitionKind::job) {
     const Task& task = definition->job().task;
-    plan->lanes.push_back({&task, queue_for(definition->name_space, task)});
+    plan->lanes.push_back({&task, queues_.find(definition->name_space, task)});
   } else {
     for (const StepSpec& step : definition->workflow().steps) {
-      plan->lanes.push_back({&step.task, queue_for(definition->name_space, step.task)});
+      plan->lanes.push_back({&step.task, queues_.find(definition->name_space, step.task)});
     }
   }
   plan->definition = std::move(definition);

@@ -165,34 +165,11 @@ void Shard::enter_queue(Turn& turn, LiveRun& run) {
 }
 
 void Shard::list_in_queue(LiveRun& run) {
-  Queue& queue = *run.its_lane().queue;
-  const bool was_empty = queue.runs.empty();
-  queue.runs.insert(queue.runs.end(),  // mostly it belongs there
-                    {run.row.priority, run.row.progress.due, run.row.id});
-  ++waiting_;
-  ++arrivals_;
-  if (was_empty || queue.runs.begin()->priority != queue.listed) {
-    list_queue(queue);
-  }
+  queues_.enter(*run.its_lane().queue, {run.row.priority, run.row.progress.due, run.row.id});
 }
 
 void Shard::leave_queue(LiveRun& run) {
-  Queue& queue = *run.its_lane().queue;
-  const auto left = queue.runs.erase({run.row.priority, run.row.progress.due, run.row.id});
-  check(left == 1 && waiting_ > 0, "a queued run is in its queue");
-  --waiting_;
-  if (queue.runs.empty() || queue.runs.begin()->priority != queue.listed) {
-    list_queue(queue);
-  }
-}
-
-// The queue stands among the busy ones by the priority of its first run, when it has any.
-void Shard::list_queue(Queue& queue) {
-  busy_queues_.erase(&queue);
-  if (!queue.runs.empty()) {
-    queue.listed = queue.runs.begin()->priority;
-    busy_queues_.insert(&queue);
-  }
+  queues_.leave(*run.its_lane().queue, {run.row.priority, run.row.progress.due, run.row.id});
 }
 
 void Shard::cancel(Turn& turn, Id id) {
