@@ -75,7 +75,7 @@ TEST_F(RunningServerTest, IsToldWhenAnotherTookItsStore) {
   auto other = store::open_sqlite_store((*server)->data() + "/jobflow.db");
   ASSERT_TRUE(other.ok()) << other.problem().detail;
   std::promise<bool> joined;
-  (*other)->join("solo", [&](Outcome<store::Ticket> ticket) { joined.set_value(ticket.ok()); });
+  (*other)->join({"solo"}, [&](Outcome<store::Ticket> ticket) { joined.set_value(ticket.ok()); });
   ASSERT_TRUE(joined.get_future().get());
   auto client = client_of(**server);
   EXPECT_FALSE(client.call(save_job("late")).ok());  // I1

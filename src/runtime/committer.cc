@@ -216,6 +216,7 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
       owner_.fenced(answer.detail);
       return;
     case history_changed:
+    case not_as_seen:  // there is no placement in our batches yet
       owner_.history_changed(take_all());
       return;
   }

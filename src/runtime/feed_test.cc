@@ -79,10 +79,11 @@ class JournalStore final : public store::Store {
   std::atomic<bool> fail{false};
 
   const store::StoreFacts& facts() const override { return facts_; }
-  void join(std::string, Callback<Outcome<store::Ticket>>) override {}
+  void join(store::JoinRequest, Callback<Outcome<store::Ticket>>) override {}
   void commit(std::shared_ptr<const store::Batch>, Callback<store::CommitAnswer>) override {}
   void trim(store::TrimLimits, Callback<Outcome<int>>) override {}
   void save_token(TokenRow, Callback<Outcome<Done>>) override {}
+  void read_cluster(Callback<Outcome<ClusterImage>>) override {}
   void load_shard(std::int64_t, ShardNumber, Callback<Outcome<ShardImage>>) override {}
   void read_for_command(std::int64_t, CommandReads, Callback<Outcome<CommandRows>>) override {}
   void read_run(Id, Callback<Outcome<std::optional<store::RunAt>>>) override {}

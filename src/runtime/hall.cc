@@ -266,7 +266,7 @@ void Hall::Inside::housekeeping() {
 
 void Hall::Inside::join() {
   joining_ = true;
-  store_.join(settings_.member_name, [weak = weak_from_this()](Outcome<store::Ticket> ticket) {
+  store_.join({.name = settings_.member_name}, [weak = weak_from_this()](Outcome<store::Ticket> ticket) {
     if (const auto self = weak.lock()) {
       self->post([ticket = std::move(ticket)](Inside& inside) { inside.joined(ticket); });
     }

@@ -130,8 +130,11 @@ Callback<Outcome<T>> FaultStore::through(Callback<Outcome<T>> done) {
   return done;
 }
 
-void FaultStore::join(std::string name, Callback<Outcome<Ticket>> done) {
-  inner_->join(std::move(name), std::move(done));
+void FaultStore::join(JoinRequest request, Callback<Outcome<Ticket>> done) {
+  inner_->join(std::move(request), std::move(done));
+}
+void FaultStore::read_cluster(Callback<Outcome<ClusterImage>> done) {
+  inner_->read_cluster(through(std::move(done)));
 }
 void FaultStore::trim(TrimLimits limits, Callback<Outcome<int>> done) {
   inner_->trim(limits, std::move(done));

@@ -47,10 +47,11 @@ class FaultStore final : public Store {
 
   const StoreFacts& facts() const override { return inner_->facts(); }
   std::int64_t rows_written() const override { return inner_->rows_written(); }
-  void join(std::string name, Callback<Outcome<Ticket>> done) override;
+  void join(JoinRequest request, Callback<Outcome<Ticket>> done) override;
   void commit(std::shared_ptr<const Batch> batch, Callback<CommitAnswer> done) override;
   void trim(TrimLimits limits, Callback<Outcome<int>> done) override;
   void save_token(TokenRow token, Callback<Outcome<Done>> done) override;
+  void read_cluster(Callback<Outcome<ClusterImage>> done) override;
   void load_shard(std::int64_t member,
                   ShardNumber shard,
                   Callback<Outcome<ShardImage>> done) override;

@@ -1,19 +1,19 @@
 // The second writer: log lines, apart from run state (S10.2). Same calling rules as Store.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "model/work.h"
 #include "store/store.h"
+
+#include <string>
+#include <vector>
 
 namespace jobflow::store {
 
 struct LogQuery {
   Id run;
-  int attempt = 0;         // 0 = all, in order
-  std::int64_t from = 0;   // first line number (needs `attempt`), or lines to skip without one
-  int limit = 1000;        // lines
+  int attempt = 0;        // 0 = all, in order
+  std::int64_t from = 0;  // first line number (needs `attempt`), or lines to skip without one
+  int limit = 1000;       // lines
   LogLevel min_level = LogLevel::debug;
 };
 

@@ -8,6 +8,7 @@
 // once (I1b). Whatever failed inside has been rolled back before the answer (I1a).
 #pragma once
 
+#include "model/cluster.h"
 #include "model/image.h"
 #include "model/limits.h"
 #include "model/outcome.h"
@@ -35,6 +36,7 @@ enum class CommitResult : unsigned char {
   unavailable,      // full, read-only or away: back off, then the same batch again
   fenced,           // another term owns this member's row: stop
   history_changed,  // the store lost or gained history: drop memory, take a new term
+  not_as_seen,      // rolled back: the placement in it no longer fits; look again
 };
 std::string_view to_string(CommitResult result);
 
@@ -48,6 +50,11 @@ struct Ticket {
   std::int64_t member = 0;
   std::int64_t term = 0;
   std::int64_t batch = 0;
+};
+struct JoinRequest {
+  std::string name;     // of the member
+  bool alone = true;    // owns all shards from now on, each in a new epoch (S12.1 solo)
+  std::string address;  // where other members reach it
 };
 
 // Filters and pages of lists. Newest first. `before` is exclusive; unset = from the newest.
@@ -101,14 +108,15 @@ class Store {
   virtual std::int64_t rows_written() const { return 0; }
 
   // --- the state writer
-  // Takes a new term for the member `name`, revoking an earlier process of that name.
-  virtual void join(std::string name, Callback<Outcome<Ticket>> done) = 0;
+  // Takes a new term for the member, revoking an earlier process of that name.
+  virtual void join(JoinRequest request, Callback<Outcome<Ticket>> done) = 0;
   virtual void commit(std::shared_ptr<const Batch> batch, Callback<CommitAnswer> done) = 0;
   // Deletes what is past its time, a bounded piece a call; answers how many rows went.
   virtual void trim(TrimLimits limits, Callback<Outcome<int>> done) = 0;
   virtual void save_token(TokenRow token, Callback<Outcome<Done>> done) = 0;
 
   // --- reads, each in one snapshot, on read connections
+  virtual void read_cluster(Callback<Outcome<ClusterImage>> done) = 0;
   virtual void load_shard(std::int64_t member,
                           ShardNumber shard,
                           Callback<Outcome<ShardImage>> done) = 0;

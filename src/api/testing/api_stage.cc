@@ -88,7 +88,7 @@ ApiStage::ApiStage()
   auto table = Router::make(all_routes());
   EXPECT_TRUE(table) << (table ? "" : table.problem().detail);
   router.emplace(std::move(table).value());
-  store->join("stage", [this](Outcome<store::Ticket> ticket) { ticket_ = *ticket; });
+  store->join({"stage"}, [this](Outcome<store::Ticket> ticket) { ticket_ = *ticket; });
 }
 
 ExchangePtr ApiStage::begin(const Asked& asked) {

@@ -19,7 +19,8 @@ class MemoryDatabase {
                         .voided_promises = {"S1.5: the memory store forgets everything when the "
                                             "server ends"}};
     for (int shard = 0; shard < shard_count; ++shard) {
-      tables_.epochs[shard] = 0;
+      const auto number = static_cast<ShardNumber>(shard);
+      tables_.shards[number] = {.shard = number};
     }
   }
 
@@ -42,24 +43,56 @@ namespace {
 
 using memory::Tables;
 
-Ticket join_as(Tables& tables, const std::string& name) {
-  const auto next = static_cast<std::int64_t>(tables.members.size()) + 1;
-  auto& member = tables.members.try_emplace(name, memory::Member{.id = next}).first->second;
-  ++member.term;
-  for (auto& [shard, epoch] : tables.epochs) {
-    ++epoch;
+Ticket join_as(Tables& tables, const JoinRequest& request) {
+  const auto known = std::ranges::find_if(
+      tables.members, [&](const auto& entry) { return entry.second.name == request.name; });
+  const std::int64_t id = known != tables.members.end() ? known->first
+                          : tables.members.empty()      ? 1
+                                                        : tables.members.rbegin()->first + 1;
+  MemberRow& member = tables.members[id];
+  member.id = id;
+  member.name = request.name;
+  member.term += 1;
+  member.state = MemberState::active;
+  member.address = request.address;
+  tables.rows_written += 1;
+  if (request.alone) {
+    for (auto& [number, shard] : tables.shards) {
+      shard.owner = id;
+      shard.epoch += 1;
+    }
+    tables.rows_written += static_cast<std::int64_t>(tables.shards.size());
   }
-  tables.rows_written += 1 + static_cast<std::int64_t>(tables.epochs.size());
   return {member.id, member.term, member.batch};
 }
 
+ClusterImage cluster_of(const Tables& tables) {
+  ClusterImage image{.generation = tables.generation, .members = {}, .shards = {}};
+  for (const auto& [id, member] : tables.members) {
+    image.members.push_back(member);
+  }
+  for (const auto& [number, shard] : tables.shards) {
+    image.shards.push_back(shard);
+  }
+  return image;
+}
+
+// Whether every part is of a shard that the batch's member owns in that epoch; its own events have
+// a source of their own.
+bool owns_all(const Tables& tables, const Batch& batch) {
+  return std::ranges::all_of(batch.parts, [&](const ShardPart& part) {
+    const auto shard = tables.shards.find(part.shard);
+    return shard == tables.shards.end() ||
+           (shard->second.owner == batch.member && shard->second.epoch == part.epoch);
+  });
+}
+
 CommitAnswer commit_to(Tables& tables, const Batch& batch) {
-  const auto found = std::ranges::find_if(
-      tables.members, [&](const auto& entry) { return entry.second.id == batch.member; });
+  const auto found = tables.members.find(batch.member);
   if (found == tables.members.end()) {
     return {CommitResult::fenced, "the store knows no member " + std::to_string(batch.member)};
   }
-  memory::Member& member = found->second;
+  MemberRow& member = found->second;
   if (member.term != batch.term) {
     return {CommitResult::fenced, "term " + std::to_string(member.term) + " took over"};
   }
@@ -68,6 +101,9 @@ CommitAnswer commit_to(Tables& tables, const Batch& batch) {
                ? CommitAnswer{CommitResult::landed, "an earlier sending landed"}
                : CommitAnswer{CommitResult::history_changed,
                               "the store holds batch " + std::to_string(member.batch)};
+  }
+  if (!owns_all(tables, batch)) {
+    return {CommitResult::history_changed, "a shard of this batch is not this member's"};
   }
   memory::Transaction transaction(tables);
   const std::int64_t rows_before = tables.rows_written;
@@ -86,6 +122,11 @@ CommitAnswer commit_to(Tables& tables, const Batch& batch) {
                                                    std::to_string(part.journal.source) +
                                                    " does not end where this member left it"};
       }
+      transaction.hand_over(part);
+    }
+    if (batch.placement && !transaction.place(member, *batch.placement)) {
+      tables.rows_written = rows_before + 1;
+      return {CommitResult::not_as_seen, "the cluster is not as this member saw it"};
     }
   } catch (const memory::Refusal& refusal) {
     tables.rows_written = rows_before + 1;
@@ -117,8 +158,8 @@ int trim_tables(Tables& tables, const TrimLimits& limits) {
 }
 
 std::int64_t batch_of(const Tables& tables, std::int64_t member) {
-  const auto* row = tables.member(member);
-  return row == nullptr ? 0 : row->batch;
+  const auto row = tables.members.find(member);
+  return row == tables.members.end() ? 0 : row->second.batch;
 }
 
 std::int64_t newest_number(const Tables& tables, ShardNumber source) {
@@ -171,8 +212,8 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
   ShardImage image{.shard = shard,
                    .next_event = newest_number(tables, shard) + 1,
                    .batch = batch_of(tables, member)};
-  if (const auto epoch = tables.epochs.find(shard); epoch != tables.epochs.end()) {
-    image.epoch = epoch->second;
+  if (const auto owner = tables.shards.find(shard); owner != tables.shards.end()) {
+    image.epoch = owner->second.epoch;
   }
   if (const auto rows = tables.journal.find(shard);
       rows != tables.journal.end() && !rows->second.empty()) {
@@ -300,8 +341,11 @@ class MemoryStore final : public Store {
     return database_->with([](Tables& tables) { return tables.rows_written; });
   }
 
-  void join(std::string name, Callback<Outcome<Ticket>> done) override {
-    run<Outcome<Ticket>>(std::move(done), [=](Tables& tables) { return join_as(tables, name); });
+  void join(JoinRequest request, Callback<Outcome<Ticket>> done) override {
+    run<Outcome<Ticket>>(std::move(done), [=](Tables& tables) { return join_as(tables, request); });
+  }
+  void read_cluster(Callback<Outcome<ClusterImage>> done) override {
+    run<Outcome<ClusterImage>>(std::move(done), [](Tables& tables) { return cluster_of(tables); });
   }
   void commit(std::shared_ptr<const Batch> batch, Callback<CommitAnswer> done) override {
     run<CommitAnswer>(std::move(done), [=](Tables& tables) { return commit_to(tables, *batch); });

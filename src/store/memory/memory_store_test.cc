@@ -25,7 +25,7 @@ TEST(MemoryStore, RunsItsWorkWherePostPutsIt) {
   const auto store =
       make_memory_store(8, [&](std::function<void()> task) { posted.push_back(std::move(task)); });
   bool joined = false;
-  store->join("solo", [&](const Outcome<Ticket>& ticket) { joined = ticket.ok(); });
+  store->join({"solo"}, [&](const Outcome<Ticket>& ticket) { joined = ticket.ok(); });
   ASSERT_EQ(posted.size(), 1U);
   EXPECT_FALSE(joined);
   posted[0]();

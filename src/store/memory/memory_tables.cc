@@ -27,15 +27,6 @@ std::tuple<std::string, std::string, DefinitionKind> name_of(const DefinitionRow
 
 }  // namespace
 
-const Member* Tables::member(std::int64_t id) const {
-  for (const auto& [name, each] : members) {
-    if (each.id == id) {
-      return &each;
-    }
-  }
-  return nullptr;
-}
-
 Transaction::~Transaction() {
   for (const auto& undo : undo_ | std::views::reverse) {
     undo();
@@ -81,7 +72,50 @@ void Transaction::remove(Set& set, const typename Set::value_type& value) {
   }
 }
 
-void Transaction::raise_batch(Member& member) {
+bool Transaction::place(MemberRow& writer, const Placement& placement) {
+  const auto change = [this](auto& field, auto value) {
+    undo_.push_back([&field, before = field] { field = before; });
+    field = value;
+  };
+  for (const Placement::Revoked& dead : placement.revoked) {
+    const auto found = tables_.members.find(dead.member);
+    if (found == tables_.members.end() || found->second.term != dead.term ||
+        found->second.batch != dead.batch) {
+      return false;
+    }
+    change(found->second.term, dead.term + 1);
+    change(found->second.state, MemberState::gone);
+  }
+  for (const Placement::Move& move : placement.moves) {
+    const auto found = tables_.shards.find(move.shard);
+    if (found == tables_.shards.end() || found->second.owner != move.from ||
+        found->second.epoch != move.epoch) {
+      return false;
+    }
+    change(found->second.owner, move.to);
+    change(found->second.epoch, move.epoch + 1);
+  }
+  if (placement.generation != 0) {
+    if (tables_.generation != placement.generation) {
+      return false;
+    }
+    change(tables_.generation, placement.generation + 1);
+  }
+  if (writer.state != placement.own_state) {
+    change(writer.state, placement.own_state);
+  }
+  return true;
+}
+
+void Transaction::hand_over(const ShardPart& part) {
+  if (part.hand_to != 0) {
+    put(tables_.shards, part.shard,
+        ShardOwner{.shard = part.shard, .owner = part.hand_to, .epoch = part.epoch + 1});
+    ++tables_.rows_written;
+  }
+}
+
+void Transaction::raise_batch(MemberRow& member) {
   ++member.batch;
   ++tables_.rows_written;
   undo_.push_back([&member, &tables = tables_] {

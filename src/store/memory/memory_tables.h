@@ -2,6 +2,7 @@
 // mutex guards them.
 #pragma once
 
+#include "model/cluster.h"
 #include "model/event.h"
 #include "store/journal_volume.h"
 #include "store/row_writes.h"
@@ -17,12 +18,6 @@
 
 namespace jobflow::store::memory {
 
-struct Member {
-  std::int64_t id = 0;
-  std::int64_t term = 0;
-  std::int64_t batch = 0;
-};
-
 struct JournalRow {
   Id last_id;
   Instant time;
@@ -35,8 +30,9 @@ struct Definition {
 };
 
 struct Tables {
-  std::map<std::string, Member> members;
-  std::map<int, std::int64_t> epochs;
+  std::map<std::int64_t, MemberRow> members;
+  std::map<ShardNumber, ShardOwner> shards;
+  std::int64_t generation = 1;
   std::map<ShardNumber, std::map<std::int64_t, JournalRow>> journal;  // by first number
   std::map<Id, RunRow> runs;
   std::map<Id, std::set<Id>> steps;               // by parent
@@ -52,8 +48,6 @@ struct Tables {
   std::map<Id, TokenRow> tokens;
   std::int64_t rows_written = 0;
   JournalVolume journal_volume;
-
-  const Member* member(std::int64_t id) const;
 };
 
 // A row that can never be written: thrown inside a transaction, caught at its root.
@@ -69,7 +63,10 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  void raise_batch(Member& member);
+  void raise_batch(MemberRow& member);
+  // False when something in it is no longer as it was seen.
+  bool place(MemberRow& writer, const Placement& placement);
+  void hand_over(const ShardPart& part);
   void write_runs(const Batch& batch);
   void write(const Change& change);
   // False when the journal does not end just before the part begins.

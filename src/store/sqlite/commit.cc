@@ -40,6 +40,12 @@ Committer::Committer(Connection& connection)
       delete_trigger_(connection, statement("delete_trigger")),
       insert_skipped_(connection, statement("insert_skipped_firing")),
       insert_key_(connection, statement("insert_idempotency_key")),
+      owner_of_shard_(connection, statement("owner_of_shard")),
+      hand_over_(connection, statement("hand_over")),
+      revoke_(connection, statement("revoke")),
+      move_shard_(connection, statement("move_shard")),
+      set_member_state_(connection, statement("set_member_state")),
+      raise_generation_(connection, statement("raise_generation")),
       newest_journal_(connection, statement("newest_journal")),
       insert_journal_(connection, statement("insert_journal")),
       replace_journal_(connection, statement("replace_journal")) {}
@@ -72,6 +78,11 @@ CommitAnswer Committer::write(const Batch& batch) {
     return not_fenced_in(batch);
   }
   for (const ShardPart& part : batch.parts) {
+    if (!owns(batch, part)) {
+      rollback();
+      return {CommitResult::history_changed,
+              "shard " + std::to_string(part.shard) + " is not this member's"};
+    }
     for (const Change& change : part.changes) {
       write_change(change);
     }
@@ -85,11 +96,43 @@ CommitAnswer Committer::write(const Batch& batch) {
                                                  std::to_string(part.journal.source) +
                                                  " does not end where this member left it"};
     }
+    if (part.hand_to != 0) {
+      hand_over_.run(part.shard, part.epoch, part.hand_to);
+    }
+  }
+  if (batch.placement && !place(batch, *batch.placement)) {
+    rollback();
+    return {CommitResult::not_as_seen, "the cluster is not as this member saw it"};
   }
   crash_point("before_commit");
   commit_.run();
   crash_point("after_commit");
   return {CommitResult::landed, {}};
+}
+
+// A belt to the fence. A member's own events have a source of their own, which nobody moves.
+bool Committer::owns(const Batch& batch, const ShardPart& part) {
+  auto row = owner_of_shard_.with(part.shard);
+  return !row.step() || (row.number(0) == batch.member && row.number(1) == part.epoch);
+}
+
+// False when something in it is no longer as it was seen.
+bool Committer::place(const Batch& batch, const Placement& placement) {
+  for (const Placement::Revoked& dead : placement.revoked) {
+    if (revoke_.run(dead.member, dead.term, dead.batch) != 1) {
+      return false;
+    }
+  }
+  for (const Placement::Move& move : placement.moves) {
+    if (move_shard_.run(move.shard, move.from, move.epoch, move.to) != 1) {
+      return false;
+    }
+  }
+  if (placement.generation != 0 && raise_generation_.run(placement.generation) != 1) {
+    return false;
+  }
+  set_member_state_.run(batch.member, static_cast<int>(placement.own_state));
+  return true;
 }
 
 // The look of I1b: in the same transaction, why no row changed.

@@ -29,6 +29,8 @@ class Committer {
   void write_change(const Change& change);
   void write_runs(const Batch& batch);
   bool write_journal(const Batch& batch, const ShardPart& part);
+  bool owns(const Batch& batch, const ShardPart& part);
+  bool place(const Batch& batch, const Placement& placement);
 
   Connection& connection_;
   Statement begin_, commit_, rollback_, fence_, member_;
@@ -36,6 +38,8 @@ class Committer {
   Statement save_definition_, save_revision_;
   Statement save_trigger_, advance_trigger_, delete_trigger_;
   Statement insert_skipped_, insert_key_;
+  Statement owner_of_shard_, hand_over_;
+  Statement revoke_, move_shard_, set_member_state_, raise_generation_;
   Statement newest_journal_, insert_journal_, replace_journal_;
   std::vector<RunWrite> run_writes_;
   JournalVolume volume_;

@@ -67,6 +67,9 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       member_(connection_, statement("member")),
       newest_journal_(connection_, statement("newest_journal")),
       shard_epoch_(connection_, statement("shard_epoch")),
+      setting_(connection_, statement("setting")),
+      list_members_(connection_, statement("list_members")),
+      list_shards_(connection_, statement("list_shards")),
       definitions_of_shard_(connection_, statement("definitions_of_shard")),
       triggers_of_shard_(connection_, statement("triggers_of_shard")),
       live_runs_of_shard_(connection_, statement("live_runs_of_shard")),
@@ -97,6 +100,28 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
 std::int64_t Reader::batch_of(std::int64_t member) {
   auto row = member_.with(member);
   return row.step() ? row.number(1) : 0;
+}
+
+ClusterImage Reader::cluster() {
+  const Snapshot snapshot(*this);
+  ClusterImage image;
+  if (auto row = setting_.with("generation"); row.step()) {
+    image.generation = std::stoll(row.text(0));
+  }
+  for (auto row = list_members_.with(); row.step();) {
+    image.members.push_back({.id = row.number(0),
+                             .name = row.text(1),
+                             .term = row.number(2),
+                             .batch = row.number(3),
+                             .state = static_cast<MemberState>(row.number(4)),
+                             .address = row.text(5)});
+  }
+  for (auto row = list_shards_.with(); row.step();) {
+    image.shards.push_back({.shard = static_cast<ShardNumber>(row.number(0)),
+                            .owner = row.number(1),
+                            .epoch = row.number(2)});
+  }
+  return image;
 }
 
 ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {

@@ -15,6 +15,7 @@ class Reader {
  public:
   Reader(const std::string& path, int cache_kib, int shard_count);
 
+  ClusterImage cluster();
   ShardImage load_shard(std::int64_t member, ShardNumber shard);
   CommandRows read_for_command(std::int64_t member, const CommandReads& reads);
   std::optional<RunAt> read_run(Id run);
@@ -40,6 +41,7 @@ class Reader {
   Connection connection_;
   const int shard_count_;
   Statement begin_, end_, member_, newest_journal_, shard_epoch_;
+  Statement setting_, list_members_, list_shards_;
   Statement definitions_of_shard_, triggers_of_shard_, live_runs_of_shard_, steps_of_run_;
   Statement definition_head_, revision_, idempotency_key_, run_;
   Statement runs_newest_, runs_of_kind_newest_, runs_of_definition_, runs_of_parent_, runs_live_;

@@ -82,8 +82,12 @@ class SqliteStore final : public Store {
   const StoreFacts& facts() const override { return facts_; }
   std::int64_t rows_written() const override { return rows_written_; }
 
-  void join(std::string name, Callback<Outcome<Ticket>> done) override {
-    write<Ticket>(std::move(done), [this, name = std::move(name)] { return upkeep_.join(name); });
+  void join(JoinRequest request, Callback<Outcome<Ticket>> done) override {
+    write<Ticket>(std::move(done),
+                  [this, request = std::move(request)] { return upkeep_.join(request); });
+  }
+  void read_cluster(Callback<Outcome<ClusterImage>> done) override {
+    read<ClusterImage>(std::move(done), [](sqlite::Reader& reader) { return reader.cluster(); });
   }
   void commit(std::shared_ptr<const Batch> batch, Callback<CommitAnswer> done) override {
     writes_.post([this, batch = std::move(batch), done = std::move(done)](std::size_t) {

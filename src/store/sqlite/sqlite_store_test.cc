@@ -89,7 +89,7 @@ TEST(SqliteStore, KeepsEverythingWhenItIsOpenedAgain) {
   EXPECT_EQ(store->facts().shard_count, 8);
   EXPECT_EQ(store->facts().cluster_id, cluster);
   EXPECT_EQ(Desk(*store).list_runs({}).size(), 1U);
-  EXPECT_EQ(Desk(*store).join("solo").term, 2);
+  EXPECT_EQ(Desk(*store).join({"solo"}).term, 2);
 }
 
 TEST(SqliteStore, S15_SaysWhichPromiseItsSettingVoids) {
@@ -108,7 +108,7 @@ TEST(SqliteStore, RefusesANewerSchemaAndSaysWhatToDo) {
   const Problem problem = problem_of(path);
   EXPECT_EQ(problem.code, ProblemCode::incompatible);
   EXPECT_NE(problem.detail.find("99"), std::string::npos) << problem.detail;
-  EXPECT_NE(problem.detail.find("up to 1"), std::string::npos) << problem.detail;
+  EXPECT_NE(problem.detail.find("up to 2"), std::string::npos) << problem.detail;
   EXPECT_NE(problem.detail.find("newer jobflow"), std::string::npos) << problem.detail;
 }
 
@@ -286,7 +286,7 @@ TEST_P(CrashPoint, LeavesAWholeBatchOrNone) {
   });
   ASSERT_TRUE(was_killed(status));
   const auto store = open_at(path);
-  const auto batch = Desk(*store).join("solo").batch;
+  const auto batch = Desk(*store).join({"solo"}).batch;
   EXPECT_EQ(batch, lands ? 2 : 1);
   EXPECT_EQ(static_cast<std::int64_t>(Desk(*store).list_runs({}).size()), 2 * batch);
   EXPECT_EQ(Desk(*store).load_shard(1, 3).next_event, batch + 1);

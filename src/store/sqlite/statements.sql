@@ -27,13 +27,45 @@ SELECT term, batch FROM members WHERE id = ?1;
 
 -- name: join
 -- A new term for this name; its earlier process is fenced from here on.
-INSERT INTO members (name, term, batch) VALUES (?1, 1, 0)
-ON CONFLICT (name) DO UPDATE SET term = term + 1
+INSERT INTO members (name, term, batch, address) VALUES (?1, 1, 0, ?2)
+ON CONFLICT (name) DO UPDATE SET term = term + 1, state = 0, address = ?2
 RETURNING id, term, batch;
 
 -- name: claim_shards
 -- Solo: the one who joined owns all shards, each in a new epoch.
 UPDATE shards SET owner = ?1, epoch = epoch + 1;
+
+-- name: owner_of_shard
+-- Whether a part of a batch is its member's to write (I1e).
+SELECT owner, epoch FROM shards WHERE shard = ?1;
+
+-- name: hand_over
+-- The last word of a shard's owner (I1e).
+UPDATE shards SET owner = ?3, epoch = epoch + 1 WHERE shard = ?1 AND epoch = ?2;
+
+-- name: revoke
+-- Declares a member dead, if its row has not moved since it was seen; never its batch (I1c).
+UPDATE members SET term = term + 1, state = 2 WHERE id = ?1 AND term = ?2 AND batch = ?3;
+
+-- name: move_shard
+-- A taker gives a dead member's shard, or nobody's, to a live one.
+UPDATE shards SET owner = ?4, epoch = epoch + 1 WHERE shard = ?1 AND owner = ?2 AND epoch = ?3;
+
+-- name: set_member_state
+-- What a member says of itself.
+UPDATE members SET state = ?2 WHERE id = ?1;
+
+-- name: raise_generation
+-- History has changed: everybody begins anew, once.
+UPDATE settings SET value = CAST(?1 + 1 AS TEXT) WHERE name = 'generation' AND value = CAST(?1 AS TEXT);
+
+-- name: list_members
+-- Everybody, by id.
+SELECT id, name, term, batch, state, address FROM members ORDER BY id;
+
+-- name: list_shards
+-- Whose is what.
+SELECT shard, owner, epoch FROM shards ORDER BY shard;
 
 -- name: setting
 -- What was chosen when the store was made.

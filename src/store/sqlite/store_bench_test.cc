@@ -263,7 +263,7 @@ TEST(StoreBench, DISABLED_IdleMemory) {
   logs = open_sqlite_log_store(folder.file("logs.db"));
   const double opened = seconds_since(again);
   testing::Desk desk(**store);
-  const Ticket ticket = desk.join("solo");
+  const Ticket ticket = desk.join({"solo"});
   for (ShardNumber shard = 0; shard < 64; ++shard) {
     desk.load_shard(ticket.member, shard);
   }

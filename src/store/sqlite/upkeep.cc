@@ -53,15 +53,17 @@ Upkeep::Upkeep(Connection& connection)
       oldest_keys_(connection, statement("oldest_idempotency_keys")),
       delete_key_(connection, statement("delete_idempotency_key")) {}
 
-Ticket Upkeep::join(const std::string& name) {
+Ticket Upkeep::join(const JoinRequest& request) {
   Transaction transaction(*this);
   Ticket ticket;
   {
-    auto row = join_.with(name);
+    auto row = join_.with(request.name, request.address);
     row.step();
     ticket = {row.number(0), row.number(1), row.number(2)};
   }
-  claim_shards_.run(ticket.member);
+  if (request.alone) {
+    claim_shards_.run(ticket.member);
+  }
   transaction.commit();
   return ticket;
 }

@@ -12,7 +12,7 @@ class Upkeep {
  public:
   explicit Upkeep(Connection& connection);
 
-  Ticket join(const std::string& name);
+  Ticket join(const JoinRequest& request);
   int trim(const TrimLimits& limits);
   void save_token(const TokenRow& token);
 

@@ -12,19 +12,19 @@ using ::testing::ElementsAre;
 const Id kJob{42LL << 22 | 3 << 12};  // its shard is 3
 
 TEST_P(StoreConformance, JoinTakesANewTermAndRaisesEveryEpoch) {
-  const Ticket first = desk.join("solo");
+  const Ticket first = desk.join({"solo"});
   EXPECT_EQ(first.term, 1);
   EXPECT_EQ(first.batch, 0);
   const auto epoch = desk.load_shard(first.member, 3).epoch;
   EXPECT_EQ(epoch, 1);
 
-  const Ticket second = desk.join("solo");
+  const Ticket second = desk.join({"solo"});
   EXPECT_EQ(second.member, first.member);
   EXPECT_EQ(second.term, 2);
   for (ShardNumber shard = 0; shard < kShardCount; ++shard) {
     EXPECT_EQ(desk.load_shard(second.member, shard).epoch, epoch + 1);
   }
-  EXPECT_NE(desk.join("other").member, first.member);
+  EXPECT_NE(desk.join({"other"}).member, first.member);
 }
 
 TEST_P(StoreConformance, FactsNameTheStoreAndItsShards) {
@@ -340,7 +340,7 @@ TEST_P(StoreConformance, S91_TrimKeepsToASizeToo) {
 TEST_P(StoreConformance, TwoMembersWriteAtOnceAndNobodyIsTurnedAway) {
   const auto other_store = database->open();
   const auto write = [](Store& store, const std::string& name, ShardNumber shard) {
-    Writer writer(store, name);
+    Writer writer(store, name, shard);
     for (int i = 0; i < 50; ++i) {
       const auto answer = writer.commit({InsertRun{job_run(writer.new_id(shard), kJob)}});
       ASSERT_EQ(answer.result, CommitResult::landed) << answer.detail;

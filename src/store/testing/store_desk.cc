@@ -46,8 +46,11 @@ std::optional<Event> event_of(const Change& change) {
 
 }  // namespace
 
-Ticket Desk::join(const std::string& name) {
-  return value_of<Ticket>([&](auto done) { store_.join(name, done); });
+ClusterImage Desk::read_cluster() {
+  return value_of<ClusterImage>([&](auto done) { store_.read_cluster(done); });
+}
+Ticket Desk::join(JoinRequest request) {
+  return value_of<Ticket>([&](auto done) { store_.join(std::move(request), done); });
 }
 // As a sender must: what is answered `retry` is sent again, the same bytes (I1b).
 CommitAnswer Desk::commit(std::shared_ptr<const Batch> batch) {
@@ -114,11 +117,25 @@ std::vector<Id> ids_of(const std::vector<RunRow>& runs) {
 }
 
 Writer::Writer(Store& store, const std::string& name)
-    : store_(store), ticket_(Desk(store).join(name)) {}
+    : store_(store), ticket_(Desk(store).join({name})) {
+  for (const ShardOwner& shard : Desk(store).read_cluster().shards) {
+    shards_[shard.shard].epoch = shard.epoch;
+  }
+}
+
+Writer::Writer(Store& store, const std::string& name, ShardNumber shard)
+    : store_(store), ticket_(Desk(store).join({.name = name, .alone = false})) {
+  auto batch = std::make_shared<Batch>(
+      Batch{.member = ticket_.member, .term = ticket_.term, .number = ticket_.batch + 1});
+  batch->placement =
+      Placement{.moves = {{.shard = shard, .from = 0, .epoch = 0, .to = ticket_.member}}};
+  send(batch);
+  load(shard);
+}
 
 void Writer::load(ShardNumber shard) {
   const ShardImage image = Desk(store_).load_shard(ticket_.member, shard);
-  shards_[shard] = {image.last_id, image.next_event};
+  shards_[shard] = {image.last_id, image.next_event, image.epoch};
   ticket_.batch = image.batch;
 }
 
@@ -137,6 +154,7 @@ std::shared_ptr<const Batch> Writer::batch(std::vector<Change> changes, Instant 
     const Shard& shard = shards_[subject.shard()];
     ShardPart& part = parts[subject.shard()];
     part.shard = subject.shard();
+    part.epoch = shard.epoch;
     part.last_id = shard.last_id;
     part.journal.source = part.shard;
     part.journal.first = shard.next_event;

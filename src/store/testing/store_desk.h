@@ -27,7 +27,8 @@ class Desk {
  public:
   explicit Desk(Store& store) : store_(store) {}
 
-  Ticket join(const std::string& name);
+  Ticket join(JoinRequest request);
+  ClusterImage read_cluster();
   CommitAnswer commit(std::shared_ptr<const Batch> batch);
   int trim(TrimLimits limits);
   Outcome<Done> save_token(TokenRow token);
@@ -49,10 +50,13 @@ class Desk {
 
 std::vector<Id> ids_of(const std::vector<RunRow>& runs);
 
-// A member that owns every shard and keeps the numbers of its batches and journals.
+// A member that keeps the numbers of its batches and journals.
 class Writer {
  public:
+  // Alone, it owns every shard.
   explicit Writer(Store& store, const std::string& name = "solo");
+  // One of several, it claims a shard that is nobody's.
+  Writer(Store& store, const std::string& name, ShardNumber shard);
 
   const Ticket& ticket() const { return ticket_; }
   Id new_id(ShardNumber shard, Instant now = {});
@@ -73,6 +77,7 @@ class Writer {
   struct Shard {
     Id last_id;
     std::int64_t next_event = 1;
+    std::int64_t epoch = 1;
   };
   Store& store_;
   Ticket ticket_;
