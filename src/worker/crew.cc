@@ -161,6 +161,7 @@ void Crew::tend() {
   const std::uint64_t ended = ended_ - std::exchange(ended_seen_, ended_);
   const std::int64_t busy_ns = busy_ns_ - std::exchange(busy_seen_ns_, busy_ns_);
   const bool held_up = ended == 0 || busy_ns / static_cast<std::int64_t>(ended) > kShortBodyNs;
+  short_bodies_ = !held_up;
   if (held_up && !waiting_.empty()) {
     hand_over(lock, waiting_.size());
   }
