@@ -1,4 +1,5 @@
-#include "engine/shard.h"
+// A shard loaded, and the way into it.
+#include "engine/shard_inside.h"
 
 #include <algorithm>
 
@@ -17,11 +18,11 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 }  // namespace
 
-bool Shard::Turn::has_row_budget() const {
+bool Shard::Inside::Turn::has_row_budget() const {
   return out.changes.size() + kRowsReserved < limits::kDecisionRows;
 }
 
-Shard::Shard(ShardImage image, Instant now)
+Shard::Inside::Inside(ShardImage image, Instant now)
     : number_(image.shard), epoch_(image.epoch), last_id_(image.last_id), wheel_(now) {
   gathering_ = image.batch + 1;
   recent_.set_landed(image.batch);
@@ -64,9 +65,9 @@ Shard::Shard(ShardImage image, Instant now)
   sweep(now);
 }
 
-Shard::~Shard() = default;
-
-void Shard::load_run(RunRow row, std::vector<RunRow> steps, const std::shared_ptr<Plan>& plan) {
+void Shard::Inside::load_run(RunRow row,
+                             std::vector<RunRow> steps,
+                             const std::shared_ptr<Plan>& plan) {
   LiveRun run;
   run.plan = plan;
   if (row.kind == RunKind::workflow) {
@@ -103,12 +104,7 @@ void Shard::load_run(RunRow row, std::vector<RunRow> steps, const std::shared_pt
   }
 }
 
-void Shard::set_batches(std::int64_t gathering, std::int64_t landed) {
-  gathering_ = gathering;
-  recent_.set_landed(landed);
-}
-
-Decision Shard::decide(const Command& command, Roster& roster) {
+Decision Shard::Inside::decide(const Command& command, Roster& roster) {
   Turn turn{command, roster, {}, command.now};
   std::visit(Overloaded{
                  [&](const SaveDefinition& ask) { save(turn, ask); },
@@ -138,8 +134,56 @@ Decision Shard::decide(const Command& command, Roster& roster) {
   return std::move(turn.out);
 }
 
+// --- the way in
+
+Shard::Shard(ShardImage image, Instant now)
+    : inside_(std::make_unique<Inside>(std::move(image), now)) {}
+
+Shard::~Shard() = default;
+
+Decision Shard::decide(const Command& command, Roster& roster) {
+  return inside_->decide(command, roster);
+}
+
+void Shard::set_batches(std::int64_t gathering, std::int64_t landed) {
+  inside_->gathering_ = gathering;
+  inside_->recent_.set_landed(landed);
+}
+
+void Shard::distrust_reads_before(std::int64_t batch) {
+  inside_->recent_.distrust_before(batch);
+}
+
+ShardNumber Shard::number() const {
+  return inside_->number_;
+}
+std::int64_t Shard::epoch() const {
+  return inside_->epoch_;
+}
+Id Shard::last_id() const {
+  return inside_->last_id_;
+}
+std::size_t Shard::waiting() const {
+  return inside_->queues_.waiting();
+}
+std::uint64_t Shard::arrivals() const {
+  return inside_->queues_.arrivals();
+}
+std::size_t Shard::live_runs() const {
+  return inside_->live_.size();
+}
+void Shard::take_due(Instant now, std::vector<Timer>& due) {
+  inside_->wheel_.advance(now, due);
+}
+Instant Shard::next_due() const {
+  return inside_->wheel_.next_due();
+}
+void Shard::sweep(Instant now) {
+  inside_->sweep(now);
+}
+
 std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {
-  last_id_ = next_id(std::max(last_id_, given_out), number_, now);
+  inside_->last_id_ = next_id(std::max(inside_->last_id_, given_out), inside_->number_, now);
   std::vector<Request> losses;
   for (const Id incarnation : incarnations()) {
     for (const Held& held : held_by(incarnation)) {
@@ -152,12 +196,12 @@ std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {
 std::vector<Request> Shard::unfinished_business() const {
   std::vector<Id> workflows;
   std::vector<Id> deleted;
-  for (const auto& [definition, runs] : runs_of_) {
-    if (!known_.contains(definition)) {
+  for (const auto& [definition, runs] : inside_->runs_of_) {
+    if (!inside_->known_.contains(definition)) {
       deleted.push_back(definition);
     }
   }
-  for (const auto& [id, run] : live_) {
+  for (const auto& [id, run] : inside_->live_) {
     if (run.graph && run.row.progress.state != RunState::scheduled) {
       workflows.push_back(id);
     }
@@ -174,131 +218,9 @@ std::vector<Request> Shard::unfinished_business() const {
   return requests;
 }
 
-Shard::LiveRun* Shard::find_live(Id run) {
-  const auto found = live_.find(run);
-  return found == live_.end() ? nullptr : &found->second;
-}
-
-Shard::LiveRun& Shard::insert_live(LiveRun run) {
-  const Id id = run.row.id;
-  const auto [place, is_new] = live_.emplace(id, std::move(run));
-  check(is_new, "an id names one run");
-  const RunRow& row = place->second.row;
-  if (row.kind != RunKind::step) {
-    std::set<Id>& runs = runs_of_[row.definition];
-    runs.insert(runs.end(), id);  // mostly it belongs there
-  }
-  return place->second;
-}
-
-void Shard::forget(LiveRun& run) {
-  recent_.run_ended(run.row.id, gathering_);
-  drop(run);
-}
-
-void Shard::drop(LiveRun& run) {
-  if (const auto runs = runs_of_.find(run.row.definition); runs != runs_of_.end()) {
-    runs->second.erase(run.row.id);
-    if (runs->second.empty()) {
-      runs_of_.erase(runs);
-    }
-  }
-  live_.erase(Id{run.row.id});
-}
-
-// The event of a run's change, as subscribers see it.
-void Shard::note(Turn& turn, const LiveRun& run, std::string detail) {
-  const RunProgress& progress = run.row.progress;
-  turn.out.events.push_back({.type = EventType::run_changed,
-                             .state = static_cast<std::uint8_t>(progress.state),
-                             .subject = run.row.id,
-                             .definition = run.row.definition,
-                             .parent = run.row.parent,
-                             .attempt = progress.attempt,
-                             .version = progress.version,
-                             .time = turn.now,
-                             .text = run.row.step,
-                             .detail = std::move(detail)});
-}
-
-void Shard::note_trigger(Turn& turn, const TriggerRow& trigger) {
-  turn.out.events.push_back({.type = EventType::trigger_changed,
-                             .state = static_cast<std::uint8_t>(trigger.state),
-                             .subject = trigger.id,
-                             .definition = trigger.definition,
-                             .time = turn.now,
-                             .text = trigger.name,
-                             .detail = trigger.note});
-}
-
-// The run's columns as they stand now become a change, and the change an event.
-void Shard::write(Turn& turn, LiveRun& run, std::string detail) {
-  turn.out.changes.emplace_back(UpdateRun{run.row.id, run.row.progress});
-  note(turn, run, std::move(detail));
-  arm(run, turn.now);
-}
-
-// When the run's present state must end at the latest (I5).
-Instant Shard::bound_of(const LiveRun& run) const {
-  const RunProgress& progress = run.row.progress;
-  switch (progress.state) {
-    case RunState::scheduled:
-      return progress.due;
-    case RunState::queued: {
-      const Span wait = run.task().timeouts.queue_wait;
-      return progress.due + (wait.ms > 0 ? wait : limits::kQueuedMax);
-    }
-    case RunState::running: {
-      if (run.graph) {
-        return kNever;  // bounded by its steps
-      }
-      const Span timeout = run.task().timeouts.execution;
-      return std::max(progress.started, run.sent) +
-             (timeout.ms > 0 ? timeout : limits::kDefaultExecutionTimeout) + limits::kTimeoutGrace;
-    }
-    case RunState::cancelling:
-      return run.graph ? kNever : progress.due;
-    case RunState::pending:
-    case RunState::waiting:
-    case RunState::paused:
-    case RunState::succeeded:
-    case RunState::failed:
-    case RunState::cancelled:
-    case RunState::timed_out:
-    case RunState::expired:
-    case RunState::skipped:
-      return kNever;
-  }
-  return kNever;
-}
-
-// Far bounds are left to the sweep: most runs end long before them, and the wheel forgets nothing.
-void Shard::arm(LiveRun& run, Instant now) {
-  const Instant bound = bound_of(run);
-  const bool is_start = run.row.progress.state == RunState::scheduled;
-  if (bound == kNever || bound == run.armed || (!is_start && bound > now + kBoundWindow)) {
-    return;
-  }
-  run.armed = bound;
-  wheel_.arm({bound, run.row.id, TimerSubject::run});
-}
-
-void Shard::sweep(Instant now) {
-  std::vector<Id> due;
-  for (auto& [id, run] : live_) {
-    if (const Instant bound = bound_of(run); bound != kNever && bound != run.armed) {
-      due.push_back(id);
-    }
-  }
-  std::sort(due.begin(), due.end());
-  for (const Id id : due) {
-    arm(*find_live(id), now);
-  }
-}
-
 std::vector<Id> Shard::incarnations() const {
   std::vector<Id> all;
-  for (const auto& [incarnation, runs] : by_incarnation_) {
+  for (const auto& [incarnation, runs] : inside_->by_incarnation_) {
     if (!runs.empty()) {
       all.push_back(incarnation);
     }
@@ -309,9 +231,10 @@ std::vector<Id> Shard::incarnations() const {
 
 std::vector<Shard::Held> Shard::held_by(Id incarnation) const {
   std::vector<Held> held;
-  if (const auto found = by_incarnation_.find(incarnation); found != by_incarnation_.end()) {
+  if (const auto found = inside_->by_incarnation_.find(incarnation);
+      found != inside_->by_incarnation_.end()) {
     for (const Id run : found->second) {
-      held.push_back({run, live_.at(run).row.progress.token});
+      held.push_back({run, inside_->live_.at(run).row.progress.token});
     }
   }
   std::sort(held.begin(), held.end(), [](const Held& a, const Held& b) { return a.run < b.run; });
@@ -319,19 +242,19 @@ std::vector<Shard::Held> Shard::held_by(Id incarnation) const {
 }
 
 void Shard::sent_late(Id run, Id token, Instant now) {
-  if (LiveRun* live = find_live(run); live != nullptr && live->row.progress.token == token) {
+  if (auto* live = inside_->find_live(run); live != nullptr && live->row.progress.token == token) {
     live->sent = now;
   }
 }
 
 bool Shard::holds(Id run, Id token) const {
-  const auto found = live_.find(run);
-  return found != live_.end() && found->second.row.progress.token == token;
+  const auto found = inside_->live_.find(run);
+  return found != inside_->live_.end() && found->second.row.progress.token == token;
 }
 
 Shard::Turns Shard::turns() const {
-  Turns turns{.last_served = queues_.last_served(), .lanes = {}};
-  for (const auto& [key, weak] : plans_) {
+  Turns turns{.last_served = inside_->queues_.last_served(), .lanes = {}};
+  for (const auto& [key, weak] : inside_->plans_) {
     if (const auto plan = weak.lock()) {
       for (std::size_t i = 0; i < plan->lanes.size(); ++i) {
         turns.lanes[{key.first, key.second, i}] = plan->lanes[i].turn;
@@ -342,39 +265,15 @@ Shard::Turns Shard::turns() const {
 }
 
 void Shard::take_turns(const Turns& turns) {
-  queues_.go_on_after(turns.last_served);
+  inside_->queues_.go_on_after(turns.last_served);
   for (const auto& [key, turn] : turns.lanes) {
     const auto& [definition, revision, lane] = key;
-    const auto found = plans_.find({definition, revision});
-    const auto plan = found == plans_.end() ? nullptr : found->second.lock();
+    const auto found = inside_->plans_.find({definition, revision});
+    const auto plan = found == inside_->plans_.end() ? nullptr : found->second.lock();
     if (plan && lane < plan->lanes.size()) {
       plan->lanes[lane].turn = turn;
     }
   }
-}
-
-// A run that is not live, from what was read for this command; asks for the read when there is
-// none that can be trusted. Null with `reads` or an answer set.
-const RunRow* Shard::finished_run(Turn& turn, Id run) {
-  const CommandRows* rows = turn.command.rows.get();
-  const bool was_read =
-      rows != nullptr && std::count(rows->asked.runs.begin(), rows->asked.runs.end(), run) > 0;
-  if (!was_read || !recent_.run_unchanged_since(run, rows->batch)) {
-    if (rows != nullptr) {
-      turn.out.reads.runs = rows->asked.runs;
-    }
-    if (!was_read) {
-      turn.out.reads.runs.push_back(run);
-    }
-    return nullptr;
-  }
-  for (const RunRow& row : rows->runs) {
-    if (row.id == run) {
-      return &row;
-    }
-  }
-  answer(turn, Problem{ProblemCode::not_found, "there is no run " + to_string(run)});
-  return nullptr;
 }
 
 }  // namespace jobflow::engine

@@ -1,5 +1,5 @@
 // Attempts: given to workers against credits, reported back, lost, tried again (S3.2, S6.1-S6.7).
-#include "engine/shard.h"
+#include "engine/shard_inside.h"
 #include "model/json.h"
 
 #include <algorithm>
@@ -38,11 +38,11 @@ RunEvent final_event(AttemptEvent event) {
 
 // The most urgent run that somebody can take; queues of one urgency take turns. Nothing to give
 // out, or nobody to give it to: an empty decision.
-void Shard::dispatch_next(Turn& turn) {
+void Shard::Inside::dispatch_next(Turn& turn) {
   queues_.serve([&](Queue& queue) { return dispatch_from(turn, queue); });
 }
 
-bool Shard::dispatch_from(Turn& turn, Queue& queue) {
+bool Shard::Inside::dispatch_from(Turn& turn, Queue& queue) {
   const auto& candidates = turn.roster.candidates(
       {.name_space = queue.name_space, .handler = queue.handler, .tags = &queue.tags});
   if (candidates.empty()) {
@@ -59,7 +59,7 @@ bool Shard::dispatch_from(Turn& turn, Queue& queue) {
   return true;
 }
 
-void Shard::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
+void Shard::Inside::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
   leave_queue(run);
   move(run, RunEvent::assign);
   RunProgress& progress = run.row.progress;
@@ -79,7 +79,7 @@ void Shard::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
   write(turn, run, worker.hello.name);
 }
 
-Assignment Shard::assignment_of(LiveRun& run) const {
+Assignment Shard::Inside::assignment_of(LiveRun& run) const {
   const Definition& definition = *run.plan->definition;
   return {.run = run.row.id,
           .token = run.row.progress.token,
@@ -94,7 +94,7 @@ Assignment Shard::assignment_of(LiveRun& run) const {
 
 // The attempt is over: its incarnation no longer holds it. The credit comes back by the worker's
 // own word or with its end (the roster's matter), not here.
-void Shard::free_attempt(LiveRun& run) {
+void Shard::Inside::free_attempt(LiveRun& run) {
   const auto found = by_incarnation_.find(run.row.progress.incarnation);
   if (found != by_incarnation_.end()) {
     found->second.erase(run.row.id);
@@ -104,7 +104,7 @@ void Shard::free_attempt(LiveRun& run) {
   }
 }
 
-void Shard::attempt_ended(Turn& turn, const AttemptEnded& ask) {
+void Shard::Inside::attempt_ended(Turn& turn, const AttemptEnded& ask) {
   const FinishedReport& report = ask.report;
   LiveRun* run = find_live(report.run);
   const bool counts = run != nullptr && run->row.progress.token == report.token &&
@@ -173,10 +173,10 @@ void Shard::attempt_ended(Turn& turn, const AttemptEnded& ask) {
 }
 
 // An attempt ended without success: another one, or the run's end (S3.2).
-void Shard::attempt_failed(Turn& turn,
-                           LiveRun& run,
-                           AttemptEvent event,
-                           const FinishedReport& report) {
+void Shard::Inside::attempt_failed(Turn& turn,
+                                   LiveRun& run,
+                                   AttemptEvent event,
+                                   const FinishedReport& report) {
   free_attempt(run);
   RunProgress& progress = run.row.progress;
   const auto attempt = attempt_transition(AttemptState::assigned, event);
@@ -209,7 +209,7 @@ void Shard::attempt_failed(Turn& turn,
 
 // The attempt that a retry replaces gets a row of its own (house 3.5), once: from then on the run's
 // row has no token, and knows of that attempt no more than its number.
-void Shard::keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at) {
+void Shard::Inside::keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at) {
   RunProgress& progress = run.row.progress;
   if (!progress.token.is_set()) {
     return;  // none since the last one that was kept
@@ -229,7 +229,7 @@ void Shard::keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant r
   clear_attempt(progress);
 }
 
-void Shard::attempt_lost(Turn& turn, const AttemptLost& ask) {
+void Shard::Inside::attempt_lost(Turn& turn, const AttemptLost& ask) {
   LiveRun* run = find_live(ask.run);
   if (run == nullptr || run->row.progress.token != ask.token ||
       (run->row.progress.state != RunState::running &&
@@ -242,7 +242,7 @@ void Shard::attempt_lost(Turn& turn, const AttemptLost& ask) {
 
 // The same process is back. What it does not hold never reached it, or its end was acknowledged:
 // then it would not be live here. So it is sent again (S6.6).
-void Shard::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
+void Shard::Inside::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
   LiveRun* run = find_live(ask.run);
   if (run == nullptr || run->row.progress.token != ask.token ||
       run->row.progress.incarnation != ask.incarnation) {
@@ -269,7 +269,7 @@ void Shard::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
 }
 
 // It never started: no attempt (S6.7). Unsent ones queue at once; refused ones after a pause.
-void Shard::assignment_unsent(Turn& turn, Id id, Id token, bool refused) {
+void Shard::Inside::assignment_unsent(Turn& turn, Id id, Id token, bool refused) {
   LiveRun* run = find_live(id);
   if (run == nullptr || run->row.progress.token != token) {
     return;
@@ -298,7 +298,7 @@ void Shard::assignment_unsent(Turn& turn, Id id, Id token, bool refused) {
   }
 }
 
-void Shard::progress_made(Turn& turn, const ProgressReport& report) {
+void Shard::Inside::progress_made(Turn& turn, const ProgressReport& report) {
   LiveRun* run = find_live(report.run);
   if (run == nullptr || run->row.progress.token != report.token ||
       run->row.progress.state != RunState::running) {

@@ -1,6 +1,6 @@
 // Saving and deleting jobs and workflows, and their triggers (S2.2-S2.3, S4.7).
 #include "engine/cron.h"
-#include "engine/shard.h"
+#include "engine/shard_inside.h"
 
 #include <algorithm>
 
@@ -19,16 +19,16 @@ Instant next_firing(const std::string& expression, Instant after) {
 
 }  // namespace
 
-Shard::Known* Shard::find_known(DefinitionKind kind,
-                                const std::string& name_space,
-                                const std::string& name) {
+Shard::Inside::Known* Shard::Inside::find_known(DefinitionKind kind,
+                                                const std::string& name_space,
+                                                const std::string& name) {
   const auto id = by_name_.find(name_key(kind, name_space, name));
   return id == by_name_.end() ? nullptr : &known_.at(id->second);
 }
 
-std::shared_ptr<Plan> Shard::make_plan(Id id,
-                                       int revision,
-                                       std::shared_ptr<const Definition> definition) {
+std::shared_ptr<Plan> Shard::Inside::make_plan(Id id,
+                                               int revision,
+                                               std::shared_ptr<const Definition> definition) {
   auto plan = std::make_shared<Plan>();
   plan->definition_id = id;
   plan->revision = revision;
@@ -49,7 +49,7 @@ std::shared_ptr<Plan> Shard::make_plan(Id id,
 }
 
 // The plan of a stored revision: the one in use, when there is one.
-std::shared_ptr<Plan> Shard::plan_of(const DefinitionRow& row) {
+std::shared_ptr<Plan> Shard::Inside::plan_of(const DefinitionRow& row) {
   if (const auto found = plans_.find({row.id, row.revision}); found != plans_.end()) {
     if (auto plan = found->second.lock()) {
       return plan;
@@ -63,7 +63,7 @@ std::shared_ptr<Plan> Shard::plan_of(const DefinitionRow& row) {
 }
 
 // The plan of a finished run that shall go on; null with an answer set when it must not.
-std::shared_ptr<Plan> Shard::plan_of_finished(Turn& turn, const RunRow& row) {
+std::shared_ptr<Plan> Shard::Inside::plan_of_finished(Turn& turn, const RunRow& row) {
   if (!known_.contains(row.definition)) {
     answer(turn, Problem{ProblemCode::wrong_state,
                          "what run " + to_string(row.id) + " is a run of was deleted"});
@@ -78,7 +78,7 @@ std::shared_ptr<Plan> Shard::plan_of_finished(Turn& turn, const RunRow& row) {
   return nullptr;
 }
 
-void Shard::save(Turn& turn, const SaveDefinition& ask) {
+void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   const Definition& wanted = *ask.definition;
   Known* known = find_known(wanted.kind, wanted.name_space, wanted.name);
   if (known != nullptr && ask.must_be_new) {
@@ -142,7 +142,7 @@ void Shard::save(Turn& turn, const SaveDefinition& ask) {
 // What came due before the edit is fired as it was then, also when the edit had to wait for its
 // turn (S4.7): by nobody's order of turns may an edit swallow it. What the edit disables does not
 // fire any more (S6.4).
-void Shard::fire_before_edit(Turn& turn, Known& known, const Definition& wanted) {
+void Shard::Inside::fire_before_edit(Turn& turn, Known& known, const Definition& wanted) {
   turn.goes_on_later = true;  // 64 triggers may fire: their workflows have no room here
   for (TriggerRow& trigger : known.triggers) {
     const auto& specs = wanted.triggers();
@@ -158,7 +158,7 @@ void Shard::fire_before_edit(Turn& turn, Known& known, const Definition& wanted)
 
 // A trigger is known by its name: unchanged ones keep their next instant, so that an edit neither
 // repeats nor delays a firing (S4.7).
-void Shard::save_triggers(Turn& turn, Known& known, bool was_enabled) {
+void Shard::Inside::save_triggers(Turn& turn, Known& known, bool was_enabled) {
   std::vector<TriggerRow> kept;
   for (const TriggerSpec& spec : known.plan->definition->triggers()) {
     const auto old = std::find_if(known.triggers.begin(), known.triggers.end(),
@@ -207,7 +207,7 @@ void Shard::save_triggers(Turn& turn, Known& known, bool was_enabled) {
 }
 
 // Plans a new or edited trigger from now on: the past never fires (S4.7).
-void Shard::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
+void Shard::Inside::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
   const auto move = [&](TriggerEvent event) {
     const auto transition = trigger_transition(row.state, event);
     if (transition.verdict == Verdict::move) {
@@ -229,7 +229,7 @@ void Shard::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
   note_trigger(turn, row);
 }
 
-void Shard::remove(Turn& turn, const DeleteDefinition& ask) {
+void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
   Known* known = find_known(ask.kind, ask.name_space, ask.name);
   if (known == nullptr) {
     answer(turn, Problem{ProblemCode::not_found, "there is no " + std::string(to_string(ask.kind)) +
@@ -269,7 +269,7 @@ void Shard::remove(Turn& turn, const DeleteDefinition& ask) {
 
 // Live runs of a deleted definition are cancelled (S2.3), as many as one decision may. Nobody can
 // start another one, so a slice need not look at those before it again.
-void Shard::continue_delete(Turn& turn, const ContinueDelete& ask) {
+void Shard::Inside::continue_delete(Turn& turn, const ContinueDelete& ask) {
   const auto runs = runs_of_.find(ask.definition);
   if (runs == runs_of_.end()) {
     return;

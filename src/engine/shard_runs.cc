@@ -1,5 +1,5 @@
 // Runs asked for, cancelled, retried and ended (S5.2, S5.3, S2.3).
-#include "engine/shard.h"
+#include "engine/shard_inside.h"
 #include "model/inputs.h"
 #include "model/json.h"
 
@@ -30,7 +30,7 @@ Problem wrong_state(Id run, RunState state, std::string_view asked) {
 
 }  // namespace
 
-void Shard::trigger_run(Turn& turn, const TriggerRun& ask) {
+void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
   Known* known = nullptr;
   if (ask.definition.is_set()) {
     const auto found = known_.find(ask.definition);
@@ -76,7 +76,7 @@ void Shard::trigger_run(Turn& turn, const TriggerRun& ask) {
 }
 
 // The first run of a repeated key answers (S5.2). True when the command is settled, or must read.
-bool Shard::answer_repeat(Turn& turn, const TriggerRun& ask, Id definition) {
+bool Shard::Inside::answer_repeat(Turn& turn, const TriggerRun& ask, Id definition) {
   if (const auto* bound = recent_.find_key(repeat_key(definition, ask.idempotency_key))) {
     if (bound->expires <= turn.now) {
       return false;
@@ -100,7 +100,9 @@ bool Shard::answer_repeat(Turn& turn, const TriggerRun& ask, Id definition) {
 
 // A new run of a job (queued or scheduled) or of a workflow (running or scheduled; its first steps
 // are the caller's to start, by advance()).
-Outcome<Shard::LiveRun*> Shard::create_run(Turn& turn, Known& known, NewRun wanted) {
+Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
+                                                           Known& known,
+                                                           NewRun wanted) {
   const Definition& definition = *known.plan->definition;
   const bool is_workflow = definition.kind == DefinitionKind::workflow;
   auto params = is_workflow ? complete_inputs(definition.workflow().inputs, wanted.params)
@@ -150,29 +152,29 @@ Outcome<Shard::LiveRun*> Shard::create_run(Turn& turn, Known& known, NewRun want
   return &live;
 }
 
-void Shard::move(LiveRun& run, RunEvent event) {
+void Shard::Inside::move(LiveRun& run, RunEvent event) {
   const auto transition = run_transition(run.row.progress.state, event);
   check(transition.verdict == Verdict::move, "the run's table allows this move");
   run.row.progress.state = transition.to;
 }
 
 // The run is queued from now on; the row says since when.
-void Shard::enter_queue(Turn& turn, LiveRun& run) {
+void Shard::Inside::enter_queue(Turn& turn, LiveRun& run) {
   check(run.row.progress.state == RunState::queued, "only queued runs wait in a queue");
   run.row.progress.due = turn.now;
   list_in_queue(run);
   write(turn, run);
 }
 
-void Shard::list_in_queue(LiveRun& run) {
+void Shard::Inside::list_in_queue(LiveRun& run) {
   queues_.enter(*run.its_lane().queue, {run.row.priority, run.row.progress.due, run.row.id});
 }
 
-void Shard::leave_queue(LiveRun& run) {
+void Shard::Inside::leave_queue(LiveRun& run) {
   queues_.leave(*run.its_lane().queue, {run.row.priority, run.row.progress.due, run.row.id});
 }
 
-void Shard::cancel(Turn& turn, Id id) {
+void Shard::Inside::cancel(Turn& turn, Id id) {
   LiveRun* run = find_live(id);
   if (run == nullptr) {
     const RunRow* row = finished_run(turn, id);
@@ -192,7 +194,7 @@ void Shard::cancel(Turn& turn, Id id) {
 
 // Asks a live run to stop. It may be over, and forgotten, when this returns. False: it was asked
 // before.
-bool Shard::ask_cancel(Turn& turn, LiveRun& run, const std::string& why) {
+bool Shard::Inside::ask_cancel(Turn& turn, LiveRun& run, const std::string& why) {
   if (run.graph) {
     const auto transition = workflow_transition(run.row.progress.state, WorkflowEvent::ask_cancel);
     if (transition.verdict != Verdict::move) {
@@ -230,7 +232,7 @@ bool Shard::ask_cancel(Turn& turn, LiveRun& run, const std::string& why) {
   return true;
 }
 
-void Shard::retry(Turn& turn, const RetryRun& ask) {
+void Shard::Inside::retry(Turn& turn, const RetryRun& ask) {
   LiveRun* live = find_live(ask.run);
   if (live != nullptr && !live->graph) {
     answer(turn, wrong_state(ask.run, live->row.progress.state,
@@ -280,7 +282,7 @@ void Shard::retry(Turn& turn, const RetryRun& ask) {
 }
 
 // A finished run of a job gets its next attempt (S5.3). The ended one moves to a row of its own.
-void Shard::retry_task(Turn& turn, LiveRun& run) {
+void Shard::Inside::retry_task(Turn& turn, LiveRun& run) {
   keep_attempt(turn, run, ended_attempt(run.row.progress), Instant{});
   move(run, RunEvent::retry_by_hand);
   RunProgress& progress = run.row.progress;
@@ -293,7 +295,7 @@ void Shard::retry_task(Turn& turn, LiveRun& run) {
 }
 
 // The store refuses what this subject wants written: it ends here, with none of that (3b).
-void Shard::set_aside(Turn& turn, const SetAside& ask) {
+void Shard::Inside::set_aside(Turn& turn, const SetAside& ask) {
   const std::string why = "the store refused to write it (incident " + ask.incident + ")";
   if (ask.is_trigger) {
     const auto owner = trigger_owner_.find(ask.subject);
@@ -338,7 +340,7 @@ void Shard::set_aside(Turn& turn, const SetAside& ask) {
 
 // A final state is reached: the row's end, the event, the workflow that waits for it. `run` is
 // gone when this returns.
-void Shard::finish(Turn& turn, LiveRun& run, const std::string& detail) {
+void Shard::Inside::finish(Turn& turn, LiveRun& run, const std::string& detail) {
   check(is_final(run.row.progress.state), "a finished run is in a final state");
   RunProgress& progress = run.row.progress;
   progress.ended = turn.now;

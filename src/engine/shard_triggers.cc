@@ -1,6 +1,6 @@
 // Timers: bounds of runs, and triggers that fire (S4.6, S4.8, I2, I5).
 #include "engine/cron.h"
-#include "engine/shard.h"
+#include "engine/shard_inside.h"
 
 #include <algorithm>
 #include <limits>
@@ -41,7 +41,7 @@ Cron saved_cron(const TriggerRow& trigger) {
 
 }  // namespace
 
-void Shard::timer_due(Turn& turn, const Timer& timer) {
+void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
   if (timer.kind == TimerSubject::trigger) {
     const auto owner = trigger_owner_.find(timer.subject);
     if (owner == trigger_owner_.end()) {
@@ -125,7 +125,7 @@ void Shard::timer_due(Turn& turn, const Timer& timer) {
 // Before an attempt's bound is held against it, its worker must have had the time to say how it
 // ended: after an outage of ours its report is still on the way (S6.6). An absent worker is the
 // lease's matter. Otherwise the bound is looked at again a little later.
-bool Shard::could_be_heard(Turn& turn, LiveRun& run) {
+bool Shard::Inside::could_be_heard(Turn& turn, LiveRun& run) {
   const RosterWorker* worker = turn.roster.find(run.row.progress.incarnation);
   const bool is_here = worker != nullptr && worker->connected;
   const Instant again = (is_here ? worker->since : turn.now) + limits::kTimeoutGrace;
@@ -139,17 +139,17 @@ bool Shard::could_be_heard(Turn& turn, LiveRun& run) {
 
 // Until when triggers have had their turn, when one of them changes: a clock that was set back
 // makes nothing due again (S4.10).
-Instant Shard::latest(const Turn& turn) const {
+Instant Shard::Inside::latest(const Turn& turn) const {
   return std::max(turn.now, last_id_.time());
 }
 
-bool Shard::is_overdue(const Turn& turn, const TriggerRow& trigger) const {
+bool Shard::Inside::is_overdue(const Turn& turn, const TriggerRow& trigger) const {
   return trigger.state == TriggerState::active && trigger.next_due <= latest(turn);
 }
 
 // Instants that came due and were not yet fired when their trigger was disabled or deleted: they do
 // not fire (S6.4), and the ledger says why (S4.8).
-void Shard::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
+void Shard::Inside::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
   if (is_overdue(turn, trigger)) {
     turn.out.changes.emplace_back(InsertSkippedFiring{
         skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, latest(turn)), reason)});
@@ -158,7 +158,7 @@ void Shard::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reas
 
 // Fires what came due until then. Of several missed instants the last one runs, the others are
 // recorded (S4.6).
-void Shard::fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until) {
+void Shard::Inside::fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until) {
   const Cron cron = saved_cron(trigger);
   DueInstants missed = due_by(cron, trigger.next_due, until);
   const Instant planned = missed.last;

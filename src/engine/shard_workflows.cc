@@ -1,12 +1,12 @@
 // Workflow runs: which step next, when all is over, and new versions (S8.3, S8.5, S8.6).
 #include "engine/expression.h"
-#include "engine/shard.h"
+#include "engine/shard_inside.h"
 
 #include <algorithm>
 
 namespace jobflow::engine {
 
-void Shard::move_workflow(LiveRun& run, WorkflowEvent event) {
+void Shard::Inside::move_workflow(LiveRun& run, WorkflowEvent event) {
   const auto transition = workflow_transition(run.row.progress.state, event);
   check(transition.verdict == Verdict::move, "the workflow run's table allows this move");
   run.row.progress.state = transition.to;
@@ -14,7 +14,7 @@ void Shard::move_workflow(LiveRun& run, WorkflowEvent event) {
 
 // Starts and skips what can be decided, as much as one decision may write; asks to be called again
 // for the rest. Concludes the run when all is over; then `workflow` is gone on return.
-void Shard::advance(Turn& turn, LiveRun& workflow) {
+void Shard::Inside::advance(Turn& turn, LiveRun& workflow) {
   const Id id = workflow.row.id;
   const RunState state = workflow.row.progress.state;
   if (turn.goes_on_later) {
@@ -45,7 +45,7 @@ void Shard::advance(Turn& turn, LiveRun& workflow) {
   }
 }
 
-RunRow Shard::step_row(Turn& turn, LiveRun& workflow, int step) {
+RunRow Shard::Inside::step_row(Turn& turn, LiveRun& workflow, int step) {
   const StepSpec& spec =
       workflow.plan->definition->workflow().steps[static_cast<std::size_t>(step)];
   RunRow row;
@@ -64,7 +64,7 @@ RunRow Shard::step_row(Turn& turn, LiveRun& workflow, int step) {
   return row;
 }
 
-void Shard::start_step(Turn& turn, LiveRun& workflow, int step) {
+void Shard::Inside::start_step(Turn& turn, LiveRun& workflow, int step) {
   const WorkflowSpec& spec = workflow.plan->definition->workflow();
   const Graph& graph = *workflow.graph;
   RunRow row = step_row(turn, workflow, step);
@@ -98,7 +98,7 @@ void Shard::start_step(Turn& turn, LiveRun& workflow, int step) {
 }
 
 // Its templates could not be filled: it fails without an attempt.
-void Shard::fail_new_step(
+void Shard::Inside::fail_new_step(
     Turn& turn, LiveRun& workflow, int step, RunRow row, const Problem& problem) {
   row.progress.state = RunState::failed;
   row.progress.ended = turn.now;
@@ -111,7 +111,7 @@ void Shard::fail_new_step(
   note(turn, run, run.row.progress.error_kind);
 }
 
-void Shard::skip_step(Turn& turn, LiveRun& workflow, int step) {
+void Shard::Inside::skip_step(Turn& turn, LiveRun& workflow, int step) {
   RunRow row = step_row(turn, workflow, step);
   row.progress.state = RunState::skipped;
   row.progress.ended = turn.now;
@@ -125,7 +125,7 @@ void Shard::skip_step(Turn& turn, LiveRun& workflow, int step) {
 }
 
 // A step's run came to its end: its workflow goes on.
-void Shard::step_ended(Turn& turn, const RunRow& row) {
+void Shard::Inside::step_ended(Turn& turn, const RunRow& row) {
   LiveRun* workflow = find_live(row.parent);
   if (workflow == nullptr || !workflow->graph) {
     return;  // set aside in the meantime
@@ -147,7 +147,7 @@ void Shard::step_ended(Turn& turn, const RunRow& row) {
   }
 }
 
-void Shard::conclude(Turn& turn, LiveRun& workflow) {
+void Shard::Inside::conclude(Turn& turn, LiveRun& workflow) {
   const WorkflowSpec& spec = workflow.plan->definition->workflow();
   Graph& graph = *workflow.graph;
   RunProgress& progress = workflow.row.progress;
@@ -184,7 +184,7 @@ void Shard::conclude(Turn& turn, LiveRun& workflow) {
 
 // Every live step is asked to stop, as many as one decision may; when the last one ended, the run
 // is over, and `workflow` gone.
-void Shard::cancel_steps(Turn& turn, LiveRun& workflow) {
+void Shard::Inside::cancel_steps(Turn& turn, LiveRun& workflow) {
   if (workflow.graph->live() == 0) {
     all_cancelled(turn, workflow);
     return;
@@ -212,7 +212,7 @@ void Shard::cancel_steps(Turn& turn, LiveRun& workflow) {
   }
 }
 
-void Shard::all_cancelled(Turn& turn, LiveRun& workflow) {
+void Shard::Inside::all_cancelled(Turn& turn, LiveRun& workflow) {
   if (workflow.graph->live() == 0) {
     move_workflow(workflow, is_set_aside(workflow) ? WorkflowEvent::complete_failed
                                                    : WorkflowEvent::all_cancelled);
@@ -220,7 +220,7 @@ void Shard::all_cancelled(Turn& turn, LiveRun& workflow) {
   }
 }
 
-bool Shard::is_set_aside(const LiveRun& workflow) {
+bool Shard::Inside::is_set_aside(const LiveRun& workflow) {
   return workflow.row.progress.state == RunState::cancelling &&
          workflow.row.progress.error_kind == kStoreRefused;
 }
@@ -228,7 +228,7 @@ bool Shard::is_set_aside(const LiveRun& workflow) {
 // The row says why at once, and no more is written; what follows cancels the live steps, for its
 // end shall be the end of them all. Were that refused as well, it would be for ever: the second
 // time it ends where it stands, and its steps by themselves.
-void Shard::set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string& why) {
+void Shard::Inside::set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string& why) {
   const bool was_set_aside = is_set_aside(workflow);
   RunProgress& progress = workflow.row.progress;
   move_workflow(workflow, WorkflowEvent::set_aside);
@@ -247,7 +247,9 @@ void Shard::set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string&
 }
 
 // A new version: the chosen steps and everything downstream run again, all others are carried.
-void Shard::retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from) {
+void Shard::Inside::retry_workflow(Turn& turn,
+                                   LiveRun& workflow,
+                                   const std::vector<std::string>& from) {
   const Id id = workflow.row.id;
   const WorkflowSpec& spec = workflow.plan->definition->workflow();
   RunProgress& progress = workflow.row.progress;
@@ -310,7 +312,7 @@ void Shard::retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std:
 }
 
 // A finished workflow run comes back into memory, from the rows read for this command.
-Shard::LiveRun* Shard::revive_workflow(Turn& turn, Id id) {
+Shard::Inside::LiveRun* Shard::Inside::revive_workflow(Turn& turn, Id id) {
   const RunRow* row = finished_run(turn, id);
   if (row == nullptr) {
     return nullptr;

@@ -1,6 +1,7 @@
 #include "engine/testing/world.h"
 
 #include "engine/definition_check.h"
+#include "engine/transitions.h"
 #include "model/check.h"
 
 #include <algorithm>

@@ -1,0 +1,163 @@
+// The inside of a shard. shard.cc: loading, and the way in; shard_live.cc: live runs and
+// their bounds; shard_definitions.cc, shard_triggers.cc, shard_runs.cc, shard_attempts.cc,
+// shard_workflows.cc: the rules, by what they are about.
+#pragma once
+
+#include "engine/graph.h"
+#include "engine/plan.h"
+#include "engine/queues.h"
+#include "engine/recency.h"
+#include "engine/shard.h"
+#include "engine/transitions.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace jobflow::engine {
+
+struct Shard::Inside {
+  Inside(ShardImage image, Instant now);
+  void load_run(RunRow row, std::vector<RunRow> steps, const std::shared_ptr<Plan>& plan);
+  Decision decide(const Command& command, Roster& roster);
+
+  struct LiveRun {
+    RunRow row;
+    std::shared_ptr<Plan> plan;
+    int lane = 0;                  // in the plan; a step's position
+    Instant armed;                 // the bound the wheel holds for it
+    Instant sent;                  // when its assignment left, if that was late
+    std::unique_ptr<Graph> graph;  // workflow runs
+    Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
+    const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
+  };
+  struct Known {  // a definition, not deleted
+    DefinitionRow row;
+    std::shared_ptr<Plan> plan;
+    std::vector<TriggerRow> triggers;
+  };
+  // One call of decide().
+  struct Turn {
+    const Command& command;
+    Roster& roster;
+    Decision out;
+    Instant now;
+    bool goes_on_later = false;  // workflows go on by a decision of their own, not by this one
+    bool has_row_budget() const;
+  };
+
+  // shard_live.cc: live runs, ids, what every change records.
+  void answer(Turn& turn, Reply reply) { turn.out.answer = std::move(reply); }
+  void answer(Turn& turn, Problem problem) { turn.out.answer = std::move(problem); }
+  Id make_id(Instant now) { return last_id_ = next_id(last_id_, number_, now); }
+  LiveRun* find_live(Id run);
+  void note(Turn& turn, const LiveRun& run, std::string detail = {});
+  void note_trigger(Turn& turn, const TriggerRow& trigger);
+  void write(Turn& turn, LiveRun& run, std::string detail = {});
+  void arm(LiveRun& run, Instant now);
+  Instant bound_of(const LiveRun& run) const;
+  LiveRun& insert_live(LiveRun run);
+  void forget(LiveRun& run);
+  void drop(LiveRun& run);
+  void sweep(Instant now);
+  const RunRow* finished_run(Turn& turn, Id run);
+
+  // shard_definitions.cc
+  void save(Turn& turn, const SaveDefinition& ask);
+  void remove(Turn& turn, const DeleteDefinition& ask);
+  void continue_delete(Turn& turn, const ContinueDelete& ask);
+  void fire_before_edit(Turn& turn, Known& known, const Definition& wanted);
+  void save_triggers(Turn& turn, Known& known, bool was_enabled);
+  void plan_trigger(Turn& turn, TriggerRow& row, bool enabled);
+  std::shared_ptr<Plan> make_plan(Id id,
+                                  int revision,
+                                  std::shared_ptr<const Definition> definition);
+  std::shared_ptr<Plan> plan_of(const DefinitionRow& row);
+  std::shared_ptr<Plan> plan_of_finished(Turn& turn, const RunRow& row);
+  Known* find_known(DefinitionKind kind, const std::string& name_space, const std::string& name);
+
+  // shard_triggers.cc
+  void timer_due(Turn& turn, const Timer& timer);
+  bool could_be_heard(Turn& turn, LiveRun& run);
+  void fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until);
+  Instant latest(const Turn& turn) const;
+  bool is_overdue(const Turn& turn, const TriggerRow& trigger) const;
+  void skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason);
+
+  // shard_runs.cc
+  void trigger_run(Turn& turn, const TriggerRun& ask);
+  bool answer_repeat(Turn& turn, const TriggerRun& ask, Id definition);
+  struct NewRun {
+    std::string params;  // JSON object or ""
+    Instant start_at = {};
+    std::optional<int> priority = {};
+    std::string idempotency_key = {};
+    Id trigger = {};
+    Instant planned = {};
+  };
+  Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
+  void cancel(Turn& turn, Id run);
+  bool ask_cancel(Turn& turn, LiveRun& run, const std::string& why);
+  void retry(Turn& turn, const RetryRun& ask);
+  void retry_task(Turn& turn, LiveRun& run);
+  void set_aside(Turn& turn, const SetAside& ask);
+  void move(LiveRun& run, RunEvent event);
+  void enter_queue(Turn& turn, LiveRun& run);
+  void list_in_queue(LiveRun& run);
+  void leave_queue(LiveRun& run);
+  void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
+
+  // shard_attempts.cc
+  void dispatch_next(Turn& turn);
+  bool dispatch_from(Turn& turn, Queue& queue);
+  void assign(Turn& turn, LiveRun& run, RosterWorker& worker);
+  void attempt_ended(Turn& turn, const AttemptEnded& ask);
+  void attempt_failed(Turn& turn, LiveRun& run, AttemptEvent event, const FinishedReport& report);
+  void attempt_lost(Turn& turn, const AttemptLost& ask);
+  void attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask);
+  void assignment_unsent(Turn& turn, Id run, Id token, bool refused);
+  void progress_made(Turn& turn, const ProgressReport& report);
+  void free_attempt(LiveRun& run);
+  void keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at);
+  Assignment assignment_of(LiveRun& run) const;
+
+  // shard_workflows.cc
+  void advance(Turn& turn, LiveRun& workflow);
+  void start_step(Turn& turn, LiveRun& workflow, int step);
+  void skip_step(Turn& turn, LiveRun& workflow, int step);
+  RunRow step_row(Turn& turn, LiveRun& workflow, int step);
+  void fail_new_step(Turn& turn, LiveRun& workflow, int step, RunRow row, const Problem& problem);
+  void step_ended(Turn& turn, const RunRow& row);
+  void conclude(Turn& turn, LiveRun& workflow);
+  void cancel_steps(Turn& turn, LiveRun& workflow);
+  void all_cancelled(Turn& turn, LiveRun& workflow);
+  static constexpr const char* kStoreRefused = "store_refused";  // the error of what is set aside
+  static bool is_set_aside(const LiveRun& workflow);
+  void set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string& why);
+  void retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from);
+  void move_workflow(LiveRun& run, WorkflowEvent event);
+  LiveRun* revive_workflow(Turn& turn, Id run);
+
+  ShardNumber number_;
+  std::int64_t epoch_;
+  Id last_id_;
+  std::int64_t gathering_ = 0;
+  std::unordered_map<Id, LiveRun> live_;
+  std::unordered_map<Id, std::set<Id>> runs_of_;  // a definition's live runs, without steps
+  std::unordered_map<Id, Known> known_;
+  std::unordered_map<std::string, Id> by_name_;
+  std::unordered_map<Id, Id> trigger_owner_;
+  Queues queues_;
+  std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
+  std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
+  TimerWheel wheel_;
+  Recency recent_;
+};
+
+}  // namespace jobflow::engine
