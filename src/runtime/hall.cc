@@ -357,7 +357,13 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
     feed_.begin(number, image->next_event);
     seat.shard = std::make_unique<engine::Shard>(std::move(*image), at_.now);
     seat.seen_arrivals = seat.seen_generation = 0;
-    // First what had been asked before, in its order; then what the load itself brings to light.
+    // After a change of history first of all what it undid; then what had been asked before, in its
+    // order; then what the load itself brings to light.
+    if (const Id given_out = std::exchange(seat.given_out, {}); given_out.is_set()) {
+      for (engine::Request& request : seat.shard->begin_generation(given_out, at_.now)) {
+        system_command(number, std::move(request));
+      }
+    }
     auto business = seat.shard->unfinished_business();
     for (Submission& submission : std::exchange(seat.held, {})) {
       const auto* reclaimed = std::get_if<engine::AttemptReclaimed>(&submission.command.request);

@@ -63,6 +63,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     std::int64_t next_event = 1;
     std::int64_t loads = 0;       // begun or done: rows read before are worth nothing (3c)
     std::deque<Submission> held;  // while it is being loaded
+    Id given_out;  // the greatest of its ids that left under a history that is no more; once
     // Runs (a step's whole workflow with it) and triggers that cannot even be set aside: they stay
     // in the store as they are, out of memory, so that the shard can go on without them (I8). From
     // time to time they are tried again.

@@ -237,7 +237,8 @@ TEST_F(HallLife, OutlivesAStoreThatIsAway) {
   EXPECT_TRUE((*stage.trigger("j")).ok());
 }
 
-// I1b: the store is not what it was. All memory goes, a new term is taken, workers come back.
+// I1b: the store is not what it was. All memory goes, a new term is taken, workers come back; ids
+// go on above those that were given out.
 TEST_F(HallLife, BeginsAnewWhenHistoryChanged) {
   start();
   const auto first = stage.connect("w", kA, {"h"});
@@ -256,10 +257,14 @@ TEST_F(HallLife, BeginsAnewWhenHistoryChanged) {
   ASSERT_TRUE(stage.hall->ready());
   const auto second = stage.connect("w", kA, {"h"}, 10, {{kept, first->assignments[0].token}});
   EXPECT_TRUE(second->assignments.empty());
+  // House 8: what was out is lost, whatever it still says.
   stage.finish(kA, first->assignments[0], "1");
-  EXPECT_EQ(stage.row(kept).progress.state, RunState::succeeded);
-  EXPECT_TRUE((*stage.trigger("j")).ok());
-  EXPECT_EQ(second->assignments.size(), 1U);
+  EXPECT_EQ(second->acks.size(), 1U);
+  EXPECT_EQ(stage.row(kept).progress.state, RunState::failed);
+  EXPECT_EQ(stage.row(kept).progress.error_kind, "lost");
+  const Id next = (*stage.trigger("j"))->id;
+  ASSERT_EQ(second->assignments.size(), 1U);
+  EXPECT_GT(next, first->assignments[0].token) << "above all that was given out";
 }
 
 // A worker that connects while the hall takes its new term waits for its welcome.

@@ -211,6 +211,9 @@ void Hall::Inside::history_changed(std::vector<Decided> undurable) {
   member_is_loaded_ = false;
   for (Seat& seat : seats_) {
     seat.loads += 1;
+    if (seat.shard) {
+      seat.given_out = seat.shard->last_id();
+    }
     seat.shard.reset();
   }
   join();

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 
 namespace jobflow::runtime {
@@ -439,6 +440,28 @@ class Performance {
 
 class HallRefusal : public ::testing::TestWithParam<int> {};
 
+// The runs that are free to end otherwise: somebody cancelled or retried one while a report of it
+// was being set aside, and which came first is not the same in both.
+std::set<std::string> free_roots(const Script& script,
+                                 const std::map<std::string, std::string>& rows) {
+  std::set<std::string> asked;
+  for (const auto& ops : script) {
+    for (const Op& op : ops) {
+      if (op.kind == Op::cancel || op.kind == Op::retry) {
+        asked.insert(op.label);
+      }
+    }
+  }
+  std::set<std::string> roots;
+  for (const auto& [name, text] : rows) {
+    const std::string root = name.substr(0, name.find('/'));
+    if (text.starts_with(kSetAside) && asked.contains(root)) {
+      roots.insert(root);
+    }
+  }
+  return roots;
+}
+
 // Slots for all: no run ever waits for another, so that even the times must agree.
 TEST_P(HallRefusal, LeavesEverythingElseAsIfItHadNeverBeen) {
   const auto seed = static_cast<std::uint64_t>(GetParam());
@@ -451,7 +474,11 @@ TEST_P(HallRefusal, LeavesEverythingElseAsIfItHadNeverBeen) {
   without.perform(without_bad(script));
   const auto rows = with.rows();
   const auto expected = without.rows();
+  const auto free = free_roots(script, rows);
   for (const auto& [name, text] : expected) {
+    if (free.contains(name.substr(0, name.find('/')))) {
+      continue;
+    }
     const auto found = rows.find(name);
     ASSERT_NE(found, rows.end()) << name;
     if (found->second.starts_with(kSetAside)) {  // whatever the other one came to
@@ -462,14 +489,15 @@ TEST_P(HallRefusal, LeavesEverythingElseAsIfItHadNeverBeen) {
       EXPECT_EQ(found->second, text) << name;
     }
   }
-  EXPECT_EQ(rows.size(), expected.size());
+  if (free.empty()) {
+    EXPECT_EQ(rows.size(), expected.size());
+  }
 
   ASSERT_EQ(with.answers().size(), without.answers().size());
   for (std::size_t i = 0; i < with.answers().size(); ++i) {
     const std::string& answer = with.answers()[i];
     const auto start = answer.find(' ') + 1;
-    const auto about = rows.find(answer.substr(start, answer.find(' ', start) - start));
-    if (about == rows.end() || !about->second.starts_with(kSetAside)) {
+    if (!free.contains(answer.substr(start, answer.find(' ', start) - start))) {
       EXPECT_EQ(answer, without.answers()[i]) << "answer " << i;
     }
   }
