@@ -39,6 +39,7 @@ std::shared_ptr<store::Batch> build(const store::Ticket& ticket,
     }
     store::ShardPart& part = batch->parts[place->second];
     part.last_id = one.last_id;
+    part.hand_to = one.hand_to;
     std::move(one.decision.changes.begin(), one.decision.changes.end(),
               std::back_inserter(part.changes));
     std::move(one.decision.events.begin(), one.decision.events.end(),
@@ -83,6 +84,8 @@ bool any_writes(const std::vector<Decided>& decided) {
 void Committer::begin(store::Ticket ticket) {
   ticket_ = ticket;
   landed_places_.clear();
+  lease_from_ = {};
+  beat_at_ = times_.beat_every.ms > 0 ? Instant{} : kNever;  // at once
 }
 
 void Committer::add(Decided decided) {
@@ -93,8 +96,34 @@ void Committer::add(Decided decided) {
   gathering_.push_back(std::move(decided));
 }
 
+void Committer::place(Placement placement, std::function<void(bool)> placed) {
+  placements_.push_back({std::move(placement), std::move(placed)});
+}
+
+// A placement that waits, or a beat that is due.
+bool Committer::send_without_decisions(Moment at) {
+  if (placements_.empty() && at.monotonic < beat_at_) {
+    return false;
+  }
+  std::vector<Decided> none;
+  auto batch = build(ticket_, none, at.now);
+  flight_ = {.sent = at.monotonic};
+  if (!placements_.empty()) {
+    batch->placement = std::move(placements_.front().placement);
+    flight_.placed = std::move(placements_.front().placed);
+    placements_.erase(placements_.begin());
+  }
+  flight_.batch = std::move(batch);
+  beat_at_ = at.monotonic + times_.beat_every;
+  owner_.send(flight_.batch);
+  return true;
+}
+
 void Committer::kick(Moment at) {
   while (!flight_.batch) {
+    if (!placements_.empty() && send_without_decisions(at)) {
+      return;
+    }
     std::vector<Decided> next;
     if (!pieces_.empty()) {
       next = std::move(pieces_.front());
@@ -103,13 +132,14 @@ void Committer::kick(Moment at) {
       take_gathered(next);
     }
     if (next.empty()) {
-      return;
-    }
-    if (any_writes(next)) {
+      if (!send_without_decisions(at)) {
+        return;
+      }
+    } else if (any_writes(next)) {
       send(std::move(next), at);
     } else {
       // Nothing to write, and all that came before is durable: say it now.
-      release(std::move(next));
+      release({.decided = std::move(next)}, at);
     }
   }
 }
@@ -125,7 +155,7 @@ std::int64_t Committer::place_before_waiting() const {
 
 std::int64_t Committer::durable_place() const {
   const std::int64_t place = place_before_waiting();
-  return flight_.batch ? std::min(place, flight_.decided.front().place - 1) : place;
+  return flight_.decided.empty() ? place : std::min(place, flight_.decided.front().place - 1);
 }
 
 std::int64_t Committer::place_of_batch(std::int64_t batch) const {
@@ -154,6 +184,9 @@ void Committer::send(std::vector<Decided> decided, Moment at) {
   flight_.decided = std::move(decided);
   flight_.sent = at.monotonic;
   flight_.tries = 0;
+  if (times_.beat_every.ms > 0) {
+    beat_at_ = at.monotonic + times_.beat_every;
+  }
   owner_.send(flight_.batch);
 }
 
@@ -163,6 +196,41 @@ void Committer::release(std::vector<Decided> decided) {
     owner_.released(one);
   }
   owner_.flushed();
+}
+
+// In order; what the lease no longer covers waits for a beat that proves it anew.
+void Committer::release(Flight flight, Moment at) {
+  late_.push_back(std::move(flight));
+  if (times_.lease.ms > 0 &&
+      (!lease_from_.is_set() || at.monotonic - lease_from_ >= times_.lease)) {
+    beat_at_ = at.monotonic;
+    return;
+  }
+  while (!late_.empty()) {
+    Flight next = std::move(late_.front());
+    late_.pop_front();
+    if (next.batch) {
+      owner_.landed(*next.batch, next.decided.size(), at.monotonic - next.sent);
+    }
+    release(std::move(next.decided));
+  }
+}
+
+void Committer::has_landed(Moment at) {
+  Flight flight = std::move(flight_);
+  flight_ = {};
+  ticket_.batch += 1;
+  landed_places_.push_back(place_before_waiting());
+  if (landed_places_.size() > kPlacesKept) {
+    landed_places_.pop_front();
+  }
+  lease_from_ = std::max(lease_from_, flight.sent);
+  const auto placed = std::move(flight.placed);
+  release(std::move(flight), at);
+  if (placed) {
+    placed(true);
+  }
+  kick(at);
 }
 
 void Committer::answered(const store::CommitAnswer& answer, Moment at) {
@@ -179,19 +247,9 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
     owner_.store_away(is_away, answer.detail);
   }
   switch (answer.result) {
-    case landed: {
-      Flight flight = std::move(flight_);
-      flight_ = {};
-      ticket_.batch += 1;
-      landed_places_.push_back(place_before_waiting());
-      if (landed_places_.size() > kPlacesKept) {
-        landed_places_.pop_front();
-      }
-      owner_.landed(*flight.batch, flight.decided.size(), at.monotonic - flight.sent);
-      release(std::move(flight.decided));
-      kick(at);
+    case landed:
+      has_landed(at);
       return;
-    }
     case retry:
       send_again(at.monotonic,
                  flight_.tries == 0
@@ -202,7 +260,15 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
       send_again(at.monotonic,
                  std::min(kAwayPauseMax, milliseconds(25LL << std::min(flight_.tries, 7))));
       return;
+    case not_as_seen: {
+      const auto placed = std::exchange(flight_, {}).placed;
+      check(placed != nullptr, "only a placement may be not as seen");
+      placed(false);
+      kick(at);
+      return;
+    }
     case refused:
+      check(!flight_.decided.empty(), "a beat holds nothing to refuse");
       if (flight_.decided.size() == 1) {
         Flight flight = std::move(flight_);
         flight_ = {};
@@ -216,7 +282,6 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
       owner_.fenced(answer.detail);
       return;
     case history_changed:
-    case not_as_seen:  // there is no placement in our batches yet
       owner_.history_changed(take_all());
       return;
   }
@@ -294,15 +359,24 @@ void Committer::each_undurable(const std::function<void(const Decided&)>& look) 
   const auto each = [&](const std::vector<Decided>& some) {
     std::for_each(some.begin(), some.end(), look);
   };
+  for (const Flight& late : late_) {
+    each(late.decided);
+  }
   each(flight_.decided);
   std::for_each(pieces_.begin(), pieces_.end(), each);
   each(gathering_);
 }
 
 std::vector<Decided> Committer::take_all() {
-  std::vector<Decided> all = std::move(flight_.decided);
-  flight_ = {};
+  std::vector<Decided> all;
+  for (Flight& late : late_) {
+    std::move(late.decided.begin(), late.decided.end(), std::back_inserter(all));
+  }
+  late_.clear();
+  std::move(flight_.decided.begin(), flight_.decided.end(), std::back_inserter(all));
+  const auto placed = std::exchange(flight_, {}).placed;
   retry_at_ = kNever;
+  beat_at_ = kNever;
   for (auto& piece : pieces_) {
     std::move(piece.begin(), piece.end(), std::back_inserter(all));
   }
@@ -310,6 +384,13 @@ std::vector<Decided> Committer::take_all() {
   std::move(gathering_.begin(), gathering_.end(), std::back_inserter(all));
   gathering_.clear();
   undurable_ = 0;
+  auto placements = std::exchange(placements_, {});
+  if (placed) {
+    placed(false);
+  }
+  for (const Waiting& waiting : placements) {
+    waiting.placed(false);
+  }
   return all;
 }
 

@@ -5,7 +5,10 @@
 //                         |  refused: by shard, then by halves, down to the one decision (house 3b)
 //
 // While one batch is being committed the next one gathers; an idle system commits a single decision
-// at once. Belongs to the hall and runs on its executor; not thread-safe.
+// at once. One of several members beats (an empty batch) when it has nothing to write, and releases
+// effects only while its own lease, counted from before the last landed batch was sent, has not run
+// out (house 4): what landed too late waits for a beat that lands in time. Belongs to the hall and
+// runs on its executor; not thread-safe.
 #pragma once
 
 #include "engine/command.h"
@@ -14,6 +17,7 @@
 #include "runtime/command_door.h"
 #include "store/store.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -35,8 +39,9 @@ struct Decided {
   std::int64_t place = 0;        // in the order of all decisions; set by add()
   std::size_t changes = 0;       // how many it had, while they are lent to a batch
   std::size_t events = 0;
+  std::int64_t hand_to = 0;  // the shard's last decision here: that member owns it then (I1e)
 
-  bool writes() const { return changes + events > 0; }
+  bool writes() const { return changes + events > 0 || hand_to != 0; }
 };
 
 // What the committer tells its owner, always on the executor and never from inside add().
@@ -57,18 +62,30 @@ class CommitterOwner {
   virtual void send(std::shared_ptr<const store::Batch> batch) = 0;
 };
 
+// Zero for a member alone.
+struct MemberTimes {
+  Span beat_every{};
+  Span lease{};
+};
+
 class Committer {
  public:
-  explicit Committer(CommitterOwner& owner) : owner_(owner) {}
+  explicit Committer(CommitterOwner& owner, MemberTimes times = {})
+      : owner_(owner), times_(times) {}
 
   void begin(store::Ticket ticket);
   void add(Decided decided);
   // Sends what has gathered unless a batch is under way. Call at the end of each turn.
   void kick(Moment at);
   void answered(const store::CommitAnswer& answer, Moment at);
-  // When a retry is due, on the monotonic clock; wake() then.
-  Instant next_wake() const { return retry_at_; }
+  // When a retry or a beat is due, on the monotonic clock: wake(), then kick().
+  Instant next_wake() const { return std::min(retry_at_, flight_.batch ? kNever : beat_at_); }
   void wake(Instant monotonic);
+  // Goes out in a batch of its own as soon as one may. `placed` is called once: false when it was
+  // not as seen, or everything began anew.
+  void place(Placement placement, std::function<void(bool)> placed);
+  // When the batch was sent that proved our lease last; unset before that.
+  Instant lease_from() const { return lease_from_; }
 
   // Decisions are numbered in the order they were made, whatever batch they land in: a batch that
   // is refused goes on in pieces under other numbers. All places up to durable_place() are durable.
@@ -87,24 +104,37 @@ class Committer {
   struct Flight {
     std::shared_ptr<const store::Batch> batch;  // null = nothing under way
     std::vector<Decided> decided;
-    Instant sent;  // monotonic
+    std::function<void(bool)> placed;  // of one that holds a placement
+    Instant sent;                      // monotonic, for the first time
     int tries = 0;
+  };
+  struct Waiting {  // a placement
+    Placement placement;
+    std::function<void(bool)> placed;
   };
   void send(std::vector<Decided> decided, Moment at);
   std::int64_t place_before_waiting() const;
   void take_gathered(std::vector<Decided>& into);
+  bool send_without_decisions(Moment at);
+  void has_landed(Moment at);
   void release(std::vector<Decided> decided);
+  void release(Flight flight, Moment at);
   void split();
   void report_bad(Decided bad, const std::string& why);
   void send_again(Instant monotonic, Span pause);
   void take_shard(std::vector<Decided>& from, ShardNumber shard, std::vector<Decided>& into);
 
   CommitterOwner& owner_;
+  const MemberTimes times_;
   store::Ticket ticket_;
   std::vector<Decided> gathering_;
   std::deque<std::vector<Decided>> pieces_;  // of a refused batch, each of one shard
   Flight flight_;
-  Instant retry_at_ = kNever;  // monotonic
+  std::vector<Waiting> placements_;
+  std::deque<Flight> late_;    // landed when our lease had run out: not released
+  Instant retry_at_ = kNever;  // this and the next are monotonic
+  Instant beat_at_ = kNever;
+  Instant lease_from_;
   std::size_t undurable_ = 0;
   std::int64_t last_place_ = 1;
   std::deque<std::int64_t> landed_places_;  // of the newest batches, the last one at the back

@@ -31,7 +31,9 @@ std::string bytes_of(const store::Batch& batch) {
 
 class Stage final : public CommitterOwner {
  public:
-  Stage() : committer(*this) { committer.begin({.member = 7, .term = 3, .batch = 100}); }
+  explicit Stage(MemberTimes times = {}) : committer(*this, times) {
+    committer.begin({.member = 7, .term = 3, .batch = 100});
+  }
 
   // A decision of `name` that writes a row and an event; its answer and effect are heard as `name`.
   void add(ShardNumber shard, int name) {
@@ -357,6 +359,123 @@ TEST(Committer, HandsEverythingBackWhenHistoryChanged) {
   stage.kick();
   EXPECT_EQ(stage.last().number, 6);
   EXPECT_EQ(stage.last().term, 4);
+}
+
+// --- one of several members (house 4, "Time and death")
+
+constexpr MemberTimes kTimes{.beat_every = milliseconds(500), .lease = seconds(2)};
+
+TEST(CommitterOfMany, BeatsAtOnceAndWheneverItHasBeenSilent) {
+  Stage stage(kTimes);
+  stage.kick();
+  ASSERT_EQ(stage.sent.size(), 1U) << "the first beat proves the lease";
+  EXPECT_TRUE(stage.last().parts.empty());
+  stage.answer(CommitResult::landed);
+  EXPECT_EQ(stage.committer.next_wake(), stage.now + milliseconds(500));
+  stage.kick();
+  EXPECT_EQ(stage.sent.size(), 1U);
+  stage.now = stage.now + milliseconds(400);
+  stage.add(1, 1);
+  stage.kick();
+  stage.answer(CommitResult::landed);
+  EXPECT_EQ(stage.committer.next_wake(), stage.now + milliseconds(500)) << "that was a beat too";
+  stage.now = stage.now + milliseconds(500);
+  stage.kick();
+  EXPECT_EQ(stage.sent.size(), 3U);
+  EXPECT_EQ(stage.last().number, 103);
+}
+
+TEST(CommitterOfMany, ReleasesNothingBeforeItsFirstBeatHasLanded) {
+  Stage stage(kTimes);
+  stage.add_answer_only(1, 1);
+  stage.kick();
+  EXPECT_EQ(stage.heard, Lines{});
+  stage.answer(CommitResult::landed);
+  stage.answer(CommitResult::landed);
+  EXPECT_NE(stage.heard, Lines{});
+}
+
+// I4, house 4: the batch landed, but its answer came when the lease, counted from its sending, had
+// run out: somebody else may own our shards by now.
+TEST(CommitterOfMany, HoldsBackWhatItsLeaseNoLongerCovers) {
+  Stage stage(kTimes);
+  stage.kick();
+  stage.answer(CommitResult::landed);
+  stage.heard.clear();
+  stage.add(1, 1);
+  stage.kick();
+  stage.now = stage.now + seconds(2);
+  stage.answer(CommitResult::landed);
+  EXPECT_EQ(stage.heard, Lines{}) << "late";
+  EXPECT_EQ(stage.committer.undurable(), 1U) << "not settled yet";
+  stage.kick();
+  ASSERT_EQ(stage.sent.size(), 3U) << "a beat proves it anew";
+  stage.answer(CommitResult::landed);
+  EXPECT_FALSE(stage.heard.empty());
+  EXPECT_EQ(stage.committer.undurable(), 0U);
+}
+
+TEST(CommitterOfMany, DropsWhatItHeldBackWhenItWasFenced) {
+  Stage stage(kTimes);
+  stage.kick();
+  stage.answer(CommitResult::landed);
+  stage.heard.clear();
+  stage.add(1, 1);
+  stage.kick();
+  stage.now = stage.now + seconds(3);
+  stage.answer(CommitResult::landed);
+  stage.kick();
+  stage.answer(CommitResult::fenced);
+  EXPECT_EQ(stage.heard, Lines{"fenced"});
+  EXPECT_EQ(stage.committer.take_all().size(), 1U) << "nobody was told";
+}
+
+// The lease counts from the first sending of what landed, whichever sending it was that did.
+TEST(CommitterOfMany, CountsItsLeaseFromTheFirstSending) {
+  Stage stage(kTimes);
+  stage.kick();
+  const Instant first = stage.now;
+  stage.now = stage.now + milliseconds(1500);
+  stage.answer(CommitResult::retry);
+  ASSERT_EQ(stage.sent.size(), 2U);
+  stage.answer(CommitResult::landed);
+  EXPECT_EQ(stage.committer.lease_from(), first);
+}
+
+TEST(CommitterOfMany, SendsAPlacementByItselfAndSaysWhetherItFitted) {
+  Stage stage(kTimes);
+  stage.kick();
+  stage.answer(CommitResult::landed);
+  std::vector<bool> placed;
+  const auto note = [&](bool is_placed) { placed.push_back(is_placed); };
+  stage.add(1, 1);
+  stage.committer.place({.moves = {{.shard = 5, .from = 0, .epoch = 0, .to = 7}}}, note);
+  stage.committer.place({.generation = 1}, note);
+  stage.kick();
+  ASSERT_TRUE(stage.last().placement.has_value());
+  EXPECT_TRUE(stage.last().parts.empty());
+  EXPECT_EQ(stage.last().number, 102);
+  stage.answer(CommitResult::retry);
+  stage.answer(CommitResult::landed);
+  EXPECT_EQ(placed, std::vector<bool>{true});
+  EXPECT_EQ(stage.last().number, 103);
+  ASSERT_TRUE(stage.last().placement.has_value());
+  stage.answer(CommitResult::not_as_seen);
+  EXPECT_EQ(placed, (std::vector<bool>{true, false}));
+  EXPECT_EQ(stage.last().number, 103) << "nothing was written: the number is free again";
+  EXPECT_EQ(stage.last_rows(), Rows{1});
+}
+
+TEST(CommitterOfMany, SendsTheLastWordOfAShard) {
+  Stage stage(kTimes);
+  stage.kick();
+  stage.answer(CommitResult::landed);
+  stage.add(4, 1);
+  stage.committer.add({.shard = 4, .last_id = Id{1}, .first_event = 2, .hand_to = 9});
+  stage.kick();
+  ASSERT_EQ(stage.last().parts.size(), 1U);
+  EXPECT_EQ(stage.last().parts[0].hand_to, 9);
+  EXPECT_EQ(stage.last().parts[0].last_id, Id{1});
 }
 
 }  // namespace
