@@ -1,9 +1,9 @@
 // What only the engine can say of a definition: its cron expressions and its templates (S8.2).
 #pragma once
 
-#include <vector>
-
 #include "model/definition.h"
+
+#include <vector>
 
 namespace jobflow::engine {
 

@@ -2,12 +2,12 @@
 // Side-effect-free and bounded; no script engine. Pure functions over JSON text.
 #pragma once
 
+#include "model/outcome.h"
+
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "model/outcome.h"
 
 namespace jobflow::engine {
 
@@ -25,8 +25,8 @@ Outcome<std::string> fill_templates(std::string_view json, const Scope& scope);
 
 // What `json`'s templates refer to, for checking at save; a syntax error is a problem at `pointer`.
 struct Reference {
-  std::string pointer;          // where in `json`
-  std::string root;             // "inputs" or "steps"
+  std::string pointer;            // where in `json`
+  std::string root;               // "inputs" or "steps"
   std::vector<std::string> path;  // ["x"], ["a", "output", "y"]
 };
 struct References {

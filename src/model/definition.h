@@ -2,6 +2,11 @@
 // The document is the definition file of interfaces 7 as JSON: {metadata: {...}, spec: {...}}.
 #pragma once
 
+#include "model/id.h"
+#include "model/limits.h"
+#include "model/states.h"
+#include "model/time.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -10,15 +15,11 @@
 #include <variant>
 #include <vector>
 
-#include "model/id.h"
-#include "model/limits.h"
-#include "model/states.h"
-#include "model/time.h"
-
 namespace jobflow {
 
 // When a failed attempt is tried again (S3.2). The n-th retry waits
-// min(max, initial * factor^(n-1)), then up to `jitter` of that is taken off, derived from run + attempt.
+// min(max, initial * factor^(n-1)), then up to `jitter` of that is taken off, derived from run +
+// attempt.
 struct RetryPolicy {
   int max_attempts = 1;  // 1 = none
   Span initial = seconds(1);
@@ -86,7 +87,7 @@ struct WorkflowSpec {
   std::vector<StepSpec> steps;  // in the document's order
   std::string output = "null";  // template for the run's result; null = none
   std::vector<TriggerSpec> triggers;
-  std::vector<int> steps_by_id;  // positions ordered by the steps' ids, derived
+  std::vector<int> steps_by_id;               // positions ordered by the steps' ids, derived
   int step_index(std::string_view id) const;  // -1 when there is none
 };
 

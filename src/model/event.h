@@ -1,23 +1,23 @@
 // What happened, as subscribers see it (S9.1), and its compact form in the journal.
 #pragma once
 
+#include "model/id.h"
+#include "model/states.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "model/id.h"
-#include "model/states.h"
-
 namespace jobflow {
 
 enum class EventType : std::uint8_t {
-  run_changed = 0,         // subject: a run of a job or workflow, or a step (parent set)
-  definition_saved = 1,    // subject: a definition
+  run_changed = 0,       // subject: a run of a job or workflow, or a step (parent set)
+  definition_saved = 1,  // subject: a definition
   definition_deleted = 2,
-  trigger_changed = 3,     // subject: a trigger; state is a TriggerState
+  trigger_changed = 3,       // subject: a trigger; state is a TriggerState
   stale_report_refused = 4,  // subject: a run; a report with an old token changed nothing (I3)
-  worker_changed = 5,      // subject: an incarnation; text is the worker's name; source: a member
+  worker_changed = 5,        // subject: an incarnation; text is the worker's name; source: a member
   member_changed = 6,
 };
 std::string_view to_string(EventType type);  // "run.changed" ...
@@ -28,12 +28,12 @@ struct Event {
   std::uint8_t state = 0;  // RunState, TriggerState or WorkerState by type
   Id subject;
   Id definition;
-  Id parent;          // a step's workflow run
+  Id parent;  // a step's workflow run
   int attempt = 0;
   int version = 1;
   Instant time;
-  std::string text;   // a step's id; a worker's name
-  std::string detail; // a short reason or error
+  std::string text;    // a step's id; a worker's name
+  std::string detail;  // a short reason or error
   bool operator==(const Event&) const = default;
 };
 

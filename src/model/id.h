@@ -1,14 +1,14 @@
 // 63-bit ids: 41 bits time (ms), 10 bits shard, 12 bits counter. Zero means "none".
 #pragma once
 
+#include "model/outcome.h"
+#include "model/time.h"
+
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include "model/outcome.h"
-#include "model/time.h"
 
 namespace jobflow {
 

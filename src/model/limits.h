@@ -1,9 +1,9 @@
 // Every limit of the product, in one table (I7). Each is refused at the door with a clear error.
 #pragma once
 
-#include <cstddef>
-
 #include "model/time.h"
+
+#include <cstddef>
 
 namespace jobflow::limits {
 
@@ -18,7 +18,7 @@ inline constexpr std::size_t kErrorMessageBytes = 4096;  // longer messages are 
 
 // Payloads.
 inline constexpr std::size_t kParamsBytes = 256 * 1024;
-inline constexpr std::size_t kResultBytes = 256 * 1024;      // S5.4
+inline constexpr std::size_t kResultBytes = 256 * 1024;  // S5.4
 inline constexpr std::size_t kDefinitionBytes = 8 * 1024 * 1024;
 inline constexpr std::size_t kHttpBodyBytes = 16 * 1024 * 1024;
 inline constexpr int kJsonDepth = 32;
@@ -30,10 +30,10 @@ inline constexpr int kTriggersMax = 64;
 inline constexpr int kTagsMax = 32;
 inline constexpr int kLabelsMax = 64;
 inline constexpr int kInputsMax = 256;
-inline constexpr int kProblemsMax = 200;       // problems told of one document; more are counted
-inline constexpr int kBatchItems = 1000;       // items of one runs/batch
+inline constexpr int kProblemsMax = 200;  // problems told of one document; more are counted
+inline constexpr int kBatchItems = 1000;  // items of one runs/batch
 inline constexpr int kAttemptsMax = 1000;
-inline constexpr int kDecisionRows = 1000;     // rows one decision writes at most (house 3.8)
+inline constexpr int kDecisionRows = 1000;  // rows one decision writes at most (house 3.8)
 
 // Waiting work.
 inline constexpr std::size_t kInboxCommands = 200'000;       // commands not yet decided
@@ -47,7 +47,7 @@ inline constexpr std::size_t kLogLineBytes = 16 * 1024;
 inline constexpr std::size_t kLogRunBytes = 64 * 1024 * 1024;
 
 // Bounds in time (I5).
-inline constexpr Span kSpanMax = days(36'500);      // the longest duration anyone may write
+inline constexpr Span kSpanMax = days(36'500);  // the longest duration anyone may write
 inline constexpr Span kQueuedMax = days(7);
 inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the latest then
 inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout goes first

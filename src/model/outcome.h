@@ -1,13 +1,13 @@
 // What a caller must look at: a value, or the Problem that stands in its place.
 #pragma once
 
+#include "model/check.h"
+
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "model/check.h"
 
 namespace jobflow {
 
@@ -68,7 +68,9 @@ class [[nodiscard]] Outcome {
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Problem& problem() const { return check(!ok(), "problem() of a value"), std::get<1>(held_); }
+  const Problem& problem() const {
+    return check(!ok(), "problem() of a value"), std::get<1>(held_);
+  }
 
  private:
   std::variant<T, Problem> held_;

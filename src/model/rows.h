@@ -2,14 +2,14 @@
 // Texts marked JSON are canonical JSON; "" in an optional text means "none".
 #pragma once
 
+#include "model/id.h"
+#include "model/states.h"
+#include "model/time.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "model/id.h"
-#include "model/states.h"
-#include "model/time.h"
 
 namespace jobflow {
 
@@ -22,10 +22,10 @@ struct DefinitionRow {
   int revision = 1;
   bool enabled = true;
   bool deleted = false;
-  std::string document;  // JSON
-  Instant created;       // of revision 1
-  Instant updated;       // of this revision
-  std::string principal; // who saved this revision
+  std::string document;   // JSON
+  Instant created;        // of revision 1
+  Instant updated;        // of this revision
+  std::string principal;  // who saved this revision
   bool operator==(const DefinitionRow&) const = default;
 };
 
@@ -44,13 +44,13 @@ struct TriggerRow {
 // Where a run stands: the columns that change. One UPDATE writes exactly these.
 struct RunProgress {
   RunState state = RunState::queued;
-  int version = 1;   // workflow runs: grows with each retry (S8.6)
-  int attempt = 0;   // number of the current or last attempt, 0 before the first
-  Id token;          // of that attempt (S1.3)
+  int version = 1;  // workflow runs: grows with each retry (S8.6)
+  int attempt = 0;  // number of the current or last attempt, 0 before the first
+  Id token;         // of that attempt (S1.3)
   std::string worker;
-  Id incarnation;    // of that worker
-  Instant due;       // scheduled: when it may start
-  Instant started;   // of the current attempt: when it was assigned
+  Id incarnation;   // of that worker
+  Instant due;      // scheduled: when it may start
+  Instant started;  // of the current attempt: when it was assigned
   Instant ended;
   double progress = 0;
   std::string result;      // JSON
@@ -72,8 +72,8 @@ struct RunRow {
   std::string params;  // JSON; a workflow run's inputs
   int priority = 0;
   Instant created;
-  Id trigger;        // the trigger that fired it
-  Instant planned;   // its occasion: the planned instant (I2)
+  Id trigger;       // the trigger that fired it
+  Instant planned;  // its occasion: the planned instant (I2)
   std::string idempotency_key;
   std::string principal;
   RunProgress progress;
@@ -120,10 +120,10 @@ struct IdempotencyRow {
 struct TokenRow {
   Id id;
   std::string name;
-  std::string role;         // "admin" | "worker" | ...
-  std::string sha256_hex;   // of the secret
+  std::string role;        // "admin" | "worker" | ...
+  std::string sha256_hex;  // of the secret
   Instant created;
-  Instant expires;          // unset = never
+  Instant expires;  // unset = never
   bool operator==(const TokenRow&) const = default;
 };
 

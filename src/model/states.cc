@@ -1,8 +1,8 @@
 #include "model/states.h"
 
-#include <array>
-
 #include "model/check.h"
+
+#include <array>
 
 namespace jobflow {
 namespace {
@@ -26,9 +26,15 @@ std::string_view name_in(const Names& names, State state) {
 
 }  // namespace
 
-std::string_view to_string(RunState state) { return name_in(kRunStateNames, state); }
-std::string_view to_string(AttemptState state) { return name_in(kAttemptStateNames, state); }
-std::string_view to_string(TriggerState state) { return name_in(kTriggerStateNames, state); }
+std::string_view to_string(RunState state) {
+  return name_in(kRunStateNames, state);
+}
+std::string_view to_string(AttemptState state) {
+  return name_in(kAttemptStateNames, state);
+}
+std::string_view to_string(TriggerState state) {
+  return name_in(kTriggerStateNames, state);
+}
 
 std::optional<RunState> parse_run_state(std::string_view text) {
   for (std::size_t i = 0; i < kRunStateNames.size(); ++i) {

@@ -1,4 +1,5 @@
-// The words for where a run, an attempt and a trigger stand (S5.1). Stored by number: never renumber.
+// The words for where a run, an attempt and a trigger stand (S5.1). Stored by number: never
+// renumber.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,9 @@ enum class RunState : std::uint8_t {
 };
 inline constexpr int kRunStates = 13;
 
-constexpr bool is_final(RunState state) { return state >= RunState::succeeded; }
+constexpr bool is_final(RunState state) {
+  return state >= RunState::succeeded;
+}
 std::string_view to_string(RunState state);
 std::optional<RunState> parse_run_state(std::string_view text);
 
@@ -39,7 +42,9 @@ enum class AttemptState : std::uint8_t {
 };
 inline constexpr int kAttemptStates = 7;
 
-constexpr bool is_final(AttemptState state) { return state != AttemptState::assigned; }
+constexpr bool is_final(AttemptState state) {
+  return state != AttemptState::assigned;
+}
 std::string_view to_string(AttemptState state);
 
 enum class TriggerState : std::uint8_t {

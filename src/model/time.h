@@ -1,12 +1,12 @@
 // Instants and spans in whole milliseconds. Values; no clock is read here: time is an argument.
 #pragma once
 
+#include "model/outcome.h"
+
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "model/outcome.h"
 
 namespace jobflow {
 
@@ -20,11 +20,21 @@ struct Span {
   constexpr Span operator*(std::int64_t times) const { return {ms * times}; }
 };
 
-constexpr Span milliseconds(std::int64_t count) { return {count}; }
-constexpr Span seconds(std::int64_t count) { return {count * 1000}; }
-constexpr Span minutes(std::int64_t count) { return seconds(count * 60); }
-constexpr Span hours(std::int64_t count) { return minutes(count * 60); }
-constexpr Span days(std::int64_t count) { return hours(count * 24); }
+constexpr Span milliseconds(std::int64_t count) {
+  return {count};
+}
+constexpr Span seconds(std::int64_t count) {
+  return {count * 1000};
+}
+constexpr Span minutes(std::int64_t count) {
+  return seconds(count * 60);
+}
+constexpr Span hours(std::int64_t count) {
+  return minutes(count * 60);
+}
+constexpr Span days(std::int64_t count) {
+  return hours(count * 24);
+}
 
 // A point in UTC, as milliseconds since 1970. Zero means "not set" wherever a field is optional.
 struct Instant {

@@ -1,11 +1,11 @@
 // What servers and workers say to each other, as values; link turns them into protocol messages.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "model/id.h"
 #include "model/time.h"
+
+#include <string>
+#include <vector>
 
 namespace jobflow {
 
@@ -50,7 +50,8 @@ enum class ReportOutcome : unsigned char {
   failed = 1,
   cancelled = 2,
   timed_out = 3,
-  refused = 4,  // never started here: unknown handler, old epoch, draining, no slot (no attempt, S6.7)
+  refused =
+      4,  // never started here: unknown handler, old epoch, draining, no slot (no attempt, S6.7)
 };
 
 // An attempt ended. Re-sent until acknowledged (S7.3).
