@@ -40,9 +40,11 @@ bool is_request_id(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+}  // namespace
+
 // One exchange's way back to its session: taken once. A handler that lets go of its exchange
 // without an answer (a hall that ended with the command in it) leaves the client with the truth.
-class WayBack {
+class HttpSession::WayBack {
  public:
   WayBack(std::shared_ptr<HttpSession> session, std::string request_id)
       : session_(std::move(session)), request_id_(std::move(request_id)) {}
@@ -54,6 +56,7 @@ class WayBack {
                             request_id_));
   }
 
+  bool is_open() const { return !taken_; }
   void answer(Response response) {
     if (const auto session = take()) {
       session->answer(std::move(response));
@@ -75,8 +78,6 @@ class WayBack {
   std::string request_id_;
 };
 
-}  // namespace
-
 std::string_view reason_of(int status) {
   return view(http::obsolete_reason(static_cast<http::status>(status)));
 }
@@ -97,7 +98,7 @@ void begin_http_session(const std::shared_ptr<Server::Inside>& inside,
 }
 
 HttpSession::HttpSession(std::shared_ptr<Server::Inside> inside, asio::ip::tcp::socket socket)
-    : inside_(std::move(inside)), stream_(std::move(socket)) {
+    : inside_(std::move(inside)), stream_(std::move(socket)), patience_(stream_.get_executor()) {
   loop_ = std::make_shared<ConnectionLoop>(inside_, stream_.get_executor());
 }
 
@@ -116,6 +117,8 @@ void HttpSession::close_soon() {
     self->last_ = true;
     if (!self->busy_) {
       self->stream_.cancel();
+    } else if (!self->inside_->doors->hall.ready()) {
+      self->give_up();  // nobody knows when it will be
     }
   });
 }
@@ -177,6 +180,7 @@ void HttpSession::took_head(error_code failed) {
   const auto& message = parser_->get();
   head_only_ = message.method() == http::verb::head;
   last_ = last_ || !message.keep_alive() || message.version() < 11 || inside_->stopping;
+  changes_ = message.method() != http::verb::get && !head_only_;
   const bool has_body =
       parser_->chunked() || (parser_->content_length() && *parser_->content_length() > 0);
   if (!read_headers(request)) {
@@ -264,6 +268,11 @@ void HttpSession::handle() {
   const auto back = std::make_shared<WayBack>(shared_from_this(), request_id_);
   exchange->answer = [back](Response response) { back->answer(std::move(response)); };
   exchange->stream = [back](StreamReady ready) { back->stream(std::move(ready)); };
+  asked_ = back;
+  asked_at_ = inside_->doors->clock.monotonic();
+  if (!patience_runs_) {
+    watch_for_answer(inside_->settings.limits.answer_time);
+  }
   try {
     route_->handler(exchange);
   } catch (const std::exception&) {
@@ -281,6 +290,48 @@ void HttpSession::answer(Response response) {
                  [self = shared_from_this(), response = std::move(response)]() mutable {
                    self->write(std::move(response));
                  });
+}
+
+// One timer a connection: it looks at whatever request is there when it fires, so that requests
+// which are answered soon do not touch it.
+void HttpSession::watch_for_answer(Span wait) {
+  patience_runs_ = true;
+  patience_.expires_after(to_chrono(wait));
+  patience_.async_wait([weak = weak_from_this()](error_code cancelled) {
+    if (const auto self = weak.lock(); self && !cancelled) {
+      self->patience_runs_ = false;
+      self->look_for_answer();
+    }
+  });
+}
+
+void HttpSession::look_for_answer() {
+  const auto back = asked_.lock();
+  if (!back || !back->is_open()) {
+    return;  // the next request watches anew
+  }
+  const ServerLimits& limits = inside_->settings.limits;
+  const Span waited = inside_->doors->clock.monotonic() - asked_at_;
+  const bool too_long = waited >= limits.answer_time && !inside_->doors->hall.ready();
+  if (too_long || waited >= limits.answer_time_max) {
+    return give_up();
+  }
+  const Span pace{limits.answer_time.ms / 5};
+  watch_for_answer(std::max(limits.answer_time - waited, pace));
+}
+
+// Answers in the handler's place; what it still says is dropped.
+void HttpSession::give_up() {
+  const auto back = asked_.lock();
+  if (!back || !back->is_open()) {
+    return;
+  }
+  const Problem problem =
+      changes_ ? Problem{ProblemCode::outcome_unknown,
+                         "the store did not answer in time: this may happen yet; look whether it "
+                         "did, or send it again with the same Idempotency-Key"}
+               : Problem{ProblemCode::unavailable, "the store did not answer in time: try later"};
+  back->answer(problem_response(problem, request_id_));
 }
 
 void HttpSession::make_head(const Response& response) {

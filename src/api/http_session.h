@@ -62,6 +62,11 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void close();
   void drain();
   void note(int status);
+  void watch_for_answer(Span wait);
+  void look_for_answer();
+  void give_up();
+
+  class WayBack;
 
   std::shared_ptr<Server::Inside> inside_;
   std::shared_ptr<ConnectionLoop> loop_;
@@ -76,6 +81,11 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   bool last_ = false;  // the connection ends after this answer
   bool busy_ = false;  // a request is being read or answered
   bool first_ = true;
+  bool changes_ = false;          // what was asked may change something
+  std::weak_ptr<WayBack> asked_;  // of the request its handler has
+  Instant asked_at_;
+  boost::asio::steady_timer patience_;
+  bool patience_runs_ = false;
   std::string head_;
   std::string body_;
   std::size_t drained_ = 0;

@@ -30,12 +30,14 @@ struct ServerLimits {
   int streams = 256;  // SSE and WebSocket, among the connections
   std::size_t header_bytes = 16 * 1024;
   int headers = 100;
-  Span head_time = seconds(10);   // to send a request's head, and before the first request
-  Span idle_time = seconds(75);   // between requests
-  Span body_time = seconds(30);   // to send a body
-  Span write_time = seconds(30);  // to take an answer, or the next piece of a stream
-  Span heartbeat = seconds(15);   // of streams
-  Span stop_time = seconds(5);    // for requests under way at stop()
+  Span head_time = seconds(10);        // to send a request's head, and before the first request
+  Span idle_time = seconds(75);        // between requests
+  Span body_time = seconds(30);        // to send a body
+  Span write_time = seconds(30);       // to take an answer, or the next piece of a stream
+  Span answer_time = seconds(5);       // for the hall's answer while it is not ready (S12.4)
+  Span answer_time_max = seconds(60);  // and in any case
+  Span heartbeat = seconds(15);        // of streams
+  Span stop_time = seconds(5);         // for requests under way at stop()
 };
 
 struct ServerSettings {

@@ -220,6 +220,44 @@ TEST_F(ServerTest, AnAnswerThatNeverComesIsSaidToBeUnknown) {
   EXPECT_EQ(must_hold(reply.body, R"("code":"outcome_unknown")"), "");
 }
 
+TEST_F(ServerTest, WhileTheStoreIsAwayAnAskerIsToldThatNobodyKnows_S12_4) {
+  start({.answer_time = milliseconds(20)});
+  hall.holds_answers = true;
+  hall.reason = "the disk is full";
+  Wire wire(port());
+  const WireReply reply = wire.ask("POST", "/api/v1/jobs/j/trigger", "{}");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(must_hold(reply.body, R"("code":"outcome_unknown")"), "");
+  EXPECT_EQ(reply.headers.at("retry-after"), "1");
+  hall.held[0].answer(engine::Reply{.id = {7}, .created = true});  // dropped
+  EXPECT_EQ(wire.ask("GET", "/version").status, 200) << "the connection goes on";
+  EXPECT_EQ(wire.ask("POST", "/api/v1/jobs/j/trigger", "{}").status, 503) << "told again";
+}
+
+TEST_F(ServerTest, NoAskerWaitsForEver_I5) {
+  start({.answer_time = milliseconds(10), .answer_time_max = milliseconds(40)});
+  hall.holds_answers = true;
+  Wire wire(port());
+  EXPECT_EQ(wire.ask("POST", "/api/v1/jobs/j/trigger", "{}").status, 503);
+}
+
+TEST_F(ServerTest, StopDoesNotWaitForAStoreThatIsAway) {
+  start({.stop_time = minutes(1)});
+  hall.holds_answers = true;
+  hall.reason = "the disk is full";
+  auto wire = std::make_unique<Wire>(port());
+  wire->send(request_text("POST", "/api/v1/jobs/j/trigger", "{}"));
+  while (hall.holding == 0) {
+    std::this_thread::yield();
+  }
+  std::thread stopper([&] { server->stop(); });
+  const WireReply reply = wire->reply();
+  wire.reset();
+  stopper.join();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(must_hold(reply.body, R"("code":"outcome_unknown")"), "");
+}
+
 TEST_F(ServerTest, RequestsAreCountedByRoute) {
   start();
   Wire wire(port());
