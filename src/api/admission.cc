@@ -3,6 +3,7 @@
 #include "api/problem_json.h"
 
 #include <algorithm>
+#include <array>
 
 namespace jobflow::api {
 namespace {
@@ -36,6 +37,14 @@ Outcome<runtime::Principal> authenticate(const runtime::Access& access,
                    "the Authorization header must read 'Bearer <access token>'"};
   }
   return access.authenticate(authorization.substr(kScheme.size()));
+}
+
+std::string may_not(const std::string& role, const Route& route) {
+  static constexpr std::array<std::string_view, 6> kRoles{"admin",    "",       "viewer",
+                                                          "operator", "editor", "admin"};
+  std::string text = "the role '" + role + "' may not do this: it takes a token of the role '";
+  text.append(kRoles[static_cast<std::size_t>(route.permission)]).append("' or above");
+  return role == "worker" ? text + "; a worker's token lets workers in, nothing else" : text;
 }
 
 std::optional<Problem> unknown_parameter(const Route& route, const Request& request) {
@@ -148,9 +157,8 @@ std::variant<Admitted, Response> admit(const Router& router,
     }
     request.principal = std::move(principal).value();
     if (permission_of(request.principal.role) < route.permission) {
-      return problem_response(
-          {ProblemCode::forbidden, "the role '" + request.principal.role + "' may not do this"},
-          request.id);
+      return problem_response({ProblemCode::forbidden, may_not(request.principal.role, route)},
+                              request.id);
     }
   }
   if (const auto problem = unknown_parameter(route, request)) {

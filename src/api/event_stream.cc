@@ -55,7 +55,12 @@ class Stream final : public std::enable_shared_from_this<Stream> {
 
   void begin(std::optional<runtime::Cursor> cursor) {
     sink_->on_closed([self = shared_from_this()] { self->unsubscribe(); });
-    if (cursor) {
+    if (cursor && is_ahead(*cursor)) {
+      // Of a store that lost what came after, such as one put back from a backup: waiting for
+      // these numbers would leave out what they are given to now.
+      send_own("lagged", "{}", *cursor);
+      take_snapshot();
+    } else if (cursor) {
       subscribe(std::move(*cursor));
     } else {
       take_snapshot();
@@ -63,6 +68,14 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   }
 
  private:
+  bool is_ahead(const runtime::Cursor& cursor) const {
+    const runtime::Cursor now = doors_->hall.feed().now();
+    return std::any_of(cursor.next.begin(), cursor.next.end(), [&](const auto& source) {
+      const auto at = now.next.find(source.first);
+      return at == now.next.end() || source.second > at->second;
+    });
+  }
+
   // --- the snapshot
 
   void take_snapshot() {

@@ -165,6 +165,15 @@ TEST_F(EventStreamTest, AnOldCursorIsToldLaggedAndGetsAFreshSnapshot_S9_2) {
   EXPECT_EQ(types(*sink), (Types{"lagged", "snapshot", "run.changed"}));
 }
 
+TEST_F(EventStreamTest, ACursorOfALaterHistoryIsToldLagged_S9_2) {
+  const DefinitionRow job = stage.add_job("report");
+  const auto sink =
+      stage.stream({.target = "/api/v1/events?job=report",
+                    .last_event_id = runtime::to_text({.next = {{job.id.shard(), 1'000'000}}})});
+  ASSERT_NE(sink, nullptr);
+  EXPECT_EQ(types(*sink), (Types{"lagged", "snapshot"}));
+}
+
 TEST_F(EventStreamTest, ASlowClientIsToldOnceItHasTakenWhatItWasSent) {
   const DefinitionRow job = stage.add_job("report");
   RunRow run = stage.add_run(job, {});

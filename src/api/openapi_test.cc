@@ -326,6 +326,10 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("list_handlers", "/api/v1/handlers", 200);
   drive("livez", "/livez", 200);
   drive("readyz", "/readyz?verbose", 200);
+  for (const char* id : {"livez", "readyz", "startupz", "version", "openapi"}) {
+    drive(id, (id == std::string("openapi") ? "/openapi.json" : "/" + std::string(id)) + "?x=1",
+          400);
+  }
   drive("startupz", "/startupz", 200);
   drive("metrics", "/metrics", 200);
   drive("version", "/version", 200);

@@ -1,5 +1,6 @@
 #include "api/server.h"
 
+#include "api/problem_json.h"
 #include "api/routes.h"
 #include "api/server_inside.h"
 #include "api/token_access.h"
@@ -169,10 +170,14 @@ void Server::Inside::take(tcp::socket socket) {
   if (connections >= static_cast<std::size_t>(settings.limits.connections)) {
     // A fresh socket's buffer takes this much without waiting.
     socket.non_blocking(true, ignored);
-    static constexpr std::string_view kFull =
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
-        "Connection: close\r\n\r\n";
-    socket.write_some(asio::buffer(kFull), ignored);
+    const Response full = problem_response(
+        {ProblemCode::unavailable, "the server has as many connections as it may: try later"},
+        next_request_id());
+    socket.write_some(
+        asio::buffer("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: " +
+                     full.content_type + "\r\nContent-Length: " + std::to_string(full.body.size()) +
+                     "\r\nConnection: close\r\n\r\n" + full.body),
+        ignored);
     return;
   }
   begin_http_session(shared_from_this(), std::move(socket));

@@ -184,7 +184,9 @@ TEST_F(ServerTest, ConnectionsAreBounded) {
   EXPECT_EQ(one.ask("GET", "/version").status, 200);
   EXPECT_EQ(two.ask("GET", "/version").status, 200);
   Wire three(port());
-  EXPECT_EQ(three.reply().status, 503);
+  const WireReply reply = three.reply();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(must_hold(reply.body, R"("code":"unavailable")"), "");
 }
 
 TEST_F(ServerTest, AddressesThatCannotBeServedSayWhatToDo_S13_1) {

@@ -276,7 +276,7 @@ int run_dev(const std::vector<std::string>& arguments) {
     return kUsage;
   }
   worker.start();
-  print_ready(**server, fmt::format(" (one of {} slots is in here)",
+  print_ready(**server, fmt::format(" (one with {} slots is in here)",
                                     prepared.settings->whole("worker.slots")));
   signals.wait();
   signals.deadly_from_now_on();

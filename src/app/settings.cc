@@ -128,9 +128,12 @@ std::string wrong_value(const SettingSpec& spec, const std::string& text) {
         return "takes host:port, e.g. 127.0.0.1:7700 (port 0 = any that is free)";
       }
       if (!is_loopback(text)) {
-        return "only loopback addresses (127.0.0.1, [::1], localhost) are served until TLS and "
-               "users "
-               "are set up; put a reverse proxy or an SSH tunnel before it";
+        const std::string port = text.substr(text.rfind(':'));
+        return fmt::format(
+            "only loopback addresses are served until TLS and users are set up: say "
+            "127.0.0.1{} and let others in through a TLS proxy on this machine, or through a "
+            "tunnel: ssh -L {}:127.0.0.1{} THIS-MACHINE",
+            port, port.substr(1), port);
       }
       return "";
     }
@@ -140,7 +143,11 @@ std::string wrong_value(const SettingSpec& spec, const std::string& text) {
       return fits ? "" : fmt::format("takes a number from 1 to {}", limits::kWorkerSlots);
     }
     case SettingType::span:
-      return parse_span(text).ok() ? "" : "takes a duration, e.g. 10s or 250ms";
+      if (!parse_span(text).ok()) {
+        return "takes a duration, e.g. 10s or 250ms";
+      }
+      // Workers speak up every second.
+      return spec.key != "lease" || *parse_span(text) >= seconds(2) ? "" : "takes 2s or more";
     case SettingType::folder:
       return text.empty() ? "must name a folder" : "";
     case SettingType::text:

@@ -78,8 +78,11 @@ TEST(Settings, EveryWrongValueIsToldAtOnce) {
                 {"lease", {"--lease", "soon"}}};
   const std::string told = refusal(said);
   EXPECT_NE(told.find("loopback"), std::string::npos);  // S13.1
+  EXPECT_NE(told.find("say 127.0.0.1:7700"), std::string::npos) << "the exact fix: " << told;
   EXPECT_NE(told.find("worker.slots 'none' (--slots)"), std::string::npos);
   EXPECT_NE(told.find("lease 'soon'"), std::string::npos);
+  said.flags = {{"lease", {"--lease", "1ms"}}};
+  EXPECT_NE(refusal(said).find("takes 2s or more"), std::string::npos);
 }
 
 TEST(Settings, OnlyLoopbackIsLoopback) {

@@ -112,6 +112,9 @@ class CommandLine {
                 Action action) {
     CLI::App* command = parent.add_subcommand(name, about);
     command->fallthrough();  // global options may stand anywhere
+    command->footer(
+        "\nEvery command takes -o json, --server, --data, --token-file, -n and -q:"
+        " see `jobflow --help`.");
     command->callback([this, action = std::move(action)] { action_ = action; });
     return command;
   }
@@ -146,14 +149,17 @@ class CommandLine {
     command->add_option("--params", to.params_json, "All parameters as a JSON object, or @FILE")
         ->type_name("JSON");
     command->add_option("--delay", to.delay, "Start that much later")->type_name("SPAN");
-    command->add_option("--priority", to.priority, "-100 to 100, higher first");
+    command->add_option("--priority", to.priority, "-100 to 100, higher first")
+        ->check(CLI::Range(-100, 100))
+        ->type_name("N");
     command->add_option("--key", to.key, "Idempotency key: the same again gives the first run");
     command->add_option("--from", to.from_file, "Many at once: JSON items of a file; - = stdin")
         ->type_name("FILE");
     command->add_flag("-w,--wait", to.wait, "Wait for its end; print its result");
     command->add_flag("-f,--follow", to.follow, "Wait, and show it moving");
     command->add_flag("--logs", to.logs, "With --follow: log lines too");
-    command->add_option("--timeout", to.limit, "Wait no longer than that")->type_name("SPAN");
+    command->add_option("--timeout", to.limit, "With --wait or --follow: no longer than that")
+        ->type_name("SPAN");
   }
 
   void add_definitions(const std::string& kind, const std::string& about, DefinitionOptions& to) {
@@ -184,7 +190,8 @@ class CommandLine {
     const auto bound = [&to](ExitCode (*what)(Session&, const RunOptions&)) {
       return [&to, what](Session& session) { return what(session, to); };
     };
-    CLI::App* list = add(group, "ls", "List them, newest first", bound(list_runs));
+    CLI::App* list =
+        add(group, "ls", "List them, newest first; of every namespace", bound(list_runs));
     list->add_option("--job", to.job, "Only of this job");
     list->add_option("--workflow", to.workflow, "Only of this workflow");
     list->add_option("--state", to.states, "Only in this state; may be repeated")
@@ -195,7 +202,8 @@ class CommandLine {
     CLI::App* get = add(group, "get", "Show one", bound(show_run));
     CLI::App* steps = add(group, "steps", "The steps of a workflow run", bound(list_steps));
     CLI::App* attempts = add(group, "attempts", "Every try of a run", bound(list_attempts));
-    CLI::App* logs = add(group, "logs", "What it said", bound(show_logs));
+    CLI::App* logs =
+        add(group, "logs", "What it said; with -o json an object a line", bound(show_logs));
     logs->add_flag("-f,--follow", to.follow, "Go on until it has ended");
     logs->add_option("--attempt", to.attempt, "Only of this attempt")->check(CLI::Range(1, 1000));
     logs->add_flag("--bare", to.bare, "Text only, no times and levels");
@@ -235,7 +243,8 @@ class CommandLine {
   }
 
   int usage_error(const CLI::ParseError& wrong, const std::vector<std::string>& arguments) {
-    world_.err << "error: " << wrong.what() << suggestion(arguments) << "\n";
+    const std::string unknown = unknown_command(arguments);
+    world_.err << "error: " << (unknown.empty() ? wrong.what() : unknown) << "\n";
     world_.err << "  `jobflow" << path_of(arguments) << " --help` explains\n" << std::flush;
     return kUsage;
   }
@@ -262,8 +271,8 @@ class CommandLine {
     return path;
   }
 
-  // For the first word that is no command where one should stand.
-  std::string suggestion(const std::vector<std::string>& arguments) {
+  // The first word that is no command where one should stand; "" when there is none.
+  std::string unknown_command(const std::vector<std::string>& arguments) {
     const CLI::App* at = &app_;
     for (const std::string& word : arguments) {
       if (word.starts_with('-')) {
@@ -276,7 +285,15 @@ class CommandLine {
         for (const CLI::App* command : known) {
           names.push_back(command->get_name());
         }
-        return names.empty() ? "" : did_you_mean(word, names);
+        if (names.empty()) {
+          return "";
+        }
+        const std::string nearest = did_you_mean(word, names);
+        std::string all;
+        for (const std::string_view name : names) {
+          all.append(all.empty() ? "; there are " : ", ").append(name);
+        }
+        return "there is no command '" + word + "'" + (nearest.empty() ? all : nearest);
       }
       at = next;
     }

@@ -140,11 +140,18 @@ TEST_F(CommandLineTest, UsageErrorsExitWith2AndOfferTheRightWord) {
   EXPECT_TRUE(said("did you mean 'apply'")) << errors.str();
   EXPECT_EQ(run({"run", "lst"}), kUsage);
   EXPECT_TRUE(said("did you mean 'ls'")) << errors.str();
+  EXPECT_EQ(run({"job", "list"}), kUsage);
+  EXPECT_TRUE(said("there is no command 'list'")) << errors.str();
   EXPECT_EQ(run({"run", "get"}), kUsage);
   EXPECT_EQ(run({"run", "ls", "--state", "busy"}), kUsage);
   EXPECT_EQ(run({"-o", "xml", "run", "ls"}), kUsage);
   EXPECT_EQ(run({"trigger"}), kUsage);
   EXPECT_EQ(run({"trigger", "a", "--job", "--workflow"}), kUsage);
+  EXPECT_EQ(run({"trigger", "a", "--timeout", "1s"}), kUsage);
+  EXPECT_EQ(run({"trigger", "a", "--wait", "--logs"}), kUsage);
+  EXPECT_EQ(run({"trigger", "a", "--delay", "soon"}), kUsage);
+  EXPECT_EQ(run({"trigger", "a", "--priority", "101"}), kUsage);
+  EXPECT_EQ(run({"run", "retry", "5", "--timeout", "1s"}), kUsage);
   EXPECT_EQ(run({"-q", "server"}), kUsage);
   EXPECT_TRUE(said("after the name")) << errors.str();
   EXPECT_EQ(run({"--help"}), kOk);
@@ -188,6 +195,8 @@ TEST_F(CommandLineTest, AddressAndTokenComeFromWhereverTheyAreSaid) {
   run({"worker", "ls", "--data", "/d", "--token", "jf_flag", "--server", "localhost:8"});
   EXPECT_EQ(server.settings.server.text, "http://localhost:8");
   EXPECT_EQ(server.settings.token, "jf_flag");
+  EXPECT_EQ(run({"worker", "ls", "--token-file", "/nowhere"}), kError);
+  EXPECT_TRUE(said("cannot read /nowhere")) << errors.str();
   EXPECT_EQ(run({"worker", "ls", "--data", "/nowhere"}), kError);
   EXPECT_TRUE(said("jobflow server --data /nowhere"));
 }
@@ -316,6 +325,26 @@ TEST_F(CommandLineTest, ListsAreTablesOrJson) {
       run({"run", "ls", "--job", "a", "--state", "failed", "--state", "queued", "-o", "json"}),
       kOk);
   EXPECT_NE(out().find("\"next_cursor\": \"x\""), std::string::npos);
+  server.answer("GET /api/v1/runs?limit=20",
+                R"({"items":[{"id":"5","definition":{"name":"a","namespace":"other"}}]})");
+  EXPECT_EQ(run({"run", "ls"}), kOk);
+  EXPECT_NE(out().find("other/a"), std::string::npos) << out();
+}
+
+TEST_F(CommandLineTest, WhereThereIsNothingItSaysWhy) {
+  server.answer("GET /api/v1/runs/5/logs?limit=1000&from=0", R"({"items":[],"next_from":null})");
+  server.answer("GET /api/v1/runs/5/attempts", R"({"items":[]})");
+  server.answer("GET /api/v1/runs/5", R"({"id":"5","kind":"workflow","state":"running"})");
+  EXPECT_EQ(run({"run", "logs", "5"}), kOk);
+  EXPECT_TRUE(said("jobflow run steps 5")) << errors.str();
+  EXPECT_EQ(run({"run", "attempts", "5"}), kOk);
+  EXPECT_TRUE(said("jobflow run steps 5")) << errors.str();
+  server.answer("GET /api/v1/runs/5", run_json("queued"));
+  EXPECT_EQ(run({"run", "attempts", "5"}), kOk);
+  EXPECT_TRUE(said("waits for a worker")) << errors.str();
+  server.answer("GET /api/v1/runs/5", run_json("cancelled"));
+  EXPECT_EQ(run({"run", "logs", "5"}), kOk);
+  EXPECT_TRUE(said("ended as cancelled before it began")) << errors.str();
 }
 
 TEST_F(CommandLineTest, ServerProblemsBecomeExitCodesAndRemedies) {
@@ -333,6 +362,10 @@ TEST_F(CommandLineTest, LogsAreReadPageByPageAndFollowedToTheirEnd) {
   server.answer("GET /api/v1/runs/5/logs?limit=1000&from=1", R"({"items":[],"next_from":null})");
   EXPECT_EQ(run({"run", "logs", "5", "--bare"}), kOk);
   EXPECT_EQ(out(), "hi\n");
+  EXPECT_EQ(run({"run", "logs", "5", "-o", "json"}), kOk);
+  EXPECT_EQ(out(),
+            "{\"attempt\":1,\"number\":0,\"time\":\"2026-11-22T17:33:04Z\","
+            "\"level\":\"info\",\"text\":\"hi\"}\n");
   const auto line = [](const std::string& id, const std::string& text) {
     return client::ServerEvent{.id = id, .type = "line", .data = R"({"text":")" + text + R"("})"};
   };

@@ -71,6 +71,8 @@ ExitCode list_handlers(Session& session);
 
 // Reads a file, or standard input for "-".
 Outcome<std::string> read_input(Session& session, const std::string& file);
+// Its name in messages.
+std::string shown_file(const std::string& file);
 // "" for one; what is asked, e.g. "3 steps".
 std::string counted(std::size_t count, const std::string& noun);
 

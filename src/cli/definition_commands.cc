@@ -46,7 +46,7 @@ std::string outcome_line(const client::SavedView& saved, bool dry_run, const Sty
 }
 
 Problem with_file(Problem problem, const std::string& file) {
-  problem.detail = (file == "-" ? "standard input" : file) + ": " + problem.detail;
+  problem.detail = shown_file(file) + ": " + problem.detail;
   return problem;
 }
 
@@ -104,16 +104,18 @@ class Scratch {
   }
   ~Scratch() {
     std::error_code ignored;
-    if (!folder_.empty()) {
+    if (!folder_.empty() && !kept_) {
       std::filesystem::remove_all(folder_, ignored);
     }
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
+  void keep() { kept_ = true; }
 
  private:
   std::string folder_;
+  bool kept_ = false;
 };
 
 }  // namespace
@@ -127,6 +129,10 @@ Outcome<std::string> read_input(Session& session, const std::string& file) {
     return std::string(std::istreambuf_iterator<char>(session.world().in), {});
   }
   return session.world().read_file(file);
+}
+
+std::string shown_file(const std::string& file) {
+  return file == "-" ? "standard input" : file;
 }
 
 ExitCode apply(Session& session, const ApplyOptions& options) {
@@ -224,7 +230,7 @@ ExitCode edit_definition(Session& session, const DefinitionOptions& options) {
   if (!read.ok()) {
     return session.fail(read.problem());
   }
-  const Scratch scratch;
+  Scratch scratch;
   const std::string file = scratch.file(options.names.front() + ".json");
   const std::string before = pretty_json(read->document) + "\n";
   if (!(std::ofstream(file) << before)) {
@@ -242,13 +248,18 @@ ExitCode edit_definition(Session& session, const DefinitionOptions& options) {
     return kOk;
   }
   // If-Match: what somebody saved meanwhile is not overwritten.
-  return save(session,
-              {.method = "PUT",
-               .target = path,
-               .body = *after,
-               .content_type = content_type_of(*after),
-               .headers = {{"If-Match", answer->etag}}},
-              file);
+  const ExitCode code = save(session,
+                             {.method = "PUT",
+                              .target = path,
+                              .body = *after,
+                              .content_type = content_type_of(*after),
+                              .headers = {{"If-Match", answer->etag}}},
+                             file);
+  if (code != kOk) {
+    scratch.keep();  // an hour's edit is not thrown away for a comma
+    session.say("  your text is kept in " + file);
+  }
+  return code;
 }
 
 ExitCode remove_definitions(Session& session, const DefinitionOptions& options) {

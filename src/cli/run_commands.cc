@@ -53,8 +53,11 @@ std::optional<ExitCode> print_if_json(Session& session, const Outcome<client::Re
 }  // namespace
 
 ExitCode list_runs(Session& session, const RunOptions& options) {
-  std::string target = fmt::format("/api/v1/runs?limit={}&namespace={}", options.limit,
-                                   percent_encoded(session.name_space()));
+  std::string target = fmt::format("/api/v1/runs?limit={}", options.limit);
+  const bool names_one = !options.job.empty() || !options.workflow.empty();
+  if (names_one) {
+    target += "&namespace=" + percent_encoded(session.name_space());
+  }
   if (!options.job.empty()) {
     target += "&job=" + percent_encoded(options.job);
   }
@@ -83,11 +86,17 @@ ExitCode list_runs(Session& session, const RunOptions& options) {
                {.title = "WORKER", .narrowest = 6, .dispensable = true},
                {.title = "ERROR", .narrowest = 8, .dispensable = true}});
   for (const client::RunView& run : page->items) {
-    table.add({run.id, run.kind, Cell(run.name, Colour::bold), state_cell(run.state),
-               run.attempt > 1 ? std::to_string(run.attempt) : "", relative_text(run.created, now),
-               took(run.started, run.ended, run.state, now), run.worker, first_line(run.error)});
+    const bool elsewhere = !run.name_space.empty() && run.name_space != session.name_space();
+    table.add({run.id, run.kind,
+               Cell(elsewhere ? run.name_space + "/" + run.name : run.name, Colour::bold),
+               state_cell(run.state), run.attempt > 1 ? std::to_string(run.attempt) : "",
+               relative_text(run.created, now), took(run.started, run.ended, run.state, now),
+               run.worker, first_line(run.error)});
   }
   session.print_table(table, "no runs: `jobflow trigger NAME` makes one");
+  if (!names_one && !session.options().name_space.empty()) {
+    session.say("these are of every namespace: -n says whose --job or --workflow is meant");
+  }
   if (!page->next_cursor.empty()) {
     session.say(fmt::format("there are older ones: raise --limit (now {})", options.limit));
   }
@@ -166,6 +175,33 @@ ExitCode list_steps(Session& session, const RunOptions& options) {
   return kOk;
 }
 
+namespace {
+
+// Why a run has no attempts or no log.
+std::string why_nothing(Session& session, const RunOptions& options, std::string_view what) {
+  const std::string& id = options.runs.front();
+  const auto answer = session.get(path_of(id));
+  const auto run =
+      answer.ok() ? client::read_run(answer->body) : Outcome<client::RunView>(answer.problem());
+  if (!run.ok()) {
+    return fmt::format("no {}", what);
+  }
+  if (run->kind == "workflow") {
+    return fmt::format("a workflow's run has no {} of its own; its steps have: {}", what,
+                       session.command("run steps " + id));
+  }
+  if (run->attempt == 0) {
+    return fmt::format("no {}: the run {}", what,
+                       run->is_final() ? "ended as " + run->state + " before it began"
+                       : run->state == "scheduled"
+                           ? "is to start at " + local_text(run->due)
+                           : "is " + run->state + ", it waits for a worker that can take it");
+  }
+  return fmt::format("no {}", what);
+}
+
+}  // namespace
+
 ExitCode list_attempts(Session& session, const RunOptions& options) {
   const auto answer = session.get(path_of(options.runs.front(), "/attempts"));
   if (const auto code = print_if_json(session, answer)) {
@@ -190,18 +226,21 @@ ExitCode list_attempts(Session& session, const RunOptions& options) {
                attempt.retry_at.is_set() ? local_clock_text(attempt.retry_at) : "",
                first_line(attempt.error)});
   }
-  session.print_table(table, "no attempt yet: it waits for a worker");
+  session.print_table(table, table.empty() ? why_nothing(session, options, "attempt") : "");
   return kOk;
 }
 
 namespace {
 
 void print_log_line(Session& session, const client::LogLineView& line, const RunOptions& options) {
-  session.world().out << shown_log_line(line, session.style(), options.bare) << '\n';
+  session.world().out << (session.json() ? line.json
+                                         : shown_log_line(line, session.style(), options.bare))
+                      << '\n';
 }
 
 ExitCode print_log(Session& session, const RunOptions& options) {
   LogTail tail(options.runs.front(), options.level, options.attempt);
+  bool is_empty = true;
   for (bool any = true; any;) {
     const auto lines = tail.read_on(session);
     if (!lines.ok()) {
@@ -211,6 +250,10 @@ ExitCode print_log(Session& session, const RunOptions& options) {
       print_log_line(session, line, options);
     }
     any = !lines->empty();
+    is_empty = is_empty && !any;
+  }
+  if (is_empty && options.level.empty() && options.attempt == 0) {
+    session.say(why_nothing(session, options, "log"));
   }
   session.print("");
   return kOk;
@@ -307,6 +350,9 @@ ExitCode cancel_runs(Session& session, const RunOptions& options) {
 }
 
 ExitCode retry_run(Session& session, const RunOptions& options) {
+  if (!options.follow && (options.logs || !options.wait_limit.empty())) {
+    return session.fail(kUsage, "--logs and --timeout go with --follow");
+  }
   boost::json::object body;
   if (!options.from_steps.empty()) {
     body["from"] = boost::json::array(options.from_steps.begin(), options.from_steps.end());

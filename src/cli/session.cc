@@ -76,7 +76,8 @@ Outcome<client::ServerAddress> Session::find_server() const {
     }
     boost::system::error_code failed;
     const auto facts = boost::json::parse(*text, failed);
-    const auto* address = failed ? nullptr : facts.as_object().if_contains("http");
+    const auto* address =
+        failed || !facts.is_object() ? nullptr : facts.get_object().if_contains("http");
     if (address == nullptr || !address->is_string()) {
       return Problem{.code = ProblemCode::invalid, .detail = path + " does not say where it is"};
     }
@@ -196,7 +197,8 @@ ExitCode Session::fail(ExitCode code, std::string_view what) {
 }
 
 ExitCode Session::fail(const Problem& problem) {
-  const bool no_token = problem.code == ProblemCode::unauthenticated && !has_token_;
+  const bool no_token =
+      problem.code == ProblemCode::unauthenticated && transport_ != nullptr && !has_token_;
   std::string text =
       no_token ? "this server wants an access token" : printable(problem.detail, true);
   for (const FieldProblem& field : problem.fields) {

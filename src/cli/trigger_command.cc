@@ -177,7 +177,7 @@ Outcome<json::array> read_items(Session& session, const TriggerOptions& options)
       json::value item = json::parse(line, failed);
       if (failed) {
         return invalid(fmt::format("{} line {}: not JSON; write one item a line, or an array",
-                                   options.from_file, number));
+                                   shown_file(options.from_file), number));
       }
       items.push_back(std::move(item));
     }
@@ -186,7 +186,7 @@ Outcome<json::array> read_items(Session& session, const TriggerOptions& options)
     if (!items[i].is_object()) {
       return invalid(fmt::format(
           "{}: item {} is no object; items look like {{\"job\": \"a\", \"params\": {{}}}}",
-          options.from_file, i + 1));
+          shown_file(options.from_file), i + 1));
     }
     json::object& item = items[i].get_object();
     if (!options.name.empty() && !item.contains("job") && !item.contains("workflow")) {
@@ -259,6 +259,14 @@ ExitCode trigger(Session& session, const TriggerOptions& options) {
   }
   if (options.name.empty()) {
     return session.fail(kUsage, "trigger needs the name of a job or workflow, or --from FILE");
+  }
+  if ((!options.limit.empty() && !options.wait && !options.follow) ||
+      (options.logs && !options.follow)) {
+    return session.fail(kUsage, options.logs ? "--logs goes with --follow"
+                                             : "--timeout goes with --wait or --follow");
+  }
+  if (const auto delay = parse_span(options.delay); !options.delay.empty() && !delay.ok()) {
+    return session.fail(kUsage, "--delay: " + delay.problem().detail);
   }
   Span limit;
   if (!options.limit.empty()) {

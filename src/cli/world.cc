@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -41,6 +42,10 @@ std::optional<std::string> environment(const std::string& name) {
 }
 
 Outcome<std::string> read_file(const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) {
+    return Problem{.code = ProblemCode::invalid, .detail = "cannot read " + path + ": a folder"};
+  }
   std::ifstream file(path, std::ios::binary);
   std::string text;
   if (file) {

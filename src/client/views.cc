@@ -193,7 +193,8 @@ LogLineView log_line_of(const json::object& from) {
           .time = instant(from, "time"),
           .level = text(from, "level"),
           .text = text(from, "text"),
-          .fields = raw(from, "fields")};
+          .fields = raw(from, "fields"),
+          .json = json::serialize(from)};
 }
 
 template <class View>

@@ -87,6 +87,7 @@ struct LogLineView {
   std::int64_t number = 0;
   Instant time;
   std::string level, text, fields;
+  std::string json;  // all of it, as it came
 };
 
 // One event of the feed (S9.1). For run_changed, `run` holds what changed: id, parent, step, state,
