@@ -49,8 +49,8 @@ void append_event(std::string& out,
   JsonObject envelope(out);
   envelope.text("specversion", "1.0");
   envelope.text("id", std::to_string(numbered.source) + ":" + std::to_string(numbered.number));
-  envelope.text("source", numbered.source == kMemberSource
-                              ? "/members/self"
+  envelope.text("source", numbered.source >= kMemberSource
+                              ? "/members/" + std::to_string(numbered.source - kMemberSource + 1)
                               : "/shards/" + std::to_string(numbered.source));
   envelope.text("type", to_string(event.type)).id("subject", event.subject);
   envelope.time("time", event.time);

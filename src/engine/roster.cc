@@ -116,7 +116,9 @@ const std::vector<RosterWorker*>& Roster::candidates(const Wanted& wanted) {
 void Roster::take(Id incarnation, Id token) {
   RosterWorker* worker = find(incarnation);
   check(worker != nullptr, "a credit is taken of a worker that is here");
-  worker->held.insert(token);
+  if (worker->held.insert(token).second && worker->credits) {
+    worker->credits = std::max(0, *worker->credits - 1);
+  }
 }
 
 bool Roster::give_back(Id incarnation, Id token) {

@@ -6,6 +6,7 @@
 #include "model/work.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,9 +29,12 @@ struct RosterWorker {
   std::unordered_set<Id> held;  // tokens that take a slot
   bool draining = false;
   bool connected = true;
+  // A worker whose stream another member holds: what that member lends us, whatever its slots.
+  std::optional<int> credits;
+  int lent = 0;   // of our own worker's slots, to other members
   Instant since;  // heard without a break from then on: silence before it proves nothing (S6.6)
 
-  int free() const { return hello.slots - static_cast<int>(held.size()); }
+  int free() const { return credits.value_or(hello.slots - lent - static_cast<int>(held.size())); }
   double load() const;  // held / slots
 };
 

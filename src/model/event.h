@@ -46,6 +46,7 @@ struct JournalPart {
 
 // The source number of a member's own events (workers and members), above all shards.
 inline constexpr ShardNumber kMemberSource = kShardsMax;
+inline constexpr ShardNumber kLastSource = 65'534;
 
 std::string encode_events(const std::vector<Event>& events);
 // A blob that encode_events made; anything else is a Problem.

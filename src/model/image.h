@@ -13,6 +13,7 @@ namespace jobflow {
 // Everything a new owner needs to know of a shard, from one snapshot.
 struct ShardImage {
   ShardNumber shard = 0;
+  std::int64_t owner = 0;
   std::int64_t epoch = 1;
   Id last_id;
   std::int64_t next_event = 1;               // the next journal number

@@ -54,6 +54,10 @@ inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout 
 inline constexpr Span kIdempotencyWindow = hours(24);
 inline constexpr Span kWorkerHeartbeat = seconds(1);
 inline constexpr Span kWorkerLease = seconds(10);
+// One of several members: silent for a lease, it is dead (house 4).
+inline constexpr Span kMemberLease = seconds(2);
+inline constexpr Span kMemberBeat = milliseconds(500);
+inline constexpr Span kMemberLook = milliseconds(250);
 inline constexpr Span kDefaultExecutionTimeout = hours(24);
 
 // The journal (S9.1).

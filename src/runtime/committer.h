@@ -94,6 +94,9 @@ class Committer {
   // All places up to it were durable in a snapshot that had seen this batch; 0 = long ago (3c).
   std::int64_t place_of_batch(std::int64_t batch) const;
   std::int64_t member() const { return ticket_.member; }
+  std::int64_t term() const { return ticket_.term; }
+  // The batch that is under way, if any: answers to others are of no account.
+  const std::shared_ptr<const store::Batch>& in_flight() const { return flight_.batch; }
   std::size_t undurable() const { return undurable_; }
   bool idle() const { return undurable_ == 0; }
   void each_undurable(const std::function<void(const Decided&)>& look) const;

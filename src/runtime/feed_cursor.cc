@@ -55,7 +55,7 @@ Outcome<Cursor> parse_cursor(std::string_view text) {
       return not_a_cursor();
     }
     text.remove_prefix(1);
-    if (!take(text, source) || source > kMemberSource || !text.starts_with('.')) {
+    if (!take(text, source) || source > kLastSource || !text.starts_with('.')) {
       return not_a_cursor();
     }
     text.remove_prefix(1);

@@ -12,7 +12,6 @@ namespace {
 
 constexpr Span kHousekeepingEvery = minutes(1);
 constexpr Span kLeaseCheckEvery = seconds(1);
-constexpr Span kLoadPause = milliseconds(250);
 constexpr Span kWallLookEvery = seconds(1);
 // What is under way gets that long to land before the server goes without it.
 constexpr Span kStopPatience = seconds(5);
@@ -33,7 +32,10 @@ Hall::Inside::Inside(HallSettings settings,
       settings_(std::move(settings)),
       clock_(clock),
       executor_(executor),
-      committer_(*this) {
+      committer_(*this,
+                 settings_.cluster.alone ? MemberTimes{}
+                                         : MemberTimes{.beat_every = settings_.cluster.beat,
+                                                       .lease = settings_.cluster.lease}) {
   seats_.resize(static_cast<std::size_t>(store.facts().shard_count));
 }
 
@@ -157,7 +159,8 @@ void Hall::Inside::arm_timer() {
   }
   Instant next = std::min(committer_.next_wake(), stop_by_);
   if (!away_.load(std::memory_order_relaxed)) {  // else nothing is done about them (run_timers)
-    next = std::min({next, housekeeping_at_, sweep_at_, load_again_at_, join_again_at_,
+    next = std::min({next, housekeeping_at_, sweep_at_, look_at_, give_up_at_, load_again_at_,
+                     join_again_at_,
                      std::max(left_out_again_at_, committer_.idle() ? Instant{} : kNever)});
     Instant due = kNever;
     for (const Seat& seat : seats_) {
@@ -194,8 +197,17 @@ void Hall::Inside::stop(std::function<void()> stopped) {
     stopped();
     return;
   }
-  stopping_ = true;
   on_stopped_ = std::move(stopped);
+  stop_by_ = at_.monotonic + kStopPatience;
+  if (lookout_ && lookout_->has_successor(at_.monotonic)) {
+    leave();
+  } else {
+    begin_stop();
+  }
+}
+
+void Hall::Inside::begin_stop() {
+  stopping_ = true;
   stop_by_ = at_.monotonic + kStopPatience;
   set_not_ready("stopping");
   dealer_.close_all({ProblemCode::unavailable, "the server is stopping: connect again"});
@@ -204,6 +216,14 @@ void Hall::Inside::stop(std::function<void()> stopped) {
 // What was decided becomes durable first. With the store away or silent nothing can: what is not
 // durable has not been promised to anyone.
 void Hall::Inside::finish_stop_if_idle() {
+  if (leaving_ && !stopping_ && !over_) {
+    const bool has_left =
+        std::none_of(seats_.begin(), seats_.end(), [](const Seat& seat) { return seat.is_ours; });
+    if (has_left || away_.load(std::memory_order_relaxed) || stop_by_ <= at_.monotonic ||
+        !lookout_->has_successor(at_.monotonic)) {
+      begin_stop();
+    }
+  }
   if (!stopping_ || over_) {
     return;
   }
@@ -239,6 +259,7 @@ void Hall::Inside::end(const std::string& why) {
   for (const auto& reading : std::exchange(readings_, {})) {
     was_not_done(reading->submission);
   }
+  give_up_forwarded();
   if (on_ready_) {
     std::exchange(on_ready_, {})(Problem{ProblemCode::unavailable, why});
   }
@@ -262,125 +283,6 @@ void Hall::Inside::housekeeping() {
           }
         }
       });
-}
-
-void Hall::Inside::join() {
-  joining_ = true;
-  store_.join({.name = settings_.member_name}, [weak = weak_from_this()](Outcome<store::Ticket> ticket) {
-    if (const auto self = weak.lock()) {
-      self->post([ticket = std::move(ticket)](Inside& inside) { inside.joined(ticket); });
-    }
-  });
-}
-
-void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
-  joining_ = false;
-  if (over_) {
-    return;
-  }
-  if (!ticket) {
-    set_not_ready(ticket.problem().detail);
-    if (on_ready_) {
-      std::exchange(on_ready_, {})(ticket.problem());
-    }
-    join_again_at_ = at_.monotonic + kLoadPause;
-    return;
-  }
-  committer_.begin(*ticket);
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    load(static_cast<ShardNumber>(i));
-  }
-  load(kMemberSource);
-}
-
-void Hall::Inside::all_loaded() {
-  load_again_at_ = kNever;
-  for (auto& task : std::exchange(after_loading_, {})) {
-    task(*this);
-  }
-  const Instant monotonic = clock_.monotonic();
-  for (const Seat& seat : seats_) {
-    for (const Id incarnation : seat.shard->incarnations()) {
-      dealer_.expect(incarnation, monotonic);
-    }
-  }
-  metrics_.shards_owned.set(static_cast<double>(seats_.size()));
-  if (!stopping_ && !away_.load()) {
-    set_not_ready({});
-  }
-  if (on_ready_) {
-    std::exchange(on_ready_, {})(Done{});
-  }
-}
-
-void Hall::Inside::load(ShardNumber number) {
-  ++loading_;
-  auto done = [weak = weak_from_this(), number, era = era_](Outcome<ShardImage> image) {
-    const auto self = weak.lock();
-    if (!self) {
-      return;
-    }
-    self->post([number, era,
-                image = std::make_shared<Outcome<ShardImage>>(std::move(image))](Inside& inside) {
-      if (era == inside.era_) {
-        inside.loaded(number, std::move(*image));
-      }
-    });
-  };
-  store_.load_shard(committer_.member(), number, std::move(done));
-}
-
-void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
-  --loading_;
-  if (over_) {
-    return;
-  }
-  if (!image) {
-    if (on_ready_) {
-      set_not_ready(image.problem().detail);
-      std::exchange(on_ready_, {})(image.problem());
-    }
-    failed_loads_.push_back(number);
-    load_again_at_ = at_.monotonic + kLoadPause;
-    return;
-  }
-  if (number == kMemberSource) {
-    member_next_event_ = image->next_event;
-    member_is_loaded_ = true;
-    feed_.begin(kMemberSource, member_next_event_);
-  } else {
-    Seat& seat = seats_[number];
-    seat.next_event = image->next_event;
-    seat.loads += 1;
-    leave_out(seat.left_out, *image);
-    image->batch = committer_.place_of_batch(image->batch);
-    feed_.begin(number, image->next_event);
-    seat.shard = std::make_unique<engine::Shard>(std::move(*image), at_.now);
-    seat.seen_arrivals = seat.seen_generation = 0;
-    // After a change of history first of all what it undid; then what had been asked before, in its
-    // order; then what the load itself brings to light.
-    if (const Id given_out = std::exchange(seat.given_out, {}); given_out.is_set()) {
-      for (engine::Request& request : seat.shard->begin_generation(given_out, at_.now)) {
-        system_command(number, std::move(request));
-      }
-    }
-    auto business = seat.shard->unfinished_business();
-    for (Submission& submission : std::exchange(seat.held, {})) {
-      const auto* reclaimed = std::get_if<engine::AttemptReclaimed>(&submission.command.request);
-      if (reclaimed == nullptr || dealer_.roster().find(reclaimed->incarnation) != nullptr) {
-        decide(number, std::move(submission));  // else its worker has gone in the meantime
-      }
-    }
-    for (engine::Request& request : business) {
-      system_command(number, std::move(request));
-    }
-    if (seat.shard->live_runs() > 0) {
-      sweep_at_ = std::min(sweep_at_, at_.monotonic);
-    }
-  }
-  if (is_loaded()) {
-    all_loaded();
-  }
 }
 
 // --- Hall
@@ -437,6 +339,20 @@ void Hall::connected(WorkerHello hello,
                  welcomed = std::move(welcomed)](Inside& inside) {
     inside.worker_connected(hello, stream, welcomed);
   });
+}
+
+void Hall::set_link(MemberLink& link) {
+  inside_->link_ = &link;
+}
+
+void Hall::member_said(MemberMessage message) {
+  inside_->post([message = std::move(message)](Inside& inside) mutable {
+    inside.member_said(std::move(message));
+  });
+}
+
+void Hall::member_lost(std::int64_t member) {
+  inside_->post([member](Inside& inside) { inside.member_lost(member); });
 }
 
 void Hall::heard(Id incarnation, const WorkerStream*, FromWorker said) {

@@ -9,6 +9,7 @@
 #include "engine/command.h"
 #include "engine/decision.h"
 #include "runtime/command_door.h"
+#include "runtime/member_link.h"
 #include "runtime/worker_door.h"
 #include "store/store.h"
 
@@ -29,13 +30,23 @@ class Executor;
 class Feed;
 class Metrics;
 
+// One of several members on one store. Alone, it owns all shards and neither beats nor looks.
+struct ClusterSettings {
+  bool alone = true;
+  std::string address;  // where other members reach it
+  Span lease = limits::kMemberLease;
+  Span beat = limits::kMemberBeat;
+  Span look = limits::kMemberLook;
+};
+
 struct HallSettings {
   std::string member_name = "solo";
+  ClusterSettings cluster = {};
   Span worker_lease = limits::kWorkerLease;
   std::size_t inbox_commands = limits::kInboxCommands;  // that wait to be decided or durable
 };
 
-class Hall final : public CommandDoor, public WorkerDesk {
+class Hall final : public CommandDoor, public WorkerDesk, public MemberDesk {
  public:
   Hall(HallSettings settings,
        store::Store& store,
@@ -51,6 +62,11 @@ class Hall final : public CommandDoor, public WorkerDesk {
   void stop(std::function<void()> stopped);
 
   void submit(std::vector<Submission> submissions) override;
+  // Before start(), when it is one of several; must outlive this.
+  void set_link(MemberLink& link);
+  void member_said(MemberMessage message) override;
+  void member_lost(std::int64_t member) override;
+
   void list_workers(std::function<void(std::vector<WorkerView>)> done) override;
   bool ready() const override;
   std::string not_ready_reason() const override;

@@ -1,6 +1,7 @@
 // The inside of the hall: one member's shards and what moves them. Everything but the inbox belongs
 // to the executor's thread. hall.cc: life and turns; hall_work.cc: commands, timers, dispatch;
-// hall_workers.cc: the workers' desk; hall_recovery.cc: loading, refusals, a changed history.
+// hall_workers.cc: the workers' desk; hall_members.cc: joining, the other members, shards that come
+// and go; hall_recovery.cc: refusals, a changed history.
 #pragma once
 
 #include "engine/shard.h"
@@ -11,12 +12,15 @@
 #include "runtime/feed.h"
 #include "runtime/hall.h"
 #include "runtime/hall_metrics.h"
+#include "runtime/lookout.h"
 #include "store/log_store.h"
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,6 +53,10 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
                      const WorkerStream* stream,
                      const std::vector<Assignment>& unsent);
 
+  void member_said(MemberMessage message);
+  void member_lost(std::int64_t member);
+
+  MemberLink* link_ = nullptr;
   store::Store& store_;
   store::LogStore& logs_;
   HallMetrics metrics_;
@@ -60,6 +68,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   // A shard's place: its memory, or what waits until it is loaded (again).
   struct Seat {
     std::unique_ptr<engine::Shard> shard;
+    bool is_ours = false;         // the store said so, and we have not given our last word on it
+    std::int64_t owner = 0;       // the member that was last seen to own it
+    std::int64_t left_epoch = 0;  // up to there it is not ours any more
     std::int64_t next_event = 1;
     std::int64_t loads = 0;       // begun or done: rows read before are worth nothing (3c)
     std::deque<Submission> held;  // while it is being loaded
@@ -81,14 +92,26 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     std::int64_t loads = 0;  // of its seat when it began
   };
 
+  // A command that another member carries out, or that waits until somebody owns its shard.
+  struct Forwarded {
+    Submission submission;  // its command is with the other member, too
+    ShardNumber shard = 0;
+    std::int64_t to = 0;  // 0 = not sent yet
+    int hops = 0;
+    Instant since;  // monotonic
+  };
+
   // hall.cc
   void wake();
   void turn();
   void arm_timer();
   void set_not_ready(std::string reason);
+  void begin_stop();
   void finish_stop_if_idle();
   void end(const std::string& why);
-  bool is_loaded() const { return !joining_ && loading_ == 0 && failed_loads_.empty(); }
+  bool is_loaded() const {
+    return !joining_ && has_claimed_ && loading_ == 0 && failed_loads_.empty();
+  }
   void housekeeping();
 
   // hall_work.cc
@@ -104,6 +127,33 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void dispatch();
   void flush_workers();
 
+  // hall_members.cc
+  void join();
+  void joined(const Outcome<store::Ticket>& ticket);
+  void look();
+  void looked(const Outcome<ClusterImage>& image, Instant began);
+  bool claim_anew();
+  void take_what_is_ours();
+  void act_on_look();
+  void place(Placement placement);
+  void hand_over(ShardNumber number, std::int64_t to);
+  void handed_over(const Decided& last_word);
+  void leave();
+  void load(ShardNumber number);
+  void loaded(ShardNumber number, Outcome<ShardImage> image);
+  void begin_shard(ShardNumber number, ShardImage image);
+  void greet_holders(ShardNumber number);
+  void all_loaded();
+
+  // hall_forward.cc
+  void send_to_owner(ShardNumber number, Submission submission);
+  void forward(Forwarded forwarded);
+  void give_up(Forwarded forwarded);
+  void take_forwarded(const MemberMessage& message, ForwardedCommand forwarded);
+  void take_answer(const MemberMessage& message, ForwardedAnswer answer);
+  void give_up_forwarded();
+  void send_member(std::int64_t to, decltype(MemberMessage::what) what);
+
   // CommitterOwner
   void landed(const store::Batch& batch, std::size_t decisions, Span took) override;
   void released(Decided& decided) override;
@@ -115,11 +165,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void send(std::shared_ptr<const store::Batch> batch) override;
 
   // hall_recovery.cc
-  void join();
-  void joined(const Outcome<store::Ticket>& ticket);
-  void load(ShardNumber number);
-  void loaded(ShardNumber number, Outcome<ShardImage> image);
-  void all_loaded();
+  void begin_anew(std::vector<Decided> undurable);
   static void leave_out(std::set<Id>& gone, ShardImage& image);
   void try_left_out_again();
 
@@ -135,7 +181,18 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Clock& clock_;
   Executor& executor_;
   Committer committer_;
-  std::vector<Seat> seats_;  // by shard number
+  std::vector<Seat> seats_;                      // by shard number
+  std::map<std::int64_t, Forwarded> forwarded_;  // by request
+  std::int64_t last_request_ = 0;
+  // What each sender's process has asked already: a repeat is not carried out again.
+  std::map<std::pair<std::int64_t, std::int64_t>, std::set<std::int64_t>> asked_;
+  std::optional<Lookout> lookout_;  // none while alone
+  std::int64_t generation_ = 0;     // of the cluster, as last seen
+  bool looking_ = false;
+  bool placing_ = false;
+  bool raises_generation_ = false;  // we saw that history changed: everybody must begin anew
+  bool has_claimed_ = false;  // what an earlier process of this member owned is in a new epoch
+  ShardNumber member_source_ = kMemberSource;
   std::int64_t member_next_event_ = 1;
   std::size_t loading_ = 0;
   std::int64_t era_ = 0;  // of loading: what an earlier one still answers is dropped
@@ -150,6 +207,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::function<void()> on_stopped_;
   Moment at_;  // of this turn
   // Monotonic: a wall clock that is set moves none of them.
+  Instant look_at_ = kNever;
+  Instant give_up_at_ = kNever;
   Instant load_again_at_ = kNever;
   Instant join_again_at_ = kNever;
   Instant sweep_at_ = kNever;
@@ -159,6 +218,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Instant leases_checked_;
   bool joining_ = false;
   bool member_is_loaded_ = false;  // the numbers of its events are known
+  bool leaving_ = false;           // its shards go to others first
   bool stopping_ = false;
   bool over_ = false;  // fenced or stopped: nothing more is decided
 

@@ -80,11 +80,16 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
       return is_same;
     });
   }
+  // A shard whose decisions go back is not handed over now; the next look may ask for it again.
+  std::erase_if(kept, [&](const Decided& decided) { return decided.hand_to != 0; });
+  if (bad.shard < seats_.size()) {
+    seats_[bad.shard].left_epoch = 0;
+  }
   give_back_unsent(bad);
   for (const Decided& decided : kept) {
     give_back_unsent(decided);
   }
-  if (bad.shard == kMemberSource) {
+  if (bad.shard >= kMemberSource) {
     member_next_event_ = bad.first_event;
     for (Decided& decided : kept) {
       decided.first_event = member_next_event_;
@@ -95,7 +100,9 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
   }
   Seat& seat = seats_[bad.shard];
   std::deque<Submission> again;
-  if (has_asker(bad.command.request)) {
+  if (bad.hand_to != 0) {
+    // Not even that it goes can be written: it stays.
+  } else if (has_asker(bad.command.request)) {
     if (bad.answer) {
       bad.answer(Problem{ProblemCode::store_refused,
                          "the store refused to write this: nothing was changed",
@@ -193,6 +200,11 @@ void Hall::Inside::fenced(const std::string& why) {
 
 // The store lost or gained history (I1b): memory is worth nothing; begin anew under a new term.
 void Hall::Inside::history_changed(std::vector<Decided> undurable) {
+  raises_generation_ = lookout_.has_value();
+  begin_anew(std::move(undurable));
+}
+
+void Hall::Inside::begin_anew(std::vector<Decided> undurable) {
   metrics_.history_changed.add();
   say("history changed: the store is not what it was; everything is loaded again");
   set_not_ready("the store's history changed: loading again");
@@ -209,8 +221,11 @@ void Hall::Inside::history_changed(std::vector<Decided> undurable) {
   loading_ = 0;
   era_ += 1;
   member_is_loaded_ = false;
+  has_claimed_ = false;
+  placing_ = false;
   for (Seat& seat : seats_) {
     seat.loads += 1;
+    seat.is_ours = false;
     if (seat.shard) {
       seat.given_out = seat.shard->last_id();
     }

@@ -86,7 +86,11 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
     command.now = at_.now;  // a command that runs again keeps its time (3b)
   }
   if (!seat.shard) {
-    seat.held.push_back(std::move(submission));
+    if (seat.is_ours || !lookout_) {
+      seat.held.push_back(std::move(submission));
+    } else {
+      send_to_owner(number, std::move(submission));
+    }
     return false;
   }
   seat.shard->set_batches(committer_.next_place(), committer_.durable_place());
@@ -190,6 +194,12 @@ void Hall::Inside::run_timers() {
     return;  // nothing new while nothing can be written
   }
   look_for_stall();
+  if (look_at_ <= at_.monotonic) {
+    look();
+  }
+  if (give_up_at_ <= at_.monotonic) {
+    give_up_forwarded();
+  }
   if (join_again_at_ <= at_.monotonic) {
     join_again_at_ = kNever;
     join();
@@ -275,10 +285,10 @@ void Hall::Inside::dispatch() {
 }
 
 void Hall::Inside::send(std::shared_ptr<const store::Batch> batch) {
-  store_.commit(std::move(batch), [weak = weak_from_this()](store::CommitAnswer answer) {
+  store_.commit(batch, [weak = weak_from_this(), sent = batch](store::CommitAnswer answer) {
     if (const auto self = weak.lock()) {
-      self->post([answer = std::move(answer)](Inside& inside) {
-        if (!inside.over_) {
+      self->post([answer = std::move(answer), sent](Inside& inside) {
+        if (!inside.over_ && inside.committer_.in_flight() == sent) {
           inside.committer_.answered(answer, inside.at_);
         }
       });
@@ -301,6 +311,10 @@ void Hall::Inside::landed(const store::Batch& batch, std::size_t decisions, Span
 }
 
 void Hall::Inside::released(Decided& decided) {
+  if (decided.hand_to != 0) {
+    handed_over(decided);
+    return;
+  }
   for (engine::Effect& effect : decided.decision.effects) {
     std::visit(
         Overloaded{

@@ -51,6 +51,9 @@ void Hall::Inside::worker_connected(WorkerHello hello,
   // sendings under way could end differently.
   const std::set<Id> to_come = undurable_assignments(incarnation);
   for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (!seats_[i].shard) {
+      continue;  // another member's
+    }
     const auto held = seats_[i].shard->held_by(incarnation);
     if (!held.empty()) {
       dealer_.outgoing(incarnation)
@@ -187,7 +190,7 @@ void Hall::Inside::note_worker(Id incarnation, std::string_view state) {
   if (name.empty() || !member_is_loaded_) {
     return;  // known from rows only; or its number is not known
   }
-  Decided decided{.shard = kMemberSource, .first_event = member_next_event_++};
+  Decided decided{.shard = member_source_, .first_event = member_next_event_++};
   decided.command.now = at_.now;
   decided.decision.events.push_back({.type = EventType::worker_changed,
                                      .subject = incarnation,

@@ -21,7 +21,7 @@ std::int64_t rendezvous(ShardNumber shard, std::span<const std::int64_t> members
 }
 
 void Lookout::saw(ClusterImage image, Instant began) {
-  if (last_look_.is_set() && began <= last_look_) {
+  if (last_look_.is_set() && began < last_look_) {
     return;  // overtaken by a later look
   }
   if (!last_look_.is_set() || began - last_look_ > patience()) {
@@ -57,6 +57,12 @@ bool Lookout::is_dead(const MemberRow& member, Instant monotonic) const {
   }
   const Seen& seen = seen_.at(member.id);
   return monotonic - std::max(seen.since, watching_since_) >= lease_;
+}
+
+bool Lookout::has_successor(Instant monotonic) const {
+  return std::any_of(image_.members.begin(), image_.members.end(), [&](const MemberRow& member) {
+    return member.id != self_ && member.state == MemberState::active && !is_dead(member, monotonic);
+  });
 }
 
 Lookout::Conclusion Lookout::conclude(Instant monotonic) const {

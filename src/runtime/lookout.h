@@ -40,6 +40,8 @@ class Lookout {
   Conclusion conclude(Instant monotonic) const;
 
   const ClusterImage& image() const { return image_; }
+  // Whether somebody else could own our shards.
+  bool has_successor(Instant monotonic) const;
   // Nothing went through for too long: we are in no position to judge.
   bool is_blind(Instant monotonic) const;
 

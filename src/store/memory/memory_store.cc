@@ -213,6 +213,7 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
                    .next_event = newest_number(tables, shard) + 1,
                    .batch = batch_of(tables, member)};
   if (const auto owner = tables.shards.find(shard); owner != tables.shards.end()) {
+    image.owner = owner->second.owner;
     image.epoch = owner->second.epoch;
   }
   if (const auto rows = tables.journal.find(shard);

@@ -39,6 +39,36 @@ void keep_newest(std::vector<RunRow>& runs, int limit) {
   }
 }
 
+// The newest live runs: through the small index of each shard and state.
+std::vector<Id> live_ids(Statement& runs_live,
+                         const RunFilter& filter,
+                         std::uint32_t states,
+                         int shard_count) {
+  std::vector<Id> live;
+  const std::int64_t definition = filter.definition ? filter.definition->value : 0;
+  const int first_shard = filter.definition ? filter.definition->shard() : 0;
+  const int shards = filter.definition ? 1 : shard_count;
+  for (int state = 0; state < kRunStates; ++state) {
+    if ((states >> state & 1U) == 0 || is_final(static_cast<RunState>(state))) {
+      continue;
+    }
+    for (int shard = first_shard; shard < first_shard + shards; ++shard) {
+      for (int step = 0; step <= (filter.with_steps ? 1 : 0); ++step) {
+        const int key = shard << 5 | step << 4 | state;
+        for (auto row = runs_live.with(before_of(filter), definition, filter.limit, key);
+             row.step();) {
+          live.push_back({row.number(0)});
+        }
+      }
+    }
+  }
+  std::ranges::sort(live, std::ranges::greater{});
+  if (live.size() > static_cast<std::size_t>(filter.limit)) {
+    live.resize(static_cast<std::size_t>(filter.limit));
+  }
+  return live;
+}
+
 }  // namespace
 
 // Several reads that see one state of the store.
@@ -66,7 +96,7 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       end_(connection_, statement("rollback")),
       member_(connection_, statement("member")),
       newest_journal_(connection_, statement("newest_journal")),
-      shard_epoch_(connection_, statement("shard_epoch")),
+      owner_of_shard_(connection_, statement("owner_of_shard")),
       setting_(connection_, statement("setting")),
       list_members_(connection_, statement("list_members")),
       list_shards_(connection_, statement("list_shards")),
@@ -127,8 +157,9 @@ ClusterImage Reader::cluster() {
 ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
   const Snapshot snapshot(*this);
   ShardImage image{.shard = shard, .batch = batch_of(member)};
-  if (auto row = shard_epoch_.with(shard); row.step()) {
-    image.epoch = row.number(0);
+  if (auto row = owner_of_shard_.with(shard); row.step()) {
+    image.owner = row.number(0);
+    image.epoch = row.number(1);
   }
   if (auto row =
           newest_journal_.with(journal_key(shard, 0), journal_key(shard, kJournalLastNumber));
@@ -270,36 +301,18 @@ std::vector<RunRow> Reader::runs_in_order(const RunFilter& filter, std::uint32_t
 // Through the small indexes of live and of badly ended runs, state by state.
 std::vector<RunRow> Reader::runs_by_state(const RunFilter& filter, std::uint32_t states) {
   std::vector<RunRow> runs;
-  std::vector<Id> live;
-  const auto before = before_of(filter);
   const std::int64_t definition = filter.definition ? filter.definition->value : 0;
+  Statement& ended = filter.definition ? runs_of_definition_ended_badly_ : runs_ended_badly_;
   for (int state = 0; state < kRunStates; ++state) {
-    if ((states >> state & 1U) == 0) {
-      continue;
-    }
-    if (is_final(static_cast<RunState>(state))) {
-      Statement& ended = filter.definition ? runs_of_definition_ended_badly_ : runs_ended_badly_;
-      auto rows = ended.with(before, definition, filter.limit, state);
+    if ((states >> state & 1U) != 0 && is_final(static_cast<RunState>(state))) {
+      auto rows = ended.with(before_of(filter), definition, filter.limit, state);
       read_runs(rows, runs);
-      continue;
-    }
-    const int first_shard = filter.definition ? filter.definition->shard() : 0;
-    const int shards = filter.definition ? 1 : shard_count_;
-    for (int shard = first_shard; shard < first_shard + shards; ++shard) {
-      for (int step = 0; step <= (filter.with_steps ? 1 : 0); ++step) {
-        const int key = shard << 5 | step << 4 | state;
-        for (auto row = runs_live_.with(before, definition, filter.limit, key); row.step();) {
-          live.push_back({row.number(0)});
-        }
-      }
     }
   }
-  std::ranges::sort(live, std::ranges::greater{});
-  if (live.size() > static_cast<std::size_t>(filter.limit)) {
-    live.resize(static_cast<std::size_t>(filter.limit));
-  }
-  for (const Id id : live) {
-    runs.push_back(*one_run(id));
+  for (const Id id : live_ids(runs_live_, filter, states, shard_count_)) {
+    if (auto run = one_run(id)) {
+      runs.push_back(*std::move(run));
+    }
   }
   keep_newest(runs, filter.limit);
   return runs;

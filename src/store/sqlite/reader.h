@@ -40,7 +40,7 @@ class Reader {
 
   Connection connection_;
   const int shard_count_;
-  Statement begin_, end_, member_, newest_journal_, shard_epoch_;
+  Statement begin_, end_, member_, newest_journal_, owner_of_shard_;
   Statement setting_, list_members_, list_shards_;
   Statement definitions_of_shard_, triggers_of_shard_, live_runs_of_shard_, steps_of_run_;
   Statement definition_head_, revision_, idempotency_key_, run_;

@@ -36,7 +36,7 @@ RETURNING id, term, batch;
 UPDATE shards SET owner = ?1, epoch = epoch + 1;
 
 -- name: owner_of_shard
--- Whether a part of a batch is its member's to write (I1e).
+-- Whose the shard is, and which owner of it speaks (I1e).
 SELECT owner, epoch FROM shards WHERE shard = ?1;
 
 -- name: hand_over
@@ -180,10 +180,6 @@ SELECT number, expires FROM idempotency_keys ORDER BY number LIMIT ?1;
 -- name: delete_idempotency_key
 -- One expired key.
 DELETE FROM idempotency_keys WHERE number = ?1;
-
--- name: shard_epoch
--- Which owner of the shard speaks.
-SELECT epoch FROM shards WHERE shard = ?1;
 
 -- name: definitions_of_shard
 -- What a shard's owner needs to know of its definitions.

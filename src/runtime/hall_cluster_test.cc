@@ -1,0 +1,204 @@
+// Several members on one store: who owns what, what becomes of it when one dies, stalls, comes or
+// goes, and commands that reach the wrong one (house 3a, 4; S1.6, S12.2-S12.4).
+#include "runtime/testing/cluster_stage.h"
+
+#include <gtest/gtest.h>
+
+namespace jobflow::runtime {
+namespace {
+
+using testing::ClusterStage;
+
+class HallCluster : public ::testing::Test {
+ protected:
+  // Members up to `count` of a, b, c, each with its share.
+  void start(int count) {
+    for (int i = 0; i < count; ++i) {
+      stage.start(std::string(1, static_cast<char>('a' + i)));
+    }
+    stage.advance(seconds(3));
+  }
+  // One job a shard or so, saved wherever.
+  void save_jobs(const std::string& at, int count = 40) {
+    for (int i = 0; i < count; ++i) {
+      const auto saved = stage.save_job(at, "j" + std::to_string(i), R"({"handler":"h"})");
+      stage.advance(milliseconds(1));
+      ASSERT_TRUE(saved->has_value() && (*saved)->ok()) << i;
+    }
+  }
+  // Triggers each job once, at `at`; answers how many were acknowledged.
+  int trigger_all(const std::string& at, const std::string& key, int count = 40) {
+    std::vector<ClusterStage::Answered> answers;
+    answers.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+      answers.push_back(stage.trigger(at, "j" + std::to_string(i), key));
+    }
+    stage.advance(seconds(6));
+    int acknowledged = 0;
+    for (const auto& answer : answers) {
+      EXPECT_TRUE(answer->has_value()) << "never answered";
+      acknowledged += answer->has_value() && (*answer)->ok() ? 1 : 0;
+    }
+    return acknowledged;
+  }
+  int shares_of_all(const std::map<std::string, int>& shares) {
+    int all = 0;
+    for (const auto& [name, share] : shares) {
+      EXPECT_GT(share, 0) << name;
+      all += share;
+    }
+    return all;
+  }
+
+  ClusterStage stage{32};
+};
+
+TEST_F(HallCluster, TheFirstTakesAllAndServes) {
+  start(1);
+  EXPECT_EQ(stage.shares(), (std::map<std::string, int>{{"a", 32}}));
+  EXPECT_TRUE(stage.hall("a").ready());
+  save_jobs("a");
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+TEST_F(HallCluster, OthersGetTheirShareAndAnyMemberTakesAnyCommand) {  // S12.2, S12.4
+  start(3);
+  const auto shares = stage.shares();
+  EXPECT_EQ(shares.size(), 3U);
+  EXPECT_EQ(shares_of_all(shares), 32);
+  save_jobs("b");
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+  EXPECT_EQ(trigger_all("c", "k"), 40) << "the same runs";
+  EXPECT_EQ(stage.runs().size(), 40U);
+}
+
+TEST_F(HallCluster, ADeadMembersShardsAreTakenOverWithinThreeSeconds) {  // S1.6
+  start(3);
+  save_jobs("a");
+  stage.kill("b");
+  stage.advance(milliseconds(3000));
+  const auto shares = stage.shares();
+  EXPECT_EQ(shares.count("b"), 0U);
+  EXPECT_EQ(shares_of_all(shares), 32);
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+TEST_F(HallCluster, WhatIsAskedDuringATakeoverWaitsForTheNewOwner) {  // S12.4
+  start(3);
+  save_jobs("a");
+  stage.kill("b");
+  // Sent to b's shards they are lost with it; what may have been done is said to be unknown.
+  const int acknowledged = trigger_all("a", "k");
+  EXPECT_LT(acknowledged, 40);
+  EXPECT_EQ(trigger_all("a", "k"), 40) << "sent again under their keys";
+  EXPECT_EQ(stage.runs().size(), 40U);
+}
+
+TEST_F(HallCluster, AMemberThatStalledIsFencedWhenItComesBack) {  // I1
+  start(2);
+  save_jobs("a");
+  stage.pause("b");
+  stage.advance(seconds(4));
+  EXPECT_EQ(stage.shares(), (std::map<std::string, int>{{"a", 32}}));
+  stage.go_on("b");
+  stage.advance(seconds(1));
+  EXPECT_TRUE(stage.was_fenced("b"));
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+TEST_F(HallCluster, AProcessStartedAnewTakesItsOwnShardsInANewEpoch) {
+  start(2);
+  save_jobs("a");
+  const auto before = stage.image().shards;
+  stage.start("b");
+  stage.advance(seconds(2));
+  EXPECT_EQ(stage.shares().size(), 2U);
+  const auto after = stage.image().shards;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i].owner, before[i].owner);
+    EXPECT_EQ(after[i].epoch, before[i].epoch + (stage.names()[after[i].owner] == "b" ? 1 : 0));
+  }
+  EXPECT_EQ(trigger_all("b", "k"), 40);
+}
+
+TEST_F(HallCluster, ANewcomerIsHandedItsShareUnderLoadAndNothingIsLost) {  // S12.2, I1e
+  start(2);
+  save_jobs("a");
+  std::vector<ClusterStage::Answered> answers;
+  stage.start("c");
+  for (int i = 0; i < 400; ++i) {
+    answers.push_back(stage.trigger(i % 2 == 0 ? "a" : "b", "j" + std::to_string(i % 40)));
+    stage.advance(milliseconds(5));
+  }
+  stage.advance(seconds(5));
+  EXPECT_EQ(stage.shares().size(), 3U);
+  std::size_t acknowledged = 0;
+  for (const auto& answer : answers) {
+    ASSERT_TRUE(answer->has_value());
+    EXPECT_TRUE((*answer)->ok()) << (*answer)->problem().detail;
+    acknowledged += (*answer)->ok() ? 1 : 0;
+  }
+  EXPECT_EQ(stage.runs().size(), acknowledged);
+}
+
+TEST_F(HallCluster, AMemberThatStopsHandsEverythingOverFirst) {
+  start(3);
+  save_jobs("a");
+  stage.stop("b");
+  for (int i = 0; i < 40 && !stage.has_stopped("b"); ++i) {
+    stage.advance(milliseconds(50));
+  }
+  ASSERT_TRUE(stage.has_stopped("b"));
+  const auto shares = stage.shares();
+  EXPECT_EQ(shares.count("b"), 0U);
+  EXPECT_EQ(shares_of_all(shares), 32);
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+TEST_F(HallCluster, TheLastOneStopsWithItsShards) {
+  start(1);
+  stage.stop("a");
+  stage.advance(seconds(1));
+  EXPECT_TRUE(stage.has_stopped("a"));
+  stage.start("b");
+  stage.advance(seconds(4));
+  EXPECT_EQ(stage.shares(), (std::map<std::string, int>{{"b", 32}}));
+}
+
+// A store that stalls for all is nobody's death.
+TEST_F(HallCluster, NobodyIsTakenOverBecauseTheStoreWasAway) {
+  start(3);
+  const auto before = stage.image().shards;
+  for (const char* name : {"a", "b", "c"}) {
+    stage.store(name).set(
+        {.commit = [](const store::Batch&) { return store::CommitFault::unavailable; },
+         .read = [] { return store::ReadFault::fails; }});
+  }
+  stage.advance(seconds(10));
+  EXPECT_FALSE(stage.hall("a").ready()) << "S12.3";
+  for (const char* name : {"a", "b", "c"}) {
+    stage.store(name).set({});
+  }
+  stage.advance(seconds(5));
+  EXPECT_EQ(stage.image().shards, before);
+  EXPECT_TRUE(stage.hall("a").ready());
+}
+
+TEST_F(HallCluster, AChangedHistoryIsEverybodysNews) {  // I1b, house 8
+  start(3);
+  save_jobs("a");
+  int faults = 1;
+  stage.store("b").set({.commit = [&](const store::Batch&) {
+    return faults-- > 0 ? store::CommitFault::history_changed : store::CommitFault::none;
+  }});
+  stage.advance(seconds(4));
+  EXPECT_EQ(stage.image().generation, 2);
+  EXPECT_EQ(stage.shares().size(), 3U);
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_TRUE(stage.hall(name).ready()) << name;
+  }
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+}  // namespace
+}  // namespace jobflow::runtime

@@ -1,0 +1,368 @@
+// The hall among others: joining, looking at who is there, shards that come and go (house 3a, 4).
+#include "runtime/hall_inside.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace jobflow::runtime {
+namespace {
+
+constexpr Span kLoadPause = milliseconds(250);
+constexpr Span kLookAgain = milliseconds(50);  // when it was not as seen
+
+}  // namespace
+
+// --- joining
+
+void Hall::Inside::join() {
+  joining_ = true;
+  store_.join(
+      {.name = settings_.member_name,
+       .alone = settings_.cluster.alone,
+       .address = settings_.cluster.address},
+      [weak = weak_from_this()](Outcome<store::Ticket> ticket) {
+        if (const auto self = weak.lock()) {
+          self->post([ticket = std::move(ticket)](Inside& inside) { inside.joined(ticket); });
+        }
+      });
+}
+
+void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
+  joining_ = false;
+  if (over_) {
+    return;
+  }
+  if (!ticket) {
+    set_not_ready(ticket.problem().detail);
+    if (on_ready_) {
+      std::exchange(on_ready_, {})(ticket.problem());
+    }
+    join_again_at_ = at_.monotonic + kLoadPause;
+    return;
+  }
+  committer_.begin(*ticket);
+  member_source_ = static_cast<ShardNumber>(
+      std::min<std::int64_t>(kMemberSource + ticket->member - 1, kLastSource));
+  if (settings_.cluster.alone) {
+    has_claimed_ = true;
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      seats_[i].is_ours = true;
+      load(static_cast<ShardNumber>(i));
+    }
+  } else {
+    lookout_.emplace(ticket->member, settings_.cluster.lease);
+    look();
+  }
+  load(member_source_);
+}
+
+// --- looking at the others
+
+void Hall::Inside::look() {
+  look_at_ = kNever;
+  if (looking_ || !lookout_ || over_) {
+    return;
+  }
+  looking_ = true;
+  store_.read_cluster([weak = weak_from_this(), began = clock_.monotonic(),
+                       era = era_](Outcome<ClusterImage> image) {
+    if (const auto self = weak.lock()) {
+      self->post([image = std::move(image), began, era](Inside& inside) {
+        inside.looking_ = false;
+        inside.look_at_ = inside.at_.monotonic + inside.settings_.cluster.look;
+        if (!inside.over_ && era == inside.era_ && !inside.joining_) {
+          inside.looked(image, began);
+        }
+      });
+    }
+  });
+}
+
+void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
+  if (!image) {
+    return;  // what goes wrong for long makes the lookout blind
+  }
+  if (generation_ != 0 && image->generation > generation_) {
+    generation_ = image->generation;
+    begin_anew(committer_.take_all());
+    return;
+  }
+  generation_ = std::max(generation_, image->generation);
+  lookout_->saw(*image, began);
+  if (committer_.lease_from().is_set()) {
+    lookout_->beat_landed(committer_.lease_from());
+  }
+  for (const ShardOwner& shard : lookout_->image().shards) {
+    seats_[shard.shard].owner = shard.owner;
+  }
+  if (!has_claimed_ && claim_anew()) {
+    return;
+  }
+  take_what_is_ours();
+  act_on_look();
+  give_up_forwarded();
+}
+
+// What the store says is this member's was an earlier process's: we take it over in a new epoch, so
+// that workers can tell our orders from its (S6.6). Answers whether there is anything to wait for.
+bool Hall::Inside::claim_anew() {
+  Placement claim;
+  for (const ShardOwner& shard : lookout_->image().shards) {
+    if (shard.owner == committer_.member()) {
+      claim.moves.push_back({shard.shard, shard.owner, shard.epoch, shard.owner});
+    }
+  }
+  claim.generation = raises_generation_ ? lookout_->image().generation : 0;
+  if (claim.moves.empty() && claim.generation == 0) {
+    has_claimed_ = true;
+    return false;
+  }
+  if (!placing_) {
+    placing_ = true;
+    const std::int64_t generation = claim.generation;
+    committer_.place(std::move(claim), [this, generation](bool placed) {
+      placing_ = false;
+      has_claimed_ = has_claimed_ || placed;
+      if (placed && generation != 0) {
+        raises_generation_ = false;
+        generation_ = generation + 1;
+      }
+      look_at_ = at_.monotonic + (placed ? Span{} : kLookAgain);
+    });
+  }
+  return true;
+}
+
+void Hall::Inside::take_what_is_ours() {
+  for (const ShardOwner& shard : lookout_->image().shards) {
+    Seat& seat = seats_[shard.shard];
+    // A look that began before our last word landed still shows it as ours.
+    if (shard.owner == committer_.member() && !seat.is_ours && shard.epoch > seat.left_epoch) {
+      seat.is_ours = true;
+      seat.loads += 1;
+      load(shard.shard);
+    }
+  }
+  if (is_loaded() && member_is_loaded_ && !ready() && !stopping_) {
+    all_loaded();  // there may be nothing for us yet
+  }
+}
+
+void Hall::Inside::act_on_look() {
+  const Lookout::Conclusion conclusion = lookout_->conclude(at_.monotonic);
+  if (!conclusion.is_empty()) {
+    place(conclusion.placement);
+    return;
+  }
+  for (const auto& [number, to] : conclusion.hand_over) {
+    hand_over(number, to);
+  }
+}
+
+void Hall::Inside::place(Placement placement) {
+  if (placing_) {
+    return;
+  }
+  for (const Placement::Revoked& dead : placement.revoked) {
+    std::fprintf(stderr, "jobflow: member %lld is silent for a whole lease: taking over\n",
+                 static_cast<long long>(dead.member));
+  }
+  placing_ = true;
+  committer_.place(std::move(placement), [this](bool placed) {
+    placing_ = false;
+    look_at_ = at_.monotonic + (placed ? Span{} : kLookAgain);
+  });
+}
+
+// --- what others say
+
+void Hall::Inside::member_said(MemberMessage message) {
+  if (over_ || !lookout_) {
+    return;
+  }
+  if (auto* command = std::get_if<ForwardedCommand>(&message.what)) {
+    take_forwarded(message, std::move(*command));
+  } else if (auto* answer = std::get_if<ForwardedAnswer>(&message.what)) {
+    take_answer(message, std::move(*answer));
+  } else if (std::holds_alternative<LookNow>(message.what)) {
+    look_at_ = at_.monotonic;
+  }
+}
+
+// What it was asked may or may not have been done there.
+void Hall::Inside::member_lost(std::int64_t member) {
+  for (auto& [request, forwarded] : forwarded_) {
+    if (forwarded.to == member) {
+      forwarded.since = forwarded.since - seconds(60);  // its answer will not come
+    }
+  }
+  give_up_at_ = at_.monotonic;
+}
+
+// --- shards that go
+
+// Our last decision about it names the new owner (I1e). Its memory goes at once: nothing may be
+// decided on top. Until that has landed it is still ours, and what is asked waits.
+void Hall::Inside::hand_over(ShardNumber number, std::int64_t to) {
+  Seat& seat = seats_[number];
+  if (!seat.is_ours || !seat.shard || stopping_) {
+    return;  // not ours, or not loaded yet
+  }
+  Decided last_word{.shard = number,
+                    .epoch = seat.shard->epoch(),
+                    .last_id = seat.shard->last_id(),
+                    .first_event = seat.next_event,
+                    .hand_to = to};
+  last_word.command.now = at_.now;
+  seat.left_epoch = seat.shard->epoch();
+  seat.shard.reset();
+  seat.loads += 1;
+  std::erase_if(more_, [&](const auto& more) { return more.first == number; });
+  committer_.add(std::move(last_word));
+}
+
+// The others get our shards before we go (S12.2).
+void Hall::Inside::leave() {
+  leaving_ = true;
+  lookout_->set_leaving();
+  place({.own_state = MemberState::leaving});
+  look_at_ = at_.monotonic;
+}
+
+void Hall::Inside::handed_over(const Decided& last_word) {
+  Seat& seat = seats_[last_word.shard];
+  seat.is_ours = false;
+  seat.owner = last_word.hand_to;
+  send_member(seat.owner, LookNow{});
+  for (Submission& submission : std::exchange(seat.held, {})) {
+    take(std::move(submission));
+  }
+}
+
+// --- shards that come
+
+void Hall::Inside::load(ShardNumber number) {
+  ++loading_;
+  auto done = [weak = weak_from_this(), number, era = era_](Outcome<ShardImage> image) {
+    const auto self = weak.lock();
+    if (!self) {
+      return;
+    }
+    self->post([number, era,
+                image = std::make_shared<Outcome<ShardImage>>(std::move(image))](Inside& inside) {
+      if (era == inside.era_) {
+        inside.loaded(number, std::move(*image));
+      }
+    });
+  };
+  store_.load_shard(committer_.member(), number, std::move(done));
+}
+
+void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
+  --loading_;
+  if (over_) {
+    return;
+  }
+  if (!image) {
+    if (on_ready_) {
+      set_not_ready(image.problem().detail);
+      std::exchange(on_ready_, {})(image.problem());
+    }
+    failed_loads_.push_back(number);
+    load_again_at_ = at_.monotonic + kLoadPause;
+    return;
+  }
+  if (number == member_source_) {
+    member_next_event_ = image->next_event;
+    member_is_loaded_ = true;
+    feed_.begin(member_source_, member_next_event_);
+  } else {
+    begin_shard(number, std::move(*image));
+  }
+  if (is_loaded()) {
+    all_loaded();
+  }
+}
+
+void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
+  Seat& seat = seats_[number];
+  if (image.owner != committer_.member()) {
+    seat.is_ours = false;  // taken from us in between: the fence will tell us why
+    return;
+  }
+  seat.owner = image.owner;
+  seat.next_event = image.next_event;
+  seat.loads += 1;
+  leave_out(seat.left_out, image);
+  image.batch = committer_.place_of_batch(image.batch);
+  feed_.begin(number, image.next_event);
+  seat.shard = std::make_unique<engine::Shard>(std::move(image), at_.now);
+  seat.seen_arrivals = seat.seen_generation = 0;
+  // After a change of history first of all what it undid; then what had been asked before, in its
+  // order; then what the load itself brings to light.
+  if (const Id given_out = std::exchange(seat.given_out, {}); given_out.is_set()) {
+    for (engine::Request& request : seat.shard->begin_generation(given_out, at_.now)) {
+      system_command(number, std::move(request));
+    }
+  }
+  auto business = seat.shard->unfinished_business();
+  for (Submission& submission : std::exchange(seat.held, {})) {
+    const auto* reclaimed = std::get_if<engine::AttemptReclaimed>(&submission.command.request);
+    if (reclaimed == nullptr || dealer_.roster().find(reclaimed->incarnation) != nullptr) {
+      decide(number, std::move(submission));  // else its worker has gone in the meantime
+    }
+  }
+  for (engine::Request& request : business) {
+    system_command(number, std::move(request));
+  }
+  if (seat.shard->live_runs() > 0) {
+    sweep_at_ = std::min(sweep_at_, at_.monotonic);
+  }
+  if (lookout_) {
+    greet_holders(number);
+  }
+}
+
+// A shard that came from another member: whoever holds its attempts learns its new epoch and is
+// sent them again, which is harmless (S6.5, S6.6); who is not here gets a lease to come back.
+void Hall::Inside::greet_holders(ShardNumber number) {
+  const Seat& seat = seats_[number];
+  for (const Id incarnation : seat.shard->incarnations()) {
+    const auto* worker = dealer_.roster().find(incarnation);
+    if (worker == nullptr || !worker->connected) {
+      dealer_.expect(incarnation, at_.monotonic);
+      continue;
+    }
+    dealer_.outgoing(incarnation).epochs.push_back({number, seat.shard->epoch()});
+    for (const auto& [run, token] : seat.shard->held_by(incarnation)) {
+      system_command(number, engine::AttemptReclaimed{run, token, incarnation, false});
+    }
+  }
+}
+
+void Hall::Inside::all_loaded() {
+  load_again_at_ = kNever;
+  for (auto& task : std::exchange(after_loading_, {})) {
+    task(*this);
+  }
+  double ours = 0;
+  const Instant monotonic = clock_.monotonic();
+  for (const Seat& seat : seats_) {
+    if (seat.shard) {
+      ours += 1;
+      for (const Id incarnation : seat.shard->incarnations()) {
+        dealer_.expect(incarnation, monotonic);
+      }
+    }
+  }
+  metrics_.shards_owned.set(ours);
+  if (!stopping_ && !away_.load()) {
+    set_not_ready({});
+  }
+  if (on_ready_) {
+    std::exchange(on_ready_, {})(Done{});
+  }
+}
+
+}  // namespace jobflow::runtime

@@ -1,0 +1,114 @@
+// Between the halls of a cluster: what members say to each other, as values. The link carries it
+// (gRPC, or a simulated network); the hall is the desk.
+//
+// A link may lose, delay and repeat messages; between two members it keeps their order as long as
+// nothing is lost. Nothing here decides anything: who may write says the store (I1), and whatever
+// was lost is asked, sent or found out again.
+#pragma once
+
+#include "engine/command.h"
+#include "engine/decision.h"
+#include "model/outcome.h"
+#include "runtime/worker_door.h"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace jobflow::runtime {
+
+// A command for a shard that the receiver owns, as the sender believes (S12.4).
+struct ForwardedCommand {
+  std::int64_t request = 0;  // of the sender's process; answered with it, carried out once
+  engine::Command command;
+};
+struct ForwardedAnswer {
+  std::int64_t request = 0;
+  bool not_mine = false;  // nothing was done: the shard is somebody else's
+  Outcome<engine::Reply> answer{engine::Reply{}};
+};
+
+// All workers whose streams the sender holds, and those it holds no more: said whenever that
+// changes, and as a sign of life (house, Dispatch).
+struct WorkerDirectory {
+  struct Entry {
+    WorkerHello hello;  // without what it holds
+    bool draining = false;
+  };
+  struct Gone {
+    Id incarnation;
+    std::string reason;
+  };
+  std::vector<Entry> here;
+  std::vector<Gone> gone;
+};
+// How many runs wait at the sender for a handler that the receiver's workers offer.
+struct CreditWish {
+  struct Want {
+    std::string name_space, handler;
+    int runs = 0;
+  };
+  std::vector<Want> wants;
+};
+// How many runs the receiver may give to these workers, for one second from now on. Replaces what
+// was granted before.
+struct CreditGrant {
+  struct Grant {
+    Id incarnation;
+    int runs = 0;
+  };
+  std::vector<Grant> grants;
+};
+
+// For a worker whose stream the receiver holds.
+struct OrdersForWorker {
+  Id incarnation;
+  ToWorker orders;
+};
+// These orders did not reach their worker: no attempts (S6.7).
+struct OrdersUnsent {
+  Id incarnation;
+  std::vector<Assignment> assignments;
+};
+// From a worker whose stream the sender holds: what concerns the receiver's shards.
+struct SaidByWorker {
+  Id incarnation;
+  FromWorker said;
+};
+
+// A hint to look at the store now: shards have moved.
+struct LookNow {};
+
+struct MemberMessage {
+  std::int64_t from = 0;
+  std::int64_t term = 0;  // of the sender: a new process is another sender
+  std::variant<LookNow,
+               ForwardedCommand,
+               ForwardedAnswer,
+               WorkerDirectory,
+               CreditWish,
+               CreditGrant,
+               OrdersForWorker,
+               OrdersUnsent,
+               SaidByWorker>
+      what;
+};
+
+// Never blocks, may lose. Called on the hall's executor.
+class MemberLink {
+ public:
+  virtual ~MemberLink() = default;
+  virtual void send(std::int64_t to, const std::string& address, MemberMessage message) = 0;
+};
+
+// Thread-safe; never blocks.
+class MemberDesk {
+ public:
+  virtual ~MemberDesk() = default;
+  virtual void member_said(MemberMessage message) = 0;
+  // The link to it broke: what it was sent lately may never have come.
+  virtual void member_lost(std::int64_t member) = 0;
+};
+
+}  // namespace jobflow::runtime
