@@ -33,6 +33,9 @@ void events(const ExchangePtr& exchange) {
     return exchange->refuse(
         {ProblemCode::invalid, "'run', 'job' and 'workflow' exclude each other"});
   }
+  if (job == nullptr && workflow == nullptr && request.asked("namespace") != nullptr) {
+    return exchange->refuse(idle_namespace());
+  }
   if (run != nullptr) {
     const auto id = parse_id(*run);
     if (!id) {

@@ -206,6 +206,7 @@ TEST_F(EventStreamTest, WrongTargetsAreProblemsNotStreams) {
   EXPECT_EQ(stage.get("/api/v1/events?run=x").status, 400);
   EXPECT_EQ(stage.get("/api/v1/events?job=nobody").status, 404);
   EXPECT_EQ(stage.get("/api/v1/events?job=a&run=1").status, 400);
+  EXPECT_EQ(stage.get("/api/v1/events?namespace=finance").status, 400);
   EXPECT_EQ(stage.get("/api/v1/events?cursor=nonsense").status, 400);
 }
 

@@ -23,8 +23,10 @@ namespace http = boost::beast::http;
 
 namespace {
 
-// What a refused client may still send before the connection is cut, so that it sees the answer.
-constexpr std::size_t kDrainBytes = 1024 * 1024;
+// What a refused client may still send, and for how long, before the connection is cut: many read
+// their answer only when they have sent all.
+constexpr std::size_t kDrainBytes = 64 * 1024 * 1024;
+constexpr auto kDrainTime = std::chrono::seconds(1);
 constexpr std::size_t kRequestIdBytes = 128;
 
 std::chrono::milliseconds to_chrono(Span span) {
@@ -373,7 +375,7 @@ void HttpSession::wrote(error_code failed) {
     return close();
   }
   if (last_) {
-    return drain();
+    return end_politely();
   }
   read_head();
 }
@@ -408,12 +410,16 @@ void HttpSession::close() {
 }
 
 // Reads on for a moment, so that the client's kernel does not throw the answer away.
-void HttpSession::drain() {
+void HttpSession::end_politely() {
   error_code ignored;
   stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  stream_.expires_after(std::chrono::seconds(1));
+  stream_.expires_after(kDrainTime);
+  drain();
+}
+
+void HttpSession::drain() {
   buffer_.clear();
-  stream_.async_read_some(buffer_.prepare(16 * 1024),
+  stream_.async_read_some(buffer_.prepare(64 * 1024),
                           [self = shared_from_this()](error_code failed, std::size_t size) {
                             self->drained_ += size;
                             if (failed || self->drained_ > kDrainBytes) {

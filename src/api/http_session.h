@@ -60,6 +60,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void wrote(error_code failed);
   void make_head(const Response& response);
   void close();
+  void end_politely();
   void drain();
   void note(int status);
   void watch_for_answer(Span wait);

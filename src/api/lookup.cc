@@ -116,4 +116,10 @@ Outcome<std::string> read_namespace(const Request& request) {
   return name_space;
 }
 
+Problem idle_namespace() {
+  return {ProblemCode::invalid,
+          "'namespace' says whose 'job' or 'workflow' is meant: name one of them, or leave it out "
+          "for those of all namespaces"};
+}
+
 }  // namespace jobflow::api

@@ -37,5 +37,7 @@ Outcome<bool> read_flag(const Request& request, std::string_view name);
 
 // ?namespace=, "default" when absent; a name that is none is a problem.
 Outcome<std::string> read_namespace(const Request& request);
+// Where ?namespace= only goes with a name, and there is none: it would seem to filter.
+Problem idle_namespace();
 
 }  // namespace jobflow::api

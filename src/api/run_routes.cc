@@ -87,6 +87,9 @@ void list(const ExchangePtr& exchange) {
   store::RunFilter filter{
       .states = std::move(states).value(), .before = page->cursor, .limit = page->limit};
   if (job == nullptr && workflow == nullptr) {
+    if (request.asked("namespace") != nullptr) {
+      return exchange->refuse(idle_namespace());
+    }
     return list_page(exchange, std::move(filter));
   }
   find_definition(exchange, job != nullptr ? DefinitionKind::job : DefinitionKind::workflow,

@@ -48,6 +48,7 @@ TEST(RunRoutes, ListsFilterAndPage) {
   EXPECT_EQ(stage.get("/api/v1/runs?state=done").status, 400);
   EXPECT_EQ(stage.get("/api/v1/runs?job=nobody").status, 404);
   EXPECT_EQ(stage.get("/api/v1/runs?job=a&workflow=b").status, 400);
+  EXPECT_EQ(stage.get("/api/v1/runs?namespace=finance").status, 400) << "it would filter nothing";
 }
 
 TEST(RunRoutes, AttemptsAreTheOldRowsAndTheRunsOwn_S5_5) {

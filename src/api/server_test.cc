@@ -115,6 +115,13 @@ TEST_F(ServerTest, ARefusedBodyIsNotReadFirst) {
   EXPECT_EQ(large.reply().status, 413);
 }
 
+TEST_F(ServerTest, AClientThatSendsAllBeforeItReadsSeesTheRefusal) {
+  start();
+  Wire wire(port());
+  wire.send(request_text("POST", "/api/v1/runs/7/retry", std::string(std::size_t{20} << 20, ' ')));
+  EXPECT_EQ(wire.reply().status, 413);
+}
+
 TEST_F(ServerTest, AChunkedBodyIsReadAndBounded) {
   start();
   const std::string head =

@@ -193,8 +193,11 @@ Outcome<Response> HttpTransport::call(const Request& request) {
     }
     http::response<http::string_body> answer;
     error_code failed = kept_->send(settings_, request, false);
-    if (!failed) {
-      failed = kept_->receive(answer);
+    // A server that refuses a body says so before it has all of it, and ends the connection.
+    const bool cut_short = failed && failed != beast::error::timeout;
+    if (!failed || cut_short) {
+      const error_code unread = kept_->receive(answer);
+      failed = cut_short && unread ? failed : unread;
     }
     if (failed) {
       kept_.reset();
@@ -203,7 +206,7 @@ Outcome<Response> HttpTransport::call(const Request& request) {
       }
       return broken_off(settings_.server, request, failed);
     }
-    if (!answer.keep_alive()) {
+    if (!answer.keep_alive() || cut_short) {
       kept_.reset();
     }
     const std::string type = header(answer, http::field::content_type);

@@ -150,6 +150,22 @@ TEST(HttpTransport, ReadsProblems) {
   EXPECT_EQ(answered.problem(), (Problem{ProblemCode::not_found, "no job 'x'"}));
 }
 
+TEST(HttpTransport, HearsARefusalThatComesBeforeTheWholeBodyWasTaken) {
+  ScriptedServer server({[](tcp::socket& socket) {
+    std::string head;
+    asio::read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n");
+    say(socket,
+        "HTTP/1.1 413 Payload Too Large\r\nContent-Type: application/problem+json\r\n"
+        "Connection: close\r\nContent-Length: 42\r\n\r\n"
+        R"({"code":"too_large","detail":"over 5 bytes"})");
+  }});
+  HttpTransport transport(server.settings());
+  const auto refused = transport.call(
+      {.method = "POST", .target = "/", .body = std::string(std::size_t{32} << 20, 'x')});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.problem().code, ProblemCode::too_large) << refused.problem().detail;
+}
+
 TEST(HttpTransport, HearsAnEventStreamUntilItHasHeardEnough) {
   ScriptedServer server({[](tcp::socket& socket) {
     take_request(socket);
