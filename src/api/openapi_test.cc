@@ -263,6 +263,31 @@ class OpenApiDrive : public ::testing::Test {
                 std::make_shared<testing::RoleAccess>()};
 };
 
+TEST_F(OpenApiDrive, NoOperationIsOpenByMistake_S13_5) {
+  for (const Operation& operation : all) {
+    std::string target = operation.path;
+    for (const auto& [place, value] : {std::pair{"{id}", "7"}, {"{revision}", "1"}}) {
+      if (const std::size_t at = target.find(place); at != std::string::npos) {
+        target.replace(at, std::string_view(place).size(), value);
+      }
+    }
+    const auto asked = [&](const std::string& headers) {
+      Wire wire(server.port());
+      wire.send(testing::request_text(operation.method, target, "", headers));
+      const WireReply reply = wire.reply();
+      judge(operation, reply);
+      return reply.status;
+    };
+    if (operation.is_public) {
+      EXPECT_EQ(asked("No: Authorization\r\n"), 200) << operation.id;
+    } else {
+      EXPECT_EQ(asked("No: Authorization\r\n"), 401) << operation.id;
+      EXPECT_EQ(asked("Authorization: Bearer nobody\r\n"), 401) << operation.id;
+      EXPECT_EQ(asked("Authorization: Bearer worker\r\n"), 403) << operation.id;
+    }
+  }
+}
+
 TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   const std::string yaml = "Content-Type: application/yaml\r\n";
   const std::string job =

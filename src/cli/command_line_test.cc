@@ -337,6 +337,9 @@ TEST_F(CommandLineTest, WhereThereIsNothingItSaysWhy) {
   server.answer("GET /api/v1/runs/5", R"({"id":"5","kind":"workflow","state":"running"})");
   EXPECT_EQ(run({"run", "logs", "5"}), kOk);
   EXPECT_TRUE(said("jobflow run steps 5")) << errors.str();
+  server.streams = {{{.type = "end", .data = "{}"}}};
+  EXPECT_EQ(run({"run", "logs", "-f", "5"}), kOk);
+  EXPECT_TRUE(said("jobflow run steps 5")) << errors.str();
   EXPECT_EQ(run({"run", "attempts", "5"}), kOk);
   EXPECT_TRUE(said("jobflow run steps 5")) << errors.str();
   server.answer("GET /api/v1/runs/5", run_json("queued"));

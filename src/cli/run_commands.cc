@@ -311,6 +311,9 @@ ExitCode follow_log(Session& session, const RunOptions& options) {
     const std::string before = last_id;
     const auto ended = hear_log(session, options, last_id);
     if (ended.ok() && *ended) {
+      if (last_id.empty() && options.level.empty() && options.attempt == 0) {
+        session.say(why_nothing(session, options, "log"));
+      }
       return kOk;
     }
     if (session.world().interrupted()) {

@@ -2,6 +2,8 @@
 bound is held against a worker that could not be heard.
 """
 
+import http.client
+import json
 import os
 import sqlite3
 import sys
@@ -34,6 +36,48 @@ class ServerAway(Stage):
         caller = Caller(self.server(ports=ports).ready())
         ended = caller.ended(run, 2 * PATIENCE)
         self.assertEqual(("succeeded", 1), (ended["state"], ended["attempt"]), ended)
+
+
+    def test_events_and_keys_go_on_where_they_were_after_a_kill(self):  # S9.2, S5.2
+        server = self.server().ready()
+        caller = Caller(server)
+        caller.apply(job("good"))
+        seen = self.events(server, "", 1)
+        self.assertEqual("snapshot", seen[0]["type"])
+        first = caller.post("/api/v1/jobs/good/trigger", {"idempotency_key": "monday"})
+        self.assertEqual(201, first.status)
+        run = first.json["id"]
+        before = self.events(server, seen[0]["cursor"], 1)
+        self.assertEqual((run, "queued"), (before[0]["subject"], before[0]["data"]["state"]))
+        server.kill()
+        server = self.server().ready()
+        caller = Caller(server)
+        again = caller.post("/api/v1/jobs/good/trigger", {"idempotency_key": "monday"})
+        self.assertEqual((200, run, False), (again.status, again.json["id"], again.json["created"]))
+        self.worker(server)
+        self.assertEqual("succeeded", caller.ended(run)["state"])
+        after = self.events(server, before[0]["cursor"], 2)
+        self.assertEqual([(run, "running"), (run, "succeeded")],
+                         [(event["subject"], event["data"]["state"]) for event in after])
+        numbers = [int(event["id"].partition(":")[2]) for event in [*before, *after]]
+        self.assertEqual([numbers[0] + n for n in range(3)], numbers)
+
+    def events(self, server, cursor, count):
+        """The next events about the job from a cursor on; "" begins with a snapshot."""
+        connection = http.client.HTTPConnection(*server.http, timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/api/v1/events?job=good", headers={
+            "Authorization": f"Bearer {server.token()}", **({"Last-Event-ID": cursor} if cursor
+                                                            else {})})
+        stream = connection.getresponse()
+        self.assertEqual(200, stream.status)
+        events = []
+        while len(events) < count:
+            line = stream.readline().decode()
+            self.assertTrue(line, "the stream ended")
+            if line.startswith("data: "):
+                events.append(json.loads(line.removeprefix("data: ")))
+        return events
 
 
 class StoreHeld(Stage):
