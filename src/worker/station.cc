@@ -188,13 +188,17 @@ bool Station::stop_at_once(std::chrono::milliseconds at_most) {
   return changed_.wait_for(lock, at_most, [this] { return ended_ && abandoned_ == 0; });
 }
 
-std::optional<int> Station::wait(std::optional<std::chrono::milliseconds> at_most) {
+int Station::wait() {
   std::unique_lock lock(mutex_);
   check(stage_ != Stage::fresh, "wait after start");
-  const auto over = [this] { return ended_ || stage_ == Stage::stopped; };
-  if (!at_most) {
-    changed_.wait(lock, over);
-  } else if (!changed_.wait_for(lock, *at_most, over)) {
+  changed_.wait(lock, [this] { return ended_ || stage_ == Stage::stopped; });
+  return exit_code_;
+}
+
+std::optional<int> Station::wait_for(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  check(stage_ != Stage::fresh, "wait after start");
+  if (!changed_.wait_for(lock, at_most, [this] { return ended_ || stage_ == Stage::stopped; })) {
     return std::nullopt;
   }
   return exit_code_;

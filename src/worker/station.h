@@ -41,7 +41,8 @@ class Station final : private LinkOwner {
   void stop();
   // Kills instead of asking; false when bodies still run after `at_most`.
   bool stop_at_once(std::chrono::milliseconds at_most);
-  std::optional<int> wait(std::optional<std::chrono::milliseconds> at_most);
+  int wait();
+  std::optional<int> wait_for(std::chrono::milliseconds at_most);
   bool idle() const;  // no thread is in a body
 
   void log(Body& body, LogLevel level, std::string_view text, std::string fields);

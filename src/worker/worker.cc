@@ -93,7 +93,7 @@ int Worker::run() {
       station_->stop_at_once(kLastMoment);
     }
   }
-  const int code = at_once ? 1 : *station_->wait(std::nullopt);
+  const int code = at_once ? 1 : station_->wait();
   if (!station_->idle()) {
     // A body ignores its stop: its thread cannot be joined, only ended with the process.
     std::fprintf(stderr, "jobflow worker: a body ignores its stop; ending the process\n");
@@ -114,10 +114,10 @@ void Worker::stop() {
   station_->stop();
 }
 int Worker::wait() {
-  return *station_->wait(std::nullopt);
+  return station_->wait();
 }
 std::optional<int> Worker::wait_for(std::chrono::milliseconds at_most) {
-  return station_->wait(at_most);
+  return station_->wait_for(at_most);
 }
 
 void tune(Worker& worker, const worker::Tuning& tuning) {

@@ -23,7 +23,7 @@ TEST_F(WorkerTest, RegistersWithAllItIsAndCan) {  // S7.1
         .version = "1.2"})
       .handle("image.resize", [](Context&) { return succeeded(); },
               {.version = "3", .description = "resizes", .input_schema = "{}"});
-  worker_->start();
+  worker->start();
   const auto session = connect();
   const v1::Register& hello = session->registration();
   EXPECT_EQ(session->authorization(), "Bearer secret");
@@ -65,7 +65,7 @@ TEST_F(WorkerTest, StatesWhatItHoldsAfterALostLink) {  // S7.2
   session->finished(10);  // S7.3: sent again, as no Ack came
   session->acknowledge(10);
   session->acknowledge(10);  // twice is harmless
-  gate_.open();
+  gate.open();
   session->finished(20);
   session->cut();
   session = connect();
@@ -73,20 +73,20 @@ TEST_F(WorkerTest, StatesWhatItHoldsAfterALostLink) {  // S7.2
   EXPECT_EQ(session->registration().holding(0).token(), 20);
   session->finished(20);
   EXPECT_EQ(session->count_finished(10), 0);
-  EXPECT_EQ(ran_.value(), 2);
+  EXPECT_EQ(ran.value(), 2);
 }
 
 TEST_F(WorkerTest, ReportsWhatEndedWhileNoMemberWasThere) {  // S7.2, S7.3
   auto session = started();
   session->assign({.run = 2, .token = 20, .handler = "gated"});
   session->accepted(20);
-  server_.shut();
+  server.shut();
   session->closed();
-  gate_.open();
-  server_.reopen();
+  gate.open();
+  server.reopen();
   session = connect();
   EXPECT_EQ(session->finished(20).outcome(), v1::OUTCOME_SUCCEEDED);
-  EXPECT_EQ(ran_.value(), 1);
+  EXPECT_EQ(ran.value(), 1);
 }
 
 TEST_F(WorkerTest, TakesALateAcknowledgementOnAnotherStream) {
@@ -94,7 +94,7 @@ TEST_F(WorkerTest, TakesALateAcknowledgementOnAnotherStream) {
   session->assign({.run = 1, .token = 10, .handler = "echo"});
   session->finished(10);
   session->cut();
-  session = server_.accept();
+  session = server.accept();
   v1::ServerMessage message;  // the Ack comes with the Welcome: nothing is sent again
   message.mutable_welcome()->set_heartbeat_ms(1000);
   message.add_acks()->set_token(10);
@@ -108,10 +108,10 @@ TEST_F(WorkerTest, TakesALateAcknowledgementOnAnotherStream) {
 TEST_F(WorkerTest, SendsProgressAndLoad) {  // S7.2
   make({.slots = 4}).handle("half", [this](Context& run) -> Result {
     run.progress(0.5);
-    gate_.wait();
+    gate.wait();
     return succeeded();
   });
-  worker_->start();
+  worker->start();
   const auto session = connect(20);
   session->assign({.run = 1, .token = 1, .handler = "half"});
   const v1::Heartbeat beat =
@@ -120,7 +120,7 @@ TEST_F(WorkerTest, SendsProgressAndLoad) {  // S7.2
   EXPECT_EQ(beat.progress(0).fraction(), 0.5);
   EXPECT_EQ(beat.load(), 0.25);
   EXPECT_FALSE(beat.draining());
-  gate_.open();
+  gate.open();
 }
 
 TEST_F(WorkerTest, DrainsWhenTold) {  // S7.4
@@ -132,21 +132,21 @@ TEST_F(WorkerTest, DrainsWhenTold) {  // S7.4
   session->assign({.run = 2, .token = 2, .handler = "echo"});
   EXPECT_EQ(session->finished(2).error_kind(), "draining");
   session->acknowledge(2);
-  EXPECT_EQ(worker_->wait_for(milliseconds(0)), std::nullopt);  // the first still runs
-  gate_.open();
+  EXPECT_EQ(worker->wait_for(milliseconds(0)), std::nullopt);  // the first still runs
+  gate.open();
   session->finished(1);
   session->acknowledge(1);  // only then it may leave
   session->leaving();
   session->closed();
-  EXPECT_EQ(worker_->wait(), 0);
+  EXPECT_EQ(worker->wait(), 0);
 }
 
 TEST_F(WorkerTest, TriesAgainForAsLongAsNobodyListens) {
   make();
-  server_.shut();
-  worker_->start();
-  EXPECT_EQ(worker_->wait_for(milliseconds(300)), std::nullopt);  // many tries
-  server_.reopen();
+  server.shut();
+  worker->start();
+  EXPECT_EQ(worker->wait_for(milliseconds(300)), std::nullopt);  // many tries
+  server.reopen();
   const auto session = connect();
   session->assign({.run = 1, .token = 1, .handler = "echo"});
   session->finished(1);
@@ -154,16 +154,16 @@ TEST_F(WorkerTest, TriesAgainForAsLongAsNobodyListens) {
 
 TEST_F(WorkerTest, DrainWithoutAMemberEndsWhenNothingIsHeld) {
   make().start();
-  server_.shut();
-  worker_->drain();
-  EXPECT_EQ(worker_->wait(), 0);
+  server.shut();
+  worker->drain();
+  EXPECT_EQ(worker->wait(), 0);
 }
 
 TEST_F(WorkerTest, StopCancelsWhatRunsAndReportsIt) {
   const auto session = started();
   session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
-  ASSERT_TRUE(ran_.reaches(1));
-  worker_->stop();
+  ASSERT_TRUE(ran.reaches(1));
+  worker->stop();
   const v1::Finished end = session->finished(1);
   EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
   EXPECT_EQ(end.error_kind(), "worker_stopped");
@@ -172,21 +172,21 @@ TEST_F(WorkerTest, StopCancelsWhatRunsAndReportsIt) {
 TEST_F(WorkerTest, EndsWhenItIsRefused) {
   for (const Refusal why : {Refusal::unauthenticated, Refusal::precondition, Refusal::invalid}) {
     make().start();
-    server_.accept()->refuse(why, "because of this");
-    EXPECT_EQ(worker_->wait(), 1);
+    server.accept()->refuse(why, "because of this");
+    EXPECT_EQ(worker->wait(), 1);
     EXPECT_NE(said().find("refuses this worker: because of this"), std::string::npos) << said();
   }
 }
 
 TEST_F(WorkerTest, AnUnreadableTokenFileEndsIt) {
   make({.token_file = "/nonexistent/token"}).start();
-  EXPECT_EQ(worker_->wait(), 1);
+  EXPECT_EQ(worker->wait(), 1);
   EXPECT_NE(said().find("/nonexistent/token"), std::string::npos);
 }
 
 TEST_F(WorkerTest, WaitsForItsNameWithinALease) {
   make().start();
-  server_.accept()->refuse(Refusal::already_exists, "a live worker has this name");
+  server.accept()->refuse(Refusal::already_exists, "a live worker has this name");
   const auto session = connect();  // the second try is welcome
   session->assign({.run = 1, .token = 1, .handler = "echo"});
   session->finished(1);
@@ -197,43 +197,43 @@ TEST_F(WorkerTest, GivesUpOnATakenNameAfterALease) {
   tuning.lease = milliseconds(60);
   tuning.heartbeat = milliseconds(10);
   make({}, tuning).start();
-  while (!worker_->wait_for(milliseconds(0))) {
+  while (!worker->wait_for(milliseconds(0))) {
     try {
-      server_.accept()->refuse(Refusal::already_exists, "a live worker has this name");
+      server.accept()->refuse(Refusal::already_exists, "a live worker has this name");
     } catch (const std::runtime_error&) {
       break;
     }
-    if (const auto code = worker_->wait_for(milliseconds(60))) {
+    if (const auto code = worker->wait_for(milliseconds(60))) {
       EXPECT_EQ(*code, 1);
     }
   }
-  EXPECT_EQ(worker_->wait(), 1);
+  EXPECT_EQ(worker->wait(), 1);
   EXPECT_NE(said().find("a live worker has this name"), std::string::npos);
 }
 
 TEST_F(WorkerTest, StopsBodiesBeforeTheLeaseEndsWhenNoMemberAnswers) {  // S7.7
   make().handle("stubborn",
                 [this](Context& run) -> Result {
-                  ran_.up();
-                  gate_.wait();
+                  ran.up();
+                  gate.wait();
                   return run.cancelled() ? cancelled() : succeeded();
                 },
                 {.detached = true});
-  worker_->start();
+  worker->start();
   auto session = connect(10, 200);
   session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
   session->assign({.run = 2, .token = 2, .handler = "stubborn"});
-  ASSERT_TRUE(ran_.reaches(2));
+  ASSERT_TRUE(ran.reaches(2));
   session->fall_silent();  // the stream stands, but nobody is behind it
   session->closed();       // the worker gives it up
-  session = server_.accept();
+  session = server.accept();
   session->closed();  // no Welcome from here either, and no new contact
-  session = server_.accept();
+  session = server.accept();
   session->welcome(10, 200);
   const v1::Finished end = session->finished(1);
   EXPECT_EQ(end.outcome(), v1::OUTCOME_FAILED);
   EXPECT_EQ(end.error_kind(), "lease_lost");
-  gate_.open();
+  gate.open();
   EXPECT_EQ(session->finished(2).outcome(), v1::OUTCOME_SUCCEEDED);  // detached goes on
 }
 
@@ -251,13 +251,13 @@ TEST_F(WorkerTest, ALeaseIsNotLostWhileMembersAnswer) {  // S7.7
 TEST_F(WorkerTest, SigtermDrains) {
   make();
   int code = -1;
-  std::thread running([&] { code = worker_->run(); });
+  std::thread running([&] { code = worker->run(); });
   const auto session = connect();
   session->assign({.run = 1, .token = 1, .handler = "gated"});
   session->accepted(1);
   ::kill(::getpid(), SIGTERM);
   session->heartbeat([](const v1::Heartbeat& beat) { return beat.draining(); });
-  gate_.open();
+  gate.open();
   session->finished(1);
   session->acknowledge(1);
   session->leaving();
@@ -268,10 +268,10 @@ TEST_F(WorkerTest, SigtermDrains) {
 TEST_F(WorkerTest, ASecondSignalStopsAtOnce) {
   make();
   int code = -1;
-  std::thread running([&] { code = worker_->run(); });
+  std::thread running([&] { code = worker->run(); });
   const auto session = connect();
   session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
-  EXPECT_TRUE(ran_.reaches(1));
+  EXPECT_TRUE(ran.reaches(1));
   ::kill(::getpid(), SIGTERM);
   session->heartbeat([](const v1::Heartbeat& beat) { return beat.draining(); });
   ::kill(::getpid(), SIGINT);

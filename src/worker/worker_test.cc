@@ -22,7 +22,7 @@ TEST_F(WorkerTest, RunsABodyAndReportsItsResult) {
     EXPECT_TRUE(run.deadline().has_value());
     return succeeded({{"sum", run.params().at("a").as_int() + 1}});
   });
-  worker_->start();
+  worker->start();
   const auto session = connect();
   session->assign({.run = 7,
                    .token = 77,
@@ -40,12 +40,12 @@ TEST_F(WorkerTest, RunsABodyAndReportsItsResult) {
 
 TEST_F(WorkerTest, ReportsFailuresAsTheBodyMeansThem) {  // S3.2
   make();
-  worker_->handle("fails", [](Context&) -> Result {
+  worker->handle("fails", [](Context&) -> Result {
     return failed("no disk").do_not_retry().retry_after(1500).error_kind("disk");
   });
-  worker_->handle("throws", [](Context&) -> Result { throw std::runtime_error("boom"); });
-  worker_->handle("bad_params", [](Context& run) { return succeeded(run.params().at("missing")); });
-  worker_->start();
+  worker->handle("throws", [](Context&) -> Result { throw std::runtime_error("boom"); });
+  worker->handle("bad_params", [](Context& run) { return succeeded(run.params().at("missing")); });
+  worker->start();
   const auto session = connect();
   session->assign({.run = 1, .token = 1, .handler = "fails"});
   session->assign({.run = 2, .token = 2, .handler = "throws"});
@@ -65,7 +65,7 @@ TEST_F(WorkerTest, ReportsFailuresAsTheBodyMeansThem) {  // S3.2
 
 TEST_F(WorkerTest, RefusesAResultOverTheLimit) {  // S5.4
   make().handle("big", [](Context&) { return succeeded(std::string(limits::kResultBytes, 'x')); });
-  worker_->start();
+  worker->start();
   const auto session = connect();
   session->assign({.token = 5, .handler = "big"});
   const v1::Finished end = session->finished(5);
@@ -79,7 +79,7 @@ TEST_F(WorkerTest, MakesStringsCleanBeforeTheyTravel) {
     run.log().info(std::string_view("a\0b\xff", 4));
     return failed("bad \xc3( bytes");
   });
-  worker_->start();
+  worker->start();
   const auto session = connect();
   session->assign({.run = 1, .token = 5, .handler = "dirty"});
   EXPECT_EQ(session->finished(5).error(), "bad \xef\xbf\xbd( bytes");
@@ -94,14 +94,14 @@ TEST_F(WorkerTest, RunsATokenOnce) {  // S6.5
   session->accepted(10);
   session->assign({.run = 1, .token = 10, .handler = "gated"});
   session->accepted(10, 2);  // live: said again
-  gate_.open();
+  gate.open();
   session->finished(10);
   session->assign({.run = 1, .token = 10, .handler = "gated"});
   session->finished(10, 2);  // ended, unacknowledged: the end again
   session->acknowledge(10);
   session->assign({.run = 1, .token = 10, .handler = "gated"});
   EXPECT_EQ(session->finished(10, 3).result_json(), R"("done")");  // and from memory
-  EXPECT_EQ(ran_.value(), 1);
+  EXPECT_EQ(ran.value(), 1);
 }
 
 TEST_F(WorkerTest, RefusesWhatAnOlderEpochOrders) {  // S6.5
@@ -119,7 +119,7 @@ TEST_F(WorkerTest, RefusesWhatAnOlderEpochOrders) {  // S6.5
   const std::int64_t other = 6 << 12;
   session->assign({.run = other, .token = other + 1, .handler = "echo", .epoch = 1});
   EXPECT_EQ(session->finished(other + 1).outcome(), v1::OUTCOME_SUCCEEDED);
-  EXPECT_EQ(ran_.value(), 2);
+  EXPECT_EQ(ran.value(), 2);
 }
 
 TEST_F(WorkerTest, AKnownTokenIsNotRefusedForItsEpoch) {  // S6.5: saying "never started" would lie
@@ -129,7 +129,7 @@ TEST_F(WorkerTest, AKnownTokenIsNotRefusedForItsEpoch) {  // S6.5: saying "never
   session->epoch(0, 9);
   session->assign({.run = 1, .token = 10, .handler = "gated", .epoch = 1});
   session->accepted(10, 2);
-  gate_.open();
+  gate.open();
   EXPECT_EQ(session->finished(10).outcome(), v1::OUTCOME_SUCCEEDED);
 }
 
@@ -142,7 +142,7 @@ TEST_F(WorkerTest, RefusesUnknownHandlersAndTooManyBodies) {
   session->accepted(2);
   session->assign({.run = 3, .token = 3, .handler = "gated"});
   EXPECT_EQ(session->finished(3).error_kind(), "no_slot");
-  gate_.open();
+  gate.open();
   session->finished(2);
 }
 
@@ -176,7 +176,7 @@ TEST_F(WorkerTest, CancelOfWhatNeverCameIsAnswered) {
   EXPECT_EQ(session->finished(99).outcome(), v1::OUTCOME_REFUSED);
   session->assign({.run = 1, .token = 99, .handler = "echo"});  // overtaken by its cancel
   session->finished(99, 2);
-  EXPECT_EQ(ran_.value(), 0);
+  EXPECT_EQ(ran.value(), 0);
 }
 
 TEST_F(WorkerTest, AnEndThatWillNeverCountStopsTheBody) {
@@ -185,7 +185,7 @@ TEST_F(WorkerTest, AnEndThatWillNeverCountStopsTheBody) {
   session->accepted(1);
   session->acknowledge(1);
   session->heartbeat([](const v1::Heartbeat& beat) { return beat.load() == 0; });
-  worker_->drain();
+  worker->drain();
   session->leaving();  // it holds nothing
   EXPECT_EQ(session->count_finished(1), 0);
 }
@@ -206,7 +206,7 @@ TEST_F(WorkerTest, ReportsATimeoutOfABodyThatIgnoresIt) {  // S3.3; its slot sta
   EXPECT_EQ(session->finished(1).outcome(), v1::OUTCOME_TIMED_OUT);
   session->assign({.run = 2, .token = 2, .handler = "echo"});
   EXPECT_EQ(session->finished(2).error_kind(), "no_slot");
-  gate_.open();
+  gate.open();
   session->assign({.run = 1, .token = 1, .handler = "gated"});
   EXPECT_EQ(session->finished(1, 2).outcome(), v1::OUTCOME_TIMED_OUT);  // and stays that
 }
@@ -215,12 +215,12 @@ TEST_F(WorkerTest, LogsAreSentAgainUntilAcknowledged) {  // S7.3, S10.2
   make().handle("talks", [this](Context& run) -> Result {
     run.log().info("first", {{"url", "x"}, {"n", 3}});
     run.log().warn("second");
-    ran_.up();
-    gate_.wait();
+    ran.up();
+    gate.wait();
     run.log().error("third");
     return succeeded();
   });
-  worker_->start();
+  worker->start();
   auto session = connect();
   session->assign({.run = 3, .token = 30, .handler = "talks", .attempt = 2});
   auto lines = session->lines(3, 2);
@@ -243,7 +243,7 @@ TEST_F(WorkerTest, LogsAreSentAgainUntilAcknowledged) {  // S7.3, S10.2
     }
     return false;
   });
-  gate_.open();
+  gate.open();
   session->finished(30);
   // All lines of an attempt go before its end.
   EXPECT_EQ(session->lines_now(3).back().text(), "third");
@@ -258,7 +258,7 @@ TEST_F(WorkerTest, WhatTheLogCannotHoldIsCountedInIt) {  // S10.2
     }
     return succeeded();
   });
-  worker_->start();
+  worker->start();
   const auto session = connect();  // which acknowledges no line
   session->assign({.run = 1, .token = 1, .handler = "floods"});
   session->finished(1);
@@ -271,7 +271,7 @@ TEST_F(WorkerTest, WhatTheLogCannotHoldIsCountedInIt) {  // S10.2
 
 TEST_F(WorkerTest, AThousandSleepersRunAtOnce) {
   make({.slots = 1000});
-  worker_->start();
+  worker->start();
   const auto session = connect();
   v1::ServerMessage message;
   for (int i = 1; i <= 1000; ++i) {
@@ -281,8 +281,8 @@ TEST_F(WorkerTest, AThousandSleepersRunAtOnce) {
     order.set_handler("gated");
   }
   session->send(message);
-  EXPECT_TRUE(ran_.reaches(1000));  // none waits for another's end
-  gate_.open();
+  EXPECT_TRUE(ran.reaches(1000));  // none waits for another's end
+  gate.open();
   session->finished(1000);
 }
 
@@ -308,15 +308,15 @@ TEST_F(WorkerTest, AFloodOfShortBodiesIsReportedWhole) {
     }
     return tokens.size() == 10'000;
   });
-  EXPECT_EQ(ran_.value(), 10'000);
+  EXPECT_EQ(ran.value(), 10'000);
 }
 
 TEST_F(WorkerTest, HandlersNeedANameOfTheirOwn) {
   make();
   const auto nothing = [](Context&) { return succeeded(); };
-  EXPECT_THROW(worker_->handle("echo", nothing), std::invalid_argument);
-  EXPECT_THROW(worker_->handle("", nothing), std::invalid_argument);
-  EXPECT_THROW(worker_->handle(std::string(limits::kNameBytes + 1, 'x'), nothing),
+  EXPECT_THROW(worker->handle("echo", nothing), std::invalid_argument);
+  EXPECT_THROW(worker->handle("", nothing), std::invalid_argument);
+  EXPECT_THROW(worker->handle(std::string(limits::kNameBytes + 1, 'x'), nothing),
                std::invalid_argument);
   EXPECT_THROW(Worker({.slots = 0}), std::invalid_argument);
 }

@@ -29,53 +29,53 @@ class BuiltinTest : public testing::Test {
   BuiltinTest() {
     ::setenv("JOBFLOW_TOKEN", "the worker's secret", 1);
     std::string pattern = (std::filesystem::temp_directory_path() / "jobflow-test-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+    folder = ::mkdtemp(pattern.data());
     begin({});
   }
   ~BuiltinTest() override {
-    worker_.reset();
-    std::filesystem::remove_all(folder_);
+    worker.reset();
+    std::filesystem::remove_all(folder);
     ::unsetenv("JOBFLOW_TOKEN");
   }
 
   void begin(Tuning tuning) {
-    worker_.reset();
+    worker.reset();
     tuning.leave_wait = milliseconds(20);
-    worker_ = std::make_unique<Worker>(WorkerOptions{
-        .server = server_.address(), .name = "w", .slots = 8, .log = [](std::string_view) {}});
-    tune(*worker_, tuning);
-    register_builtin_handlers(*worker_, {.shell = true, .python = true});
-    worker_->start();
-    session_ = server_.accept();
-    session_->welcome();
+    worker = std::make_unique<Worker>(WorkerOptions{
+        .server = server.address(), .name = "w", .slots = 8, .log = [](std::string_view) {}});
+    tune(*worker, tuning);
+    register_builtin_handlers(*worker, {.shell = true, .python = true});
+    worker->start();
+    session = server.accept();
+    session->welcome();
   }
   void order(const std::string& handler, const Json& params, std::int64_t timeout_ms = 0) {
-    ++token_;
-    session_->assign({.run = token_,
-                      .token = token_,
-                      .handler = handler,
-                      .params = params.dump(),
-                      .timeout_ms = timeout_ms,
-                      .job = "nightly"});
+    ++token;
+    session->assign({.run = token,
+                     .token = token,
+                     .handler = handler,
+                     .params = params.dump(),
+                     .timeout_ms = timeout_ms,
+                     .job = "nightly"});
   }
   v1::Finished run(const std::string& handler, const Json& params, std::int64_t timeout_ms = 0) {
     order(handler, params, timeout_ms);
-    return session_->finished(token_);
+    return session->finished(token);
   }
   v1::Finished shell(const std::string& command) { return run("shell", {{"command", command}}); }
   std::string log() {
     std::string text;
-    for (const v1::LogLine& line : session_->lines_now(token_)) {
+    for (const v1::LogLine& line : session->lines_now(token)) {
       text += std::to_string(line.level()) + " " + line.text() + "\n";
     }
     return text;
   }
 
-  ScriptedServer server_;
-  std::filesystem::path folder_;
-  std::unique_ptr<Worker> worker_;
-  std::shared_ptr<Session> session_;
-  std::int64_t token_ = 0;
+  ScriptedServer server;
+  std::filesystem::path folder;
+  std::unique_ptr<Worker> worker;
+  std::shared_ptr<Session> session;
+  std::int64_t token = 0;
 };
 
 // Someone holds the fifo open for writing as long as it lives: says when all of them are gone.
@@ -115,9 +115,9 @@ TEST_F(BuiltinTest, SleepSleepsAndCanBeCancelled) {
   EXPECT_EQ(run("sleep", {{"duration", "soon"}}).error_kind(), "invalid_params");
   EXPECT_EQ(run("sleep", Json::object()).error_kind(), "invalid_params");
   order("sleep", {{"duration", "1h"}});
-  session_->accepted(token_);
-  session_->cancel(token_, token_);
-  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+  session->accepted(token);
+  session->cancel(token, token);
+  EXPECT_EQ(session->finished(token).outcome(), v1::OUTCOME_CANCELLED);
 }
 
 TEST_F(BuiltinTest, FailFailsAsOftenAsAsked) {
@@ -130,14 +130,15 @@ TEST_F(BuiltinTest, FailFailsAsOftenAsAsked) {
 }
 
 TEST_F(BuiltinTest, ProcessesAreOffUnlessAllowed) {  // S7.6
-  Worker plain({.server = server_.address(), .name = "plain", .log = [](std::string_view) {}});
+  Worker plain({.server = server.address(), .name = "plain", .log = [](std::string_view) {}});
   register_builtin_handlers(plain, {});
   plain.start();
-  const auto session = server_.accept();
-  session->welcome();
-  session->assign({.run = 1, .token = 1, .handler = "shell", .params = R"({"command":"true"})"});
-  EXPECT_EQ(session->finished(1).error_kind(), "unknown_handler");
-  session->acknowledge(1);
+  const auto plain_session = server.accept();
+  plain_session->welcome();
+  plain_session->assign(
+      {.run = 1, .token = 1, .handler = "shell", .params = R"({"command":"true"})"});
+  EXPECT_EQ(plain_session->finished(1).error_kind(), "unknown_handler");
+  plain_session->acknowledge(1);
 }
 
 TEST_F(BuiltinTest, ExitCodeDecides) {
@@ -174,7 +175,7 @@ TEST_F(BuiltinTest, ABodySeesItsRunButNotTheWorkersSecret) {
   shell(
       "echo $JOBFLOW_RUN_ID/$JOBFLOW_ATTEMPT/$JOBFLOW_TOKEN/$JOBFLOW_JOB; echo $JOBFLOW_PARAMS; "
       "env");
-  const std::string id = std::to_string(token_);
+  const std::string id = std::to_string(token);
   const std::string text = log();
   EXPECT_NE(text.find("1 " + id + "/1/" + id + "/nightly\n"), std::string::npos) << text;
   EXPECT_NE(text.find("1 {\"command\":"), std::string::npos) << text;
@@ -183,10 +184,10 @@ TEST_F(BuiltinTest, ABodySeesItsRunButNotTheWorkersSecret) {
 
 TEST_F(BuiltinTest, EnvironmentFolderAndInputComeFromTheParams) {
   const v1::Finished end = run("shell", {{"command", "pwd; echo $GREETING$N; cat"},
-                                         {"cwd", folder_.string()},
+                                         {"cwd", folder.string()},
                                          {"env", {{"GREETING", "hi"}, {"N", 5}}},
                                          {"stdin", {{"x", 1}}}});
-  EXPECT_EQ(log(), "1 " + folder_.string() + "\n1 hi5\n1 {\"x\":1}\n");
+  EXPECT_EQ(log(), "1 " + folder.string() + "\n1 hi5\n1 {\"x\":1}\n");
   EXPECT_EQ(end.result_json(), R"({"x":1})");
 }
 
@@ -231,38 +232,38 @@ TEST_F(BuiltinTest, WhatCannotStartSaysWhy) {
 }
 
 TEST_F(BuiltinTest, CancelEndsTheWholeGroup) {  // S3.3: children of children too
-  const Deathwatch watch(folder_ / "alive");
-  const std::string fifo = (folder_ / "alive").string();
+  const Deathwatch watch(folder / "alive");
+  const std::string fifo = (folder / "alive").string();
   order("shell",
         {{"command", "exec 9>" + fifo + "; (sleep 1000 & sleep 1000) & echo ready; wait"}});
-  session_->lines(token_, 1);
-  session_->cancel(token_, token_);
-  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+  session->lines(token, 1);
+  session->cancel(token, token);
+  EXPECT_EQ(session->finished(token).outcome(), v1::OUTCOME_CANCELLED);
   EXPECT_TRUE(watch.all_gone());
 }
 
 TEST_F(BuiltinTest, WhoIgnoresTermIsKilled) {
   begin({.process_grace = milliseconds(30)});
-  const Deathwatch watch(folder_ / "alive");
-  order("shell", {{"command", "trap '' TERM; exec 9>" + (folder_ / "alive").string() +
+  const Deathwatch watch(folder / "alive");
+  order("shell", {{"command", "trap '' TERM; exec 9>" + (folder / "alive").string() +
                                   "; echo ready; while :; do sleep 1000; done"}});
-  session_->lines(token_, 1);
-  session_->cancel(token_, token_);
-  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+  session->lines(token, 1);
+  session->cancel(token, token);
+  EXPECT_EQ(session->finished(token).outcome(), v1::OUTCOME_CANCELLED);
   EXPECT_TRUE(watch.all_gone());
 }
 
 TEST_F(BuiltinTest, ATimeoutStopsTheProcess) {  // S3.3
-  const Deathwatch watch(folder_ / "alive");
+  const Deathwatch watch(folder / "alive");
   const v1::Finished end =
-      run("shell", {{"command", "exec 9>" + (folder_ / "alive").string() + "; sleep 1000"}}, 100);
+      run("shell", {{"command", "exec 9>" + (folder / "alive").string() + "; sleep 1000"}}, 100);
   EXPECT_EQ(end.outcome(), v1::OUTCOME_TIMED_OUT);
   EXPECT_TRUE(watch.all_gone());
 }
 
 TEST_F(BuiltinTest, WhatOutlivesTheLeaderIsEnded) {
-  const Deathwatch watch(folder_ / "alive");
-  const std::string fifo = (folder_ / "alive").string();
+  const Deathwatch watch(folder / "alive");
+  const std::string fifo = (folder / "alive").string();
   // One holds the output, the other does not.
   const v1::Finished end = shell("(exec 9>" + fifo + "; sleep 1000) & (exec 9>" + fifo +
                                  "; exec sleep 1000 >/dev/null 2>&1) & echo '\"done\"'");
@@ -273,15 +274,15 @@ TEST_F(BuiltinTest, WhatOutlivesTheLeaderIsEnded) {
 
 TEST_F(BuiltinTest, CancelIsHeardThroughAFlood) {
   order("shell", {{"command", "yes flood"}});
-  session_->lines(token_, 1000);
-  session_->cancel(token_, token_);
-  EXPECT_EQ(session_->finished(token_).outcome(), v1::OUTCOME_CANCELLED);
+  session->lines(token, 1000);
+  session->cancel(token, token);
+  EXPECT_EQ(session->finished(token).outcome(), v1::OUTCOME_CANCELLED);
 }
 
 TEST_F(BuiltinTest, HugeLinesAreCutVisibly) {  // S10.2
   EXPECT_EQ(shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after").outcome(),
             v1::OUTCOME_SUCCEEDED);
-  const auto lines = session_->lines_now(token_);
+  const auto lines = session->lines_now(token);
   ASSERT_GE(lines.size(), 2U);
   EXPECT_LE(lines[0].text().size(), limits::kLogLineBytes);
   EXPECT_NE(lines[0].text().find("line cut"), std::string::npos);
@@ -298,9 +299,9 @@ TEST_F(BuiltinTest, BinaryOutputIsShownAsText) {
 
 TEST_F(BuiltinTest, AnUnfinishedLineIsShownAfterAPause) {
   order("shell", {{"command", "printf 'password: '; sleep 1000"}});
-  EXPECT_EQ(session_->lines(token_, 1)[0].text(), "password: ");
-  session_->cancel(token_, token_);
-  session_->finished(token_);
+  EXPECT_EQ(session->lines(token, 1)[0].text(), "password: ");
+  session->cancel(token, token);
+  session->finished(token);
 }
 
 TEST_F(BuiltinTest, PythonRunsAScriptWithArguments) {
@@ -316,20 +317,20 @@ TEST_F(BuiltinTest, PythonRunsAScriptWithArguments) {
 }
 
 TEST_F(BuiltinTest, PythonRunsAFile) {
-  std::ofstream(folder_ / "job.py") << "raise SystemExit(3)\n";
-  const v1::Finished end = run("python", {{"file", "job.py"}, {"cwd", folder_.string()}});
+  std::ofstream(folder / "job.py") << "raise SystemExit(3)\n";
+  const v1::Finished end = run("python", {{"file", "job.py"}, {"cwd", folder.string()}});
   EXPECT_EQ(end.error(), "exit code 3");
   EXPECT_EQ(run("python", {{"script", "1/0"}}).error_kind(), "exit_code");
-  EXPECT_NE(session_->finished(token_).error().find("ZeroDivisionError"), std::string::npos);
+  EXPECT_NE(session->finished(token).error().find("ZeroDivisionError"), std::string::npos);
   EXPECT_EQ(run("python", Json::object()).error_kind(), "invalid_params");
 }
 
 TEST_F(BuiltinTest, ALeaderDiesWithTheThreadThatStartedIt) {  // so also with a killed worker
-  const Deathwatch watch(folder_ / "alive");
+  const Deathwatch watch(folder / "alive");
   ProcessSpec spec;
   spec.program = "/bin/sh";
   spec.arguments = {"sh", "-c",
-                    "exec 9>" + (folder_ / "alive").string() + "; echo; exec sleep 1000"};
+                    "exec 9>" + (folder / "alive").string() + "; echo; exec sleep 1000"};
   spec.environment = {"PATH=/usr/bin:/bin"};
   Child child;
   std::thread starter([&] {

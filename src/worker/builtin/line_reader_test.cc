@@ -10,52 +10,52 @@ namespace {
 
 class LineReaderTest : public testing::Test {
  protected:
-  std::vector<std::string> lines_;
-  LineReader reader_{16, [this](std::string_view line) { lines_.emplace_back(line); }};
+  std::vector<std::string> lines;
+  LineReader reader{16, [this](std::string_view line) { lines.emplace_back(line); }};
 };
 
 using Lines = std::vector<std::string>;
 
 TEST_F(LineReaderTest, CutsBytesIntoLinesHoweverTheyCome) {
-  reader_.feed("one\ntw");
-  reader_.feed("o\r\n\nlast");
-  EXPECT_EQ(lines_, (Lines{"one", "two", ""}));
-  reader_.end();
-  EXPECT_EQ(lines_.back(), "last");
-  EXPECT_EQ(reader_.last_line(), "last");
+  reader.feed("one\ntw");
+  reader.feed("o\r\n\nlast");
+  EXPECT_EQ(lines, (Lines{"one", "two", ""}));
+  reader.end();
+  EXPECT_EQ(lines.back(), "last");
+  EXPECT_EQ(reader.last_line(), "last");
 }
 
 TEST_F(LineReaderTest, ShowsAnOpenLineOnceAndKeepsItWhole) {
-  reader_.feed("{\"a\"");
-  reader_.pause();
-  reader_.pause();
-  reader_.feed(":1}\n \n");
-  EXPECT_EQ(lines_, (Lines{"{\"a\"", ":1}", " "}));
-  EXPECT_EQ(reader_.last_line(), "{\"a\":1}");  // blank lines do not count
+  reader.feed("{\"a\"");
+  reader.pause();
+  reader.pause();
+  reader.feed(":1}\n \n");
+  EXPECT_EQ(lines, (Lines{"{\"a\"", ":1}", " "}));
+  EXPECT_EQ(reader.last_line(), "{\"a\":1}");  // blank lines do not count
 }
 
 TEST_F(LineReaderTest, AnOpenLineThatWasShownNeedsNoSecondLine) {
-  reader_.feed("prompt> ");
-  reader_.pause();
-  reader_.feed("\nx\n");
-  EXPECT_EQ(lines_, (Lines{"prompt> ", "x"}));
+  reader.feed("prompt> ");
+  reader.pause();
+  reader.feed("\nx\n");
+  EXPECT_EQ(lines, (Lines{"prompt> ", "x"}));
 }
 
 TEST_F(LineReaderTest, KeepsTheBeginningOfAHugeLineAndCountsTheRest) {
   for (int i = 0; i < 1000; ++i) {
-    reader_.feed("0123456789");
+    reader.feed("0123456789");
   }
-  reader_.feed("\nshort\n");
-  ASSERT_EQ(lines_.size(), 2U);
-  EXPECT_EQ(lines_[0], "0123456789012345 [jobflow: line cut, 9984 bytes dropped]");
-  EXPECT_EQ(lines_[1], "short");
+  reader.feed("\nshort\n");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], "0123456789012345 [jobflow: line cut, 9984 bytes dropped]");
+  EXPECT_EQ(lines[1], "short");
 }
 
 TEST_F(LineReaderTest, AHugeLastLineIsNoResult) {
-  reader_.feed("{}\n");
-  reader_.feed(std::string(100, '1'));
-  reader_.end();
-  EXPECT_EQ(reader_.last_line(), "");
+  reader.feed("{}\n");
+  reader.feed(std::string(100, '1'));
+  reader.end();
+  EXPECT_EQ(reader.last_line(), "");
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ class Running {
   }
 
   void wait() {
-    enum Slot : std::size_t { out, err, in, stop, exit, slots };
+    enum Slot : std::uint8_t { out, err, in, stop, exit, slots };
     std::array<pollfd, slots> polled{};
     polled[out] = {child_.out.get(), POLLIN, 0};
     polled[err] = {child_.err.get(), POLLIN, 0};

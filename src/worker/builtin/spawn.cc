@@ -38,7 +38,7 @@ void do_not_block(const Descriptor& end) {
   ::fcntl(end.get(), F_SETFL, ::fcntl(end.get(), F_GETFL) | O_NONBLOCK);
 }
 
-enum class Step : int { folder, program, other };
+enum class Step : std::uint8_t { folder, program, other };
 
 struct Failure {
   Step step;

@@ -168,15 +168,16 @@ class LiveSession final : public Session,
 };
 
 template <class T, class Items>
-std::optional<T> nth_of(const Session::Heard& heard, std::int64_t token, int nth, Items items) {
+bool find_nth(const Session::Heard& heard, std::int64_t token, int nth, Items items, T& found) {
   for (const v1::WorkerMessage& message : heard) {
     for (const T& item : items(message)) {
       if (item.token() == token && --nth == 0) {
-        return item;
+        found = item;
+        return true;
       }
     }
   }
-  return std::nullopt;
+  return false;
 }
 
 std::vector<v1::LogLine> lines_of(const Session::Heard& heard, std::int64_t run) {
@@ -255,23 +256,17 @@ void Session::drain() {
 }
 
 v1::Finished Session::finished(std::int64_t token, int nth) {
-  std::optional<v1::Finished> found;
+  v1::Finished found;
   until("Finished " + std::to_string(nth) + " of token " + std::to_string(token),
-        [&](const Heard& heard) {
-          found = nth_of<v1::Finished>(heard, token, nth, kFinishedOf);
-          return found.has_value();
-        });
-  return *found;
+        [&](const Heard& heard) { return find_nth(heard, token, nth, kFinishedOf, found); });
+  return found;
 }
 
 v1::Accepted Session::accepted(std::int64_t token, int nth) {
-  std::optional<v1::Accepted> found;
+  v1::Accepted found;
   until("Accepted " + std::to_string(nth) + " of token " + std::to_string(token),
-        [&](const Heard& heard) {
-          found = nth_of<v1::Accepted>(heard, token, nth, kAcceptedOf);
-          return found.has_value();
-        });
-  return *found;
+        [&](const Heard& heard) { return find_nth(heard, token, nth, kAcceptedOf, found); });
+  return found;
 }
 
 v1::Heartbeat Session::heartbeat(const std::function<bool(const v1::Heartbeat&)>& holds) {

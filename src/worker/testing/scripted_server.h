@@ -37,7 +37,13 @@ struct Order {
   std::string idempotency_key = {};
 };
 
-enum class Refusal { unauthenticated, precondition, already_exists, invalid, unavailable };
+enum class Refusal : std::uint8_t {
+  unauthenticated,
+  precondition,
+  already_exists,
+  invalid,
+  unavailable
+};
 
 // One stream of a worker. Valid as long as the test keeps it.
 class Session {

@@ -72,36 +72,36 @@ inline Result until_cancelled(Context& run) {
 class WorkerTest : public testing::Test {
  protected:
   Worker& make(WorkerOptions options = {}, Tuning tuning = {}) {
-    options.server = server_.address();
+    options.server = server.address();
     options.name = options.name.empty() ? "w1" : options.name;
     options.log = [this](std::string_view line) {
-      const std::lock_guard lock(said_mutex_);
-      said_ += std::string(line) + "\n";
+      const std::lock_guard lock(said_mutex);
+      said_lines += std::string(line) + "\n";
     };
     tuning.backoff_first = milliseconds(5);
     tuning.backoff_last = milliseconds(50);
     tuning.leave_wait = milliseconds(20);  // most tests leave ends unacknowledged
     tuning.welcome_wait = std::min(tuning.welcome_wait, milliseconds(300));
-    worker_ = std::make_unique<Worker>(std::move(options));
-    tune(*worker_, tuning);
-    worker_->handle("echo", [this](Context& run) -> Result {
-      ran_.up();
+    worker = std::make_unique<Worker>(std::move(options));
+    tune(*worker, tuning);
+    worker->handle("echo", [this](Context& run) -> Result {
+      ran.up();
       return succeeded(run.params());
     });
-    worker_->handle("gated", [this](Context&) -> Result {
-      ran_.up();
-      gate_.wait();
+    worker->handle("gated", [this](Context&) -> Result {
+      ran.up();
+      gate.wait();
       return succeeded("done");
     });
-    worker_->handle("until_cancelled", [this](Context& run) {
-      ran_.up();
+    worker->handle("until_cancelled", [this](Context& run) {
+      ran.up();
       return until_cancelled(run);
     });
-    return *worker_;
+    return *worker;
   }
   std::shared_ptr<Session> connect(std::uint32_t heartbeat_ms = 1000,
                                    std::uint32_t lease_ms = 10'000) {
-    auto session = server_.accept();
+    auto session = server.accept();
     session->welcome(heartbeat_ms, lease_ms);
     return session;
   }
@@ -110,16 +110,16 @@ class WorkerTest : public testing::Test {
     return connect();
   }
   std::string said() {
-    const std::lock_guard lock(said_mutex_);
-    return said_;
+    const std::lock_guard lock(said_mutex);
+    return said_lines;
   }
 
-  ScriptedServer server_;
-  std::mutex said_mutex_;
-  std::string said_;
-  Gate gate_;
-  Count ran_;
-  std::unique_ptr<Worker> worker_;  // stops first
+  ScriptedServer server;
+  std::mutex said_mutex;
+  std::string said_lines;
+  Gate gate;
+  Count ran;
+  std::unique_ptr<Worker> worker;  // stops first
 };
 
 }  // namespace jobflow::worker
