@@ -3,13 +3,16 @@
 #include "tools/bench/shapes.h"
 
 #include <CLI/CLI.hpp>
-#include <fmt/core.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 
-int main(int argc, char** argv) {
-  using namespace jobflow::bench;
+namespace jobflow::bench {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app{"Measures P1, P3, P4, P5 and P8 on throw-away servers"};
   ShapeOptions options;
   std::string program =
@@ -29,31 +32,38 @@ int main(int argc, char** argv) {
   const auto wanted = [&](const std::string& name) {
     return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
   };
+  Report report;
+  Report::print_head();
+  if (wanted("P1")) {
+    throughput(report, program, options);
+  }
+  if (wanted("P3")) {
+    latency(report, ThrowawayServer(program).target(), options);
+  }
+  if (wanted("P4")) {
+    chain(report, ThrowawayServer(program).target(), options);
+  }
+  if (wanted("P5")) {
+    fan(report, ThrowawayServer(program).target(), options, 1000);
+    fan(report, ThrowawayServer(program).target(), options, 9'990);
+  }
+  if (wanted("P8")) {
+    footprint(report, program, options);
+  }
+  if (!json.empty()) {
+    report.write_json(json);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace jobflow::bench
+
+int main(int argc, char** argv) {
   try {
-    Report report;
-    Report::print_head();
-    if (wanted("P1")) {
-      throughput(report, program, options);
-    }
-    if (wanted("P3")) {
-      latency(report, ThrowawayServer(program).target(), options);
-    }
-    if (wanted("P4")) {
-      chain(report, ThrowawayServer(program).target(), options);
-    }
-    if (wanted("P5")) {
-      fan(report, ThrowawayServer(program).target(), options, 1000);
-      fan(report, ThrowawayServer(program).target(), options, 9'990);
-    }
-    if (wanted("P8")) {
-      footprint(report, program, options);
-    }
-    if (!json.empty()) {
-      report.write_json(json);
-    }
-    return 0;
+    return jobflow::bench::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "jobflow-bench: {}\n", error.what());
+    std::fprintf(stderr, "jobflow-bench: %s\n", error.what());
     return 1;
   }
 }
