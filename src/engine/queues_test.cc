@@ -16,24 +16,24 @@ class QueuesTest : public ::testing::Test {
     Task task;
     task.handler = handler;
     task.tags = std::move(tags);
-    return *queues_.find("default", task);
+    return *queues.find("default", task);
   }
   Waiting enter(Queue& queue, int priority) {
-    const Waiting run{.priority = priority, .since = {1}, .run = {++runs_}};
-    queues_.enter(queue, run);
+    const Waiting run{.priority = priority, .since = {1}, .run = {++runs}};
+    queues.enter(queue, run);
     return run;
   }
   // What is offered, by handler; the one named is taken from.
   std::string served(const std::string& taken = {}) {
     std::string offered;
-    queues_.serve([&](Queue& queue) {
+    queues.serve([&](Queue& queue) {
       offered += queue.handler;
       return queue.handler == taken;
     });
     return offered;
   }
-  Queues queues_;
-  std::int64_t runs_ = 0;
+  Queues queues;
+  std::int64_t runs = 0;
 };
 
 TEST_F(QueuesTest, WhatAsksTheSameWaitsInOneQueue) {
@@ -49,7 +49,7 @@ TEST_F(QueuesTest, TheFirstRunsPrioritySaysWhichQueueIsOfferedFirst) {  // S3.6
   EXPECT_EQ(served(), "bac");
   const Waiting urgent = enter(queue("c"), 2);
   EXPECT_EQ(served(), "cba");
-  queues_.leave(queue("c"), urgent);
+  queues.leave(queue("c"), urgent);
   EXPECT_EQ(served(), "bac");
 }
 
@@ -61,16 +61,16 @@ TEST_F(QueuesTest, ThoseOfOnePriorityTakeTurns) {  // S6.1
   EXPECT_EQ(served("b"), "b");
   EXPECT_EQ(served("b"), "cab");
   EXPECT_EQ(served(), "cab");
-  queues_.go_on_after(queue("a").key);
+  queues.go_on_after(queue("a").key);
   EXPECT_EQ(served(), "bca");
 }
 
 TEST_F(QueuesTest, AnEmptyQueueIsNotOffered) {
   const Waiting run = enter(queue("a"), 0);
-  EXPECT_EQ(queues_.waiting(), 1U);
-  queues_.leave(queue("a"), run);
-  EXPECT_EQ(queues_.waiting(), 0U);
-  EXPECT_EQ(queues_.arrivals(), 1U);
+  EXPECT_EQ(queues.waiting(), 1U);
+  queues.leave(queue("a"), run);
+  EXPECT_EQ(queues.waiting(), 0U);
+  EXPECT_EQ(queues.arrivals(), 1U);
   EXPECT_EQ(served(), "");
 }
 

@@ -14,6 +14,7 @@
 #include "model/image.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,9 @@ class Shard {
   static constexpr Span kBoundWindow = seconds(25);
 
   std::size_t waiting() const;
+  // Each queue with runs that wait: namespace, handler, how many.
+  void each_queue(
+      const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const;
   // Grows with every run that enters a queue.
   std::uint64_t arrivals() const;
   std::size_t live_runs() const;
@@ -78,7 +82,7 @@ class Shard {
   void take_turns(const Turns& turns);
 
  private:
-  struct Inside;  // shard_inside.h
+  class Inside;  // shard_inside.h
   std::unique_ptr<Inside> inside_;
 };
 

@@ -22,7 +22,8 @@
 
 namespace jobflow::engine {
 
-struct Shard::Inside {
+class Shard::Inside {
+ public:
   Inside(ShardImage image, Instant now);
   void load_run(RunRow row, std::vector<RunRow> steps, const std::shared_ptr<Plan>& plan);
   Decision decide(const Command& command, Roster& roster);
@@ -84,6 +85,8 @@ struct Shard::Inside {
 
   // shard_triggers.cc
   void timer_due(Turn& turn, const Timer& timer);
+  void trigger_due(Turn& turn, const Timer& timer);
+  void bound_reached(Turn& turn, LiveRun& run);
   bool could_be_heard(Turn& turn, LiveRun& run);
   void fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until);
   Instant latest(const Turn& turn) const;
@@ -143,6 +146,9 @@ struct Shard::Inside {
   void retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from);
   void move_workflow(LiveRun& run, WorkflowEvent event);
   LiveRun* revive_workflow(Turn& turn, Id run);
+
+ private:
+  friend class Shard;
 
   ShardNumber number_;
   std::int64_t epoch_;

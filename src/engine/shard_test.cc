@@ -76,30 +76,35 @@ TEST(Shard, ADeletionLooksAtEachRunOnce) {
   EXPECT_EQ(desk.shard().live_runs(), 0U);
 }
 
+Reply answered(const Decision& decision) {
+  EXPECT_TRUE(decision.answer && decision.answer->ok());
+  return decision.answer && decision.answer->ok() ? **decision.answer : Reply{};
+}
+
 // The shard's own decisions, as a member would gather them: none is durable before `land`.
 class Undurable : public ::testing::Test {
  protected:
-  Undurable() : shard_({.shard = 5}, now_) {
+  Undurable() : shard({.shard = 5}, now) {
     WorkerHello hello{.name = "w", .incarnation = {77}};
     hello.slots = 10;
     hello.handlers.push_back({"h", "", ""});
-    roster_.add(std::move(hello));
+    roster.add(std::move(hello));
   }
   Decision decide(Request request, std::shared_ptr<const CommandRows> rows = nullptr) {
-    shard_.set_batches(gathering_, landed_);
-    Decision decision = shard_.decide({std::move(request), "token:admin", now_, rows}, roster_);
+    shard.set_batches(gathering, landed);
+    Decision decision = shard.decide({std::move(request), "token:admin", now, rows}, roster);
     for (const Change& change : decision.changes) {
-      EXPECT_EQ(undurable_.apply(change), "");
+      EXPECT_EQ(undurable.apply(change), "");
     }
     return decision;
   }
-  void next_batch() { ++gathering_; }
+  void next_batch() { ++gathering; }
   void land() {
-    landed_ = gathering_++;
-    durable_ = undurable_;
+    landed = gathering++;
+    durable = undurable;
   }
   std::shared_ptr<const CommandRows> read(const CommandReads& reads) const {
-    return std::make_shared<const CommandRows>(durable_.read(reads, landed_));
+    return std::make_shared<const CommandRows>(durable.read(reads, landed));
   }
   Assignment assign() {
     return std::get<SendAssignment>(decide(DispatchNext{}).effects.at(0)).assignment;
@@ -109,19 +114,19 @@ class Undurable : public ::testing::Test {
         AttemptEnded{{.run = assignment.run, .token = assignment.token, .outcome = outcome}, {77}});
   }
 
-  Instant now_ = Desk::kBase;
-  Shard shard_;
-  Roster roster_;
-  std::int64_t gathering_ = 1;
-  std::int64_t landed_ = 0;
-  testing::RowTable durable_, undurable_;
+  Instant now = Desk::kBase;
+  Shard shard;
+  Roster roster;
+  std::int64_t gathering = 1;
+  std::int64_t landed = 0;
+  testing::RowTable durable, undurable;
 };
 
 // Rows of before the run's end are not believed, however often they are read, until it is durable
 // (house 3c).
 TEST_F(Undurable, ARunWhoseEndHasNotLandedIsReadAgain) {
   decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
-  const Id run = (*decide(trigger_of(DefinitionKind::job)).answer)->id;
+  const Id run = answered(decide(trigger_of(DefinitionKind::job))).id;
   const Assignment assignment = assign();
   land();
   end(assignment, ReportOutcome::failed);
@@ -150,11 +155,10 @@ TEST_F(Undurable, AKeyCountsFromItsDecisionOn) {
   ASSERT_EQ(first.reads.keys.size(), 1U);
   const auto nothing = read(first.reads);
   const Decision made = decide(ask, nothing);
-  ASSERT_TRUE(made.answer && made.answer->ok() && (*made.answer)->created);
+  EXPECT_TRUE(answered(made).created);
   const Decision again = decide(ask, nothing);
-  ASSERT_TRUE(again.answer && again.answer->ok());
-  EXPECT_FALSE((*again.answer)->created);
-  EXPECT_EQ((*again.answer)->id, (*made.answer)->id);
+  EXPECT_FALSE(answered(again).created);
+  EXPECT_EQ(answered(again).id, answered(made).id);
 }
 
 // Work that was left for later, and the request for it lost with the process, is found in the rows
@@ -169,12 +173,12 @@ TEST_F(Undurable, WorkInSlicesGoesOnAfterLoading) {
   EXPECT_LE(first.changes.size(), static_cast<std::size_t>(limits::kDecisionRows));
   EXPECT_EQ(first.more.size(), 1U);
   land();
-  Shard loaded(durable_.image(5, shard_.last_id(), landed_), now_);
+  Shard loaded(durable.image(5, shard.last_id(), landed), now);
   std::vector<Request> business = loaded.unfinished_business();
   int decisions = 0;
   while (!business.empty()) {
     ASSERT_LT(++decisions, 10);
-    const Decision decision = loaded.decide({business.back(), "system", now_, nullptr}, roster_);
+    const Decision decision = loaded.decide({business.back(), "system", now, nullptr}, roster);
     business.pop_back();
     business.insert(business.end(), decision.more.begin(), decision.more.end());
   }
@@ -189,13 +193,13 @@ TEST_F(Undurable, AWorkflowSetAsideBetweenItsSlicesEndsAtOnce) {
     steps += R"(,{"handler":"h","needs":["a"],"id":"s)" + std::to_string(i) + "\"}";
   }
   decide(save_of(DefinitionKind::workflow, steps + "]}"));
-  const Id run = (*decide(trigger_of(DefinitionKind::workflow)).answer)->id;
+  const Id run = answered(decide(trigger_of(DefinitionKind::workflow))).id;
   end(assign(), ReportOutcome::failed);  // the skipped ones are the next slices' matter
   const Decision aside = decide(SetAside{run, false, "4711"});
   EXPECT_EQ(aside.changes.size(), 1U);
   EXPECT_TRUE(aside.more.empty());
-  EXPECT_EQ(undurable_.runs.at(run).progress.state, RunState::failed);
-  EXPECT_EQ(shard_.live_runs(), 0U);
+  EXPECT_EQ(undurable.runs.at(run).progress.state, RunState::failed);
+  EXPECT_EQ(shard.live_runs(), 0U);
 }
 
 // The store forgot what it had said was durable (I1b, house 8): nothing that was given out then is
@@ -205,24 +209,24 @@ TEST_F(Undurable, AfterTheHistoryChangedNothingOldCounts) {
   decide(trigger_of(DefinitionKind::job));
   const Assignment kept = assign();
   land();
-  now_ = now_ + seconds(1);
+  now = now + seconds(1);
   decide(trigger_of(DefinitionKind::job));
   const Assignment forgotten = assign();
 
-  for (const Instant now : {now_ + seconds(9), now_ - seconds(9)}) {  // also by a clock set back
-    Shard loaded(durable_.image(5, kept.token, landed_), now);
+  for (const Instant later : {now + seconds(9), now - seconds(9)}) {  // also by a clock set back
+    Shard loaded(durable.image(5, kept.token, landed), later);
     const auto ask = [&](Request request) {
-      return loaded.decide({std::move(request), "system", now, nullptr}, roster_);
+      return loaded.decide({std::move(request), "system", later, nullptr}, roster);
     };
-    for (const Request& loss : loaded.begin_generation(shard_.last_id(), now)) {
+    for (const Request& loss : loaded.begin_generation(shard.last_id(), later)) {
       const Decision lost = ask(loss);
       EXPECT_EQ(std::get<InsertAttempt>(lost.changes.at(0)).row.state, AttemptState::lost);
       EXPECT_EQ(std::get<UpdateRun>(lost.changes.at(1)).progress.state, RunState::scheduled);
     }
     EXPECT_TRUE(loaded.incarnations().empty());
     const Decision again = ask(trigger_of(DefinitionKind::job));
-    EXPECT_GT((*again.answer)->id, shard_.last_id());
-    EXPECT_GE((*again.answer)->id.time(), now);
+    EXPECT_GT(answered(again).id, shard.last_id());
+    EXPECT_GE(answered(again).id.time(), later);
     EXPECT_GT(std::get<SendAssignment>(ask(DispatchNext{}).effects.at(0)).assignment.token,
               forgotten.token);
     for (const Assignment& old : {kept, forgotten}) {

@@ -43,19 +43,7 @@ Cron saved_cron(const TriggerRow& trigger) {
 
 void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
   if (timer.kind == TimerSubject::trigger) {
-    const auto owner = trigger_owner_.find(timer.subject);
-    if (owner == trigger_owner_.end()) {
-      return;
-    }
-    Known& known = known_.at(owner->second);
-    for (TriggerRow& trigger : known.triggers) {
-      // Anything else is a timer of before an edit.
-      if (trigger.id == timer.subject && trigger.state == TriggerState::active &&
-          trigger.next_due == timer.due) {
-        fire(turn, known, trigger, turn.now);
-        return;
-      }
-    }
+    trigger_due(turn, timer);
     return;
   }
   LiveRun* run = find_live(timer.subject);
@@ -67,47 +55,66 @@ void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
     arm(*run, turn.now);
     return;
   }
-  switch (run->row.progress.state) {
+  bound_reached(turn, *run);
+}
+
+void Shard::Inside::trigger_due(Turn& turn, const Timer& timer) {
+  const auto owner = trigger_owner_.find(timer.subject);
+  if (owner == trigger_owner_.end()) {
+    return;
+  }
+  Known& known = known_.at(owner->second);
+  for (TriggerRow& trigger : known.triggers) {
+    // Anything else is a timer of before an edit.
+    if (trigger.id == timer.subject && trigger.state == TriggerState::active &&
+        trigger.next_due == timer.due) {
+      fire(turn, known, trigger, turn.now);
+      return;
+    }
+  }
+}
+
+void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
+  switch (run.row.progress.state) {
     case RunState::scheduled:
-      if (run->graph) {
-        move_workflow(*run, WorkflowEvent::begin);
-        run->row.progress.started = turn.now;
-        write(turn, *run);
-        advance(turn, *run);
+      if (run.graph) {
+        move_workflow(run, WorkflowEvent::begin);
+        run.row.progress.started = turn.now;
+        write(turn, run);
+        advance(turn, run);
       } else {
-        move(*run, RunEvent::come_due);
-        enter_queue(turn, *run);
+        move(run, RunEvent::come_due);
+        enter_queue(turn, run);
       }
       return;
     case RunState::queued:
-      leave_queue(*run);
-      move(*run, RunEvent::expire);
-      run->row.progress.error_kind = "expired";
-      run->row.progress.error = "not started within its queue timeout";
-      finish(turn, *run);
+      leave_queue(run);
+      move(run, RunEvent::expire);
+      run.row.progress.error_kind = "expired";
+      run.row.progress.error = "not started within its queue timeout";
+      finish(turn, run);
       return;
     case RunState::running: {
-      if (!could_be_heard(turn, *run)) {
+      if (!could_be_heard(turn, run)) {
         return;
       }
       // The worker's own time-out comes first; it did not: stop waiting for it.
-      const RunProgress& progress = run->row.progress;
-      turn.out.effects.emplace_back(
-          SendCancel{progress.incarnation, {run->row.id, progress.token}});
+      const RunProgress& progress = run.row.progress;
+      turn.out.effects.emplace_back(SendCancel{progress.incarnation, {run.row.id, progress.token}});
       attempt_failed(
-          turn, *run, AttemptEvent::time_out,
+          turn, run, AttemptEvent::time_out,
           {.error_kind = "timeout", .error = "ran out of time; its worker did not say so"});
       return;
     }
     case RunState::cancelling:
-      if (!could_be_heard(turn, *run)) {
+      if (!could_be_heard(turn, run)) {
         return;
       }
-      free_attempt(*run);
-      move(*run, RunEvent::confirm_cancel);
-      run->row.progress.error_kind = "cancelled";
-      run->row.progress.error = "cancelled; its worker did not confirm in time";
-      finish(turn, *run);
+      free_attempt(run);
+      move(run, RunEvent::confirm_cancel);
+      run.row.progress.error_kind = "cancelled";
+      run.row.progress.error = "cancelled; its worker did not confirm in time";
+      finish(turn, run);
       return;
     case RunState::pending:
     case RunState::waiting:

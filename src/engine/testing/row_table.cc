@@ -23,9 +23,18 @@ std::string why_refused(const RunRow& row, const RunProgress& progress) {
   return progress.attempt < 0 ? "attempt" : "";
 }
 
+std::string why_refused(const TriggerRow& row) {
+  return (row.state == TriggerState::active) == row.next_due.is_set() ? "" : "active_means_due";
+}
+
 }  // namespace
 
-std::string RowTable::insert_run(const RunRow& row) {
+std::string RowTable::apply(const Change& change) {
+  return std::visit([this](const auto& one) { return write(one); }, change);
+}
+
+std::string RowTable::write(const InsertRun& insert) {
+  const RunRow& row = insert.row;
   const auto is_its_occasion = [&](const auto& entry) {
     return entry.second.trigger == row.trigger && entry.second.planned == row.planned;
   };
@@ -38,64 +47,63 @@ std::string RowTable::insert_run(const RunRow& row) {
   return why_refused(row, row.progress);
 }
 
-std::string RowTable::apply(const Change& change) {
-  if (const auto* insert = std::get_if<InsertRun>(&change)) {
-    return insert_run(insert->row);
+std::string RowTable::write(const UpdateRun& update) {
+  const auto found = runs.find(update.run);
+  if (found == runs.end()) {
+    return "no such run";
   }
-  if (const auto* update = std::get_if<UpdateRun>(&change)) {
-    const auto found = runs.find(update->run);
-    if (found == runs.end()) {
-      return "no such run";
-    }
-    found->second.progress = update->progress;
-    return why_refused(found->second, update->progress);
+  found->second.progress = update.progress;
+  return why_refused(found->second, update.progress);
+}
+
+std::string RowTable::write(const InsertAttempt& insert) {
+  const AttemptRow& row = insert.row;
+  if (row.number <= 0 || !row.token.is_set() || !runs.contains(row.run)) {
+    return "attempt";
   }
-  if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
-    const AttemptRow& row = attempt->row;
-    if (row.number <= 0 || !row.token.is_set() || !runs.contains(row.run)) {
-      return "attempt";
-    }
-    return attempts.emplace(std::pair(row.run, row.number), row).second ? "" : "attempt is there";
+  return attempts.emplace(std::pair(row.run, row.number), row).second ? "" : "attempt is there";
+}
+
+std::string RowTable::write(const SaveRevision& save) {
+  const DefinitionRow& row = save.row;
+  if (row.revision != current[row.id] + 1) {
+    return "revision";
   }
-  if (const auto* save = std::get_if<SaveRevision>(&change)) {
-    const DefinitionRow& row = save->row;
-    if (row.revision != current[row.id] + 1) {
-      return "revision";
-    }
-    current[row.id] = row.revision;
-    revisions[{row.id, row.revision}] = row;
-    return "";
+  current[row.id] = row.revision;
+  revisions[{row.id, row.revision}] = row;
+  return "";
+}
+
+std::string RowTable::write(const SaveTrigger& save) {
+  triggers[save.row.id] = save.row;
+  return why_refused(save.row);
+}
+
+std::string RowTable::write(const AdvanceTrigger& advance) {
+  const auto found = triggers.find(advance.trigger);
+  if (found == triggers.end()) {
+    return "no such trigger";
   }
-  if (const auto* save = std::get_if<SaveTrigger>(&change)) {
-    triggers[save->row.id] = save->row;
-    return (save->row.state == TriggerState::active) == save->row.next_due.is_set()
-               ? ""
-               : "active_means_due";
+  found->second.state = advance.state;
+  found->second.next_due = advance.next_due;
+  found->second.note = advance.note;
+  return why_refused(found->second);
+}
+
+std::string RowTable::write(const DeleteTrigger& gone) {
+  return triggers.erase(gone.trigger) == 1 ? "" : "no such trigger";
+}
+
+std::string RowTable::write(const InsertSkippedFiring& firing) {
+  const SkippedFiringRow& row = firing.row;
+  if (row.count <= 0 || row.to < row.from) {
+    return "count";
   }
-  if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
-    const auto found = triggers.find(advance->trigger);
-    if (found == triggers.end()) {
-      return "no such trigger";
-    }
-    found->second.state = advance->state;
-    found->second.next_due = advance->next_due;
-    found->second.note = advance->note;
-    return (advance->state == TriggerState::active) == advance->next_due.is_set()
-               ? ""
-               : "active_means_due";
-  }
-  if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
-    return triggers.erase(gone->trigger) == 1 ? "" : "no such trigger";
-  }
-  if (const auto* firing = std::get_if<InsertSkippedFiring>(&change)) {
-    const SkippedFiringRow& row = firing->row;
-    if (row.count <= 0 || row.to < row.from) {
-      return "count";
-    }
-    return skipped.emplace(std::pair(row.trigger, row.from), row).second ? "" : "firing is there";
-  }
-  const IdempotencyRow& row = std::get<InsertIdempotency>(change).row;
-  keys[{row.definition, row.key}] = row;
+  return skipped.emplace(std::pair(row.trigger, row.from), row).second ? "" : "firing is there";
+}
+
+std::string RowTable::write(const InsertIdempotency& insert) {
+  keys[{insert.row.definition, insert.row.key}] = insert.row;
   return "";
 }
 

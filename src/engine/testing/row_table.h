@@ -32,7 +32,15 @@ struct RowTable {
   bool is_deleted(Id definition) const;
 
  private:
-  std::string insert_run(const RunRow& row);
+  std::string write(const InsertRun& insert);
+  std::string write(const UpdateRun& update);
+  std::string write(const InsertAttempt& insert);
+  std::string write(const SaveRevision& save);
+  std::string write(const SaveTrigger& save);
+  std::string write(const AdvanceTrigger& advance);
+  std::string write(const DeleteTrigger& gone);
+  std::string write(const InsertSkippedFiring& firing);
+  std::string write(const InsertIdempotency& insert);
 };
 
 }  // namespace jobflow::engine::testing

@@ -371,7 +371,8 @@ class Teller {
         return;
       }
     }
-    desk_.submit(std::move(ended), "worker:" + desk_.names.of(ended.incarnation));
+    const std::string who = "worker:" + desk_.names.of(ended.incarnation);
+    desk_.submit(std::move(ended), who);
     desk_.go_on();
   }
   void finish(Words& words) {
