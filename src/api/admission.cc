@@ -125,47 +125,51 @@ Permission permission_of(std::string_view role) {
   return Permission::open;  // workers speak another protocol
 }
 
-std::variant<Admitted, Response> admit(const Router& router,
-                                       const runtime::Access& access,
-                                       const Head& head,
-                                       std::string_view target,
-                                       Request& request) {
+std::variant<Admitted, Refused> admit(const Router& router,
+                                      const runtime::Access& access,
+                                      const Head& head,
+                                      std::string_view target,
+                                      Request& request) {
   if (!read_target(target, request)) {
-    return problem_response({ProblemCode::invalid, "the path or query cannot be read"}, request.id);
+    return Refused{
+        problem_response({ProblemCode::invalid, "the path or query cannot be read"}, request.id)};
   }
   if (head.method == "OPTIONS") {
     const std::string allow = router.allowed(request.path);
     if (allow.empty()) {
-      return no_route({}, request, head.method);
+      return Refused{no_route({}, request, head.method)};
     }
-    return Response{.status = 204, .content_type = "", .headers = {{"Allow", allow}}};
+    return Refused{Response{.status = 204, .content_type = "", .headers = {{"Allow", allow}}}};
   }
   const auto method = parse_method(head.method);
   const Router::Match match = method ? router.match(*method, request)
                                      : Router::Match{.allow = router.allowed(request.path)};
   if (match.broken) {
-    return problem_response({ProblemCode::invalid, "the path has a broken % escape"}, request.id);
+    return Refused{
+        problem_response({ProblemCode::invalid, "the path has a broken % escape"}, request.id)};
   }
   if (match.route == nullptr) {
-    return no_route(match, request, head.method);
+    return Refused{no_route(match, request, head.method)};
   }
   const Route& route = *match.route;
   if (route.permission != Permission::open) {
     auto principal = authenticate(access, head.authorization);
     if (!principal) {
-      return problem_response(principal.problem(), request.id);
+      return Refused{problem_response(principal.problem(), request.id), &route};
     }
     request.principal = std::move(principal).value();
     if (permission_of(request.principal.role) < route.permission) {
-      return problem_response({ProblemCode::forbidden, may_not(request.principal.role, route)},
-                              request.id);
+      return Refused{
+          problem_response({ProblemCode::forbidden, may_not(request.principal.role, route)},
+                           request.id),
+          &route};
     }
   }
   if (const auto problem = unknown_parameter(route, request)) {
-    return problem_response(*problem, request.id);
+    return Refused{problem_response(*problem, request.id), &route};
   }
   if (auto response = refuse_body(route, head, request)) {
-    return std::move(*response);
+    return Refused{std::move(*response), &route};
   }
   return Admitted{.route = &route, .head_only = head.method == "HEAD"};
 }

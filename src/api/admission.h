@@ -23,13 +23,18 @@ struct Admitted {
   bool head_only = false;  // HEAD: as GET, without the body
 };
 
+struct Refused {
+  Response response;
+  const Route* route = nullptr;  // where there is one: metrics name it
+};
+
 // Fills `request` (path, query, places, principal) from its target and says which route takes it,
 // or what to answer instead.
-std::variant<Admitted, Response> admit(const Router& router,
-                                       const runtime::Access& access,
-                                       const Head& head,
-                                       std::string_view target,
-                                       Request& request);
+std::variant<Admitted, Refused> admit(const Router& router,
+                                      const runtime::Access& access,
+                                      const Head& head,
+                                      std::string_view target,
+                                      Request& request);
 
 // What a role may do at most.
 Permission permission_of(std::string_view role);

@@ -89,7 +89,7 @@ TEST(Admission, AHeaderWithoutBearerSaysSo) {
   const auto admitted =
       admit(*stage.router, None(), {.method = "GET", .authorization = "Basic YTpi"}, "/api/v1/jobs",
             request);
-  EXPECT_EQ(std::get<Response>(admitted).status, 401);
+  EXPECT_EQ(std::get<Refused>(admitted).response.status, 401);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "api/admission.h"
 #include "api/problem_json.h"
+#include "model/check.h"
 #include "runtime/clock.h"
 
 #include <boost/asio/dispatch.hpp>
@@ -53,9 +54,13 @@ class HttpSession::WayBack {
   WayBack(const WayBack&) = delete;
   WayBack& operator=(const WayBack&) = delete;
   ~WayBack() {
-    answer(problem_response({ProblemCode::outcome_unknown,
-                             "the server let go of the request: look whether it happened"},
-                            request_id_));
+    try {
+      answer(problem_response({ProblemCode::outcome_unknown,
+                               "the server let go of the request: look whether it happened"},
+                              request_id_));
+    } catch (...) {
+      // No memory for it: the connection ends with its session instead.
+    }
   }
 
   bool is_open() const { return !taken_; }
@@ -133,13 +138,13 @@ void HttpSession::read_head() {
   exchange_.reset();
   request_id_.clear();
   route_ = nullptr;
-  parser_.emplace();
-  parser_->header_limit(static_cast<std::uint32_t>(limits.header_bytes));
-  parser_->body_limit(limits::kHttpBodyBytes);
+  Parser& parser = parser_.emplace();
+  parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
+  parser.body_limit(limits::kHttpBodyBytes);
   stream_.expires_after(to_chrono(first_ ? limits.head_time : limits.idle_time));
   first_ = false;
   http::async_read_header(
-      stream_, buffer_, *parser_,
+      stream_, buffer_, parser,
       [self = shared_from_this()](error_code failed, std::size_t) { self->took_head(failed); });
 }
 
@@ -179,12 +184,12 @@ void HttpSession::took_head(error_code failed) {
   exchange_->doors = inside_->doors;
   exchange_->loop = loop_;
   Request& request = exchange_->request;
-  const auto& message = parser_->get();
+  const auto& message = parser().get();
   head_only_ = message.method() == http::verb::head;
   last_ = last_ || !message.keep_alive() || message.version() < 11 || inside_->stopping;
   changes_ = message.method() != http::verb::get && !head_only_;
   const bool has_body =
-      parser_->chunked() || (parser_->content_length() && *parser_->content_length() > 0);
+      parser().chunked() || (parser().content_length() && *parser().content_length() > 0);
   if (!read_headers(request)) {
     last_ = true;
     return write(http_problem(
@@ -197,9 +202,10 @@ void HttpSession::took_head(error_code failed) {
                          .authorization = view(message[http::field::authorization]),
                          .has_body = has_body},
                         view(message.target()), request);
-  if (auto* refused = std::get_if<Response>(&admitted)) {
+  if (auto* refused = std::get_if<Refused>(&admitted)) {
     last_ = last_ || has_body;  // what it sends on is not read
-    return write(std::move(*refused));
+    route_ = refused->route;
+    return write(std::move(refused->response));
   }
   route_ = std::get<Admitted>(admitted).route;
   if (has_body) {
@@ -208,8 +214,15 @@ void HttpSession::took_head(error_code failed) {
   handle();
 }
 
+HttpSession::Parser& HttpSession::parser() {
+  if (!parser_) {
+    check_failed("a request is being read", std::source_location::current());
+  }
+  return *parser_;
+}
+
 bool HttpSession::read_headers(Request& request) {
-  const auto& message = parser_->get();
+  const auto& message = parser().get();
   const auto sent_id = view(message["X-Request-Id"]);
   request.id = is_request_id(sent_id) ? std::string(sent_id) : inside_->next_request_id();
   request_id_ = request.id;
@@ -226,16 +239,16 @@ bool HttpSession::read_headers(Request& request) {
 }
 
 void HttpSession::read_body(std::size_t bytes_max) {
-  parser_->body_limit(bytes_max);
-  if (parser_->content_length() && *parser_->content_length() > bytes_max) {
+  parser().body_limit(bytes_max);
+  if (parser().content_length() && *parser().content_length() > bytes_max) {
     return refuse_bytes(http::make_error_code(http::error::body_limit));
   }
   stream_.expires_after(to_chrono(inside_->settings.limits.body_time));
   const auto read = [self = shared_from_this()] {
-    http::async_read(self->stream_, self->buffer_, *self->parser_,
+    http::async_read(self->stream_, self->buffer_, self->parser(),
                      [self](error_code failed, std::size_t) { self->took_body(failed); });
   };
-  const bool waits = boost::beast::iequals(parser_->get()[http::field::expect], "100-continue");
+  const bool waits = boost::beast::iequals(parser().get()[http::field::expect], "100-continue");
   if (!waits) {
     return read();
   }
@@ -252,14 +265,14 @@ void HttpSession::took_body(error_code failed) {
                ? refuse_bytes(failed)
                : close();
   }
-  exchange_->request.body = std::move(parser_->get().body());
+  exchange_->request.body = std::move(parser().get().body());
   handle();
 }
 
 // --- answering
 
 void HttpSession::handle() {
-  if (route_->websocket && !boost::beast::websocket::is_upgrade(parser_->get())) {
+  if (route_->websocket && !boost::beast::websocket::is_upgrade(parser().get())) {
     Response response =
         http_problem(426, ProblemCode::invalid, "A WebSocket is wanted here",
                      "connect with a WebSocket client, or use /api/v1/events", request_id_);
@@ -393,7 +406,7 @@ void HttpSession::begin_stream(StreamReady ready) {
   }
   note(route_->websocket ? 101 : 200);
   if (route_->websocket) {
-    begin_websocket(inside_, std::move(stream_), parser_->get(), std::move(ready));
+    begin_websocket(inside_, std::move(stream_), parser().get(), std::move(ready));
     return;
   }
   last_ = true;

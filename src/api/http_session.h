@@ -50,6 +50,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   using error_code = boost::system::error_code;
 
   void read_head();
+  Parser& parser();
   void took_head(error_code failed);
   void read_body(std::size_t bytes_max);
   void took_body(error_code failed);
@@ -73,8 +74,8 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   std::shared_ptr<ConnectionLoop> loop_;
   boost::beast::tcp_stream stream_;
   boost::beast::flat_buffer buffer_;
-  std::optional<Parser> parser_;
-  ExchangePtr exchange_;  // while it is being read; then its handler's
+  std::optional<Parser> parser_;  // one a request
+  ExchangePtr exchange_;          // while it is being read; then its handler's
   std::string request_id_;
   const Route* route_ = nullptr;
   Instant began_;

@@ -305,7 +305,8 @@ Server::Server(ServerSettings settings,
     : inside_(std::make_shared<Inside>(
           std::move(settings), hall, store, logs, metrics, clock, std::move(access))) {}
 
-Server::~Server() {
+// A stop that cannot be finished ends the process: its threads must not outlive it (I7).
+Server::~Server() {  // NOLINT(bugprone-exception-escape)
   stop();
 }
 

@@ -272,12 +272,15 @@ TEST_F(ServerTest, RequestsAreCountedByRoute) {
   Wire wire(port());
   wire.ask("GET", "/api/v1/runs/123");
   wire.ask("GET", "/nowhere");
+  wire.ask("GET", "/api/v1/jobs", "", "Authorization: Bearer nobody\r\n");
   const std::string text = wire.ask("GET", "/metrics").body;
   EXPECT_EQ(
       must_hold(text, R"(jobflow_http_requests_total{route="GET /api/v1/runs/{id}",code="404"} 1)"),
       "");
   EXPECT_EQ(must_hold(text, R"(jobflow_http_requests_total{route="none",code="404"} 1)"), "");
-  EXPECT_EQ(must_hold(text, "jobflow_http_request_duration_seconds_count 2"), "");
+  EXPECT_EQ(
+      must_hold(text, R"(jobflow_http_requests_total{route="GET /api/v1/jobs",code="401"} 1)"), "");
+  EXPECT_EQ(must_hold(text, "jobflow_http_request_duration_seconds_count 3"), "");
 }
 
 TEST_F(ServerTest, StopLetsARequestUnderWayEnd) {

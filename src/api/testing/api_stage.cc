@@ -87,7 +87,7 @@ ApiStage::ApiStage()
                       .version = "0.0.0"}) {
   auto table = Router::make(all_routes());
   EXPECT_TRUE(table) << (table ? "" : table.problem().detail);
-  router.emplace(std::move(table).value());
+  router = std::make_unique<Router>(std::move(table).value());
   store->join({"stage"}, [this](Outcome<store::Ticket> ticket) { ticket_ = *ticket; });
 }
 
@@ -118,8 +118,8 @@ ExchangePtr ApiStage::begin(const Asked& asked) {
       *router, RoleAccess(),
       {.method = asked.method, .authorization = authorization, .has_body = !asked.body.empty()},
       asked.target, request);
-  if (auto* refused = std::get_if<Response>(&admitted)) {
-    answered_ = std::move(*refused);
+  if (auto* refused = std::get_if<Refused>(&admitted)) {
+    answered_ = std::move(refused->response);
     return exchange;
   }
   std::get<Admitted>(admitted).route->handler(exchange);

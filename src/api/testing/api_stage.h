@@ -153,7 +153,7 @@ class ApiStage {
   std::unique_ptr<PlayedHall> hall;
   std::unique_ptr<NameBook> names;
   std::shared_ptr<const Doors> doors;
-  std::optional<Router> router;
+  std::unique_ptr<Router> router;
 
  private:
   DefinitionRow add_definition(DefinitionKind kind,

@@ -75,8 +75,7 @@ WireReply Wire::reply(bool head_only) {
   const auto length = reply.headers.find("content-length");
   if (length != reply.headers.end() && !head_only) {
     const auto size = static_cast<std::size_t>(std::stoul(length->second));
-    while (read_.size() < size && more()) {
-    }
+    fill(size);
     reply.body = read_.substr(0, size);
     read_.erase(0, size);
   }
@@ -91,41 +90,39 @@ WireReply Wire::ask(std::string_view method,
   return reply(method == "HEAD");
 }
 
+bool Wire::fill(std::size_t size) {
+  while (read_.size() < size && more()) {
+  }
+  return read_.size() >= size;
+}
+
 std::string Wire::message() {
-  for (;;) {
-    while (read_.size() < 2) {
-      if (!more()) {
-        return "";
-      }
-    }
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(read_[i]); };
+  constexpr int kText = 1, kClose = 8;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(read_[i]); };
+  while (fill(2)) {
     const int opcode = byte(0) & 15;
     std::size_t length = byte(1) & 127U;
-    std::size_t head = 2;
     const std::size_t extra = length == 126 ? 2U : length == 127 ? 8U : 0U;
-    while (read_.size() < head + extra) {
-      if (!more()) {
-        return "";
-      }
+    const std::size_t head = 2 + extra;
+    if (!fill(head)) {
+      break;
     }
     for (std::size_t i = 0; i < extra; ++i) {
-      length = (i == 0 ? 0 : length << 8) | byte(head + i);
+      length = (i == 0 ? 0 : length << 8) | byte(2 + i);
     }
-    head += extra;
-    while (read_.size() < head + length) {
-      if (!more()) {
-        return "";
-      }
+    if (!fill(head + length)) {
+      break;
     }
     std::string text = read_.substr(head, length);
     read_.erase(0, head + length);
-    if (opcode == 1) {
+    if (opcode == kText) {
       return text;
     }
-    if (opcode == 8) {
-      return "";
+    if (opcode == kClose) {
+      break;
     }
   }
+  return "";
 }
 
 bool Wire::ended() {

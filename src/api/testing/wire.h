@@ -36,6 +36,7 @@ class Wire {
 
  private:
   bool more();
+  bool fill(std::size_t size);  // false: it ended before
 
   int socket_ = -1;
   std::string read_;
