@@ -74,4 +74,10 @@ void Queues::serve(const std::function<bool(Queue&)>& take) {
   }
 }
 
+void Queues::each(const std::function<void(const Queue&)>& look) const {
+  for (const Queue* queue : busy_) {
+    look(*queue);
+  }
+}
+
 }  // namespace jobflow::engine

@@ -50,6 +50,7 @@ class Queues {
   // Grows with every run that enters.
   std::uint64_t arrivals() const { return arrivals_; }
 
+  void each(const std::function<void(const Queue&)>& look) const;
   // Offers the queues that hold runs, in their order, until one is taken from.
   void serve(const std::function<bool(Queue&)>& take);
   // The key of the one that was served last: the turns go on after it.

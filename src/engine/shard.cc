@@ -166,6 +166,11 @@ Id Shard::last_id() const {
 std::size_t Shard::waiting() const {
   return inside_->queues_.waiting();
 }
+void Shard::each_queue(
+    const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const {
+  inside_->queues_.each(
+      [&](const Queue& queue) { look(queue.name_space, queue.handler, queue.runs.size()); });
+}
 std::uint64_t Shard::arrivals() const {
   return inside_->queues_.arrivals();
 }

@@ -7,7 +7,8 @@ namespace jobflow::runtime {
 Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
                                          std::shared_ptr<WorkerStream> stream,
                                          Instant now,
-                                         Instant monotonic) {
+                                         Instant monotonic,
+                                         std::int64_t holder) {
   const Id incarnation = hello.incarnation;
   Arrival arrival;
   for (const auto& [id, seat] : seats_) {
@@ -31,10 +32,13 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
   seat.stream = std::move(stream);
   seat.heard_monotonic = monotonic;
   seat.connected = seat.heard = now;
+  seat.holder = holder;
+  seat.visit = ++last_visit_;
   seat.expected = false;
   seat.draining = false;
   seat.ended = false;
   auto& worker = roster_.add(hello);
+  worker.credits = holder == 0 ? std::nullopt : std::optional<int>(0);
   worker.connected = true;
   worker.since = now;
   worker.draining = false;
@@ -76,6 +80,12 @@ bool Dealer::closed(Id incarnation, const WorkerStream* stream, Instant monotoni
   outgoing_.erase(incarnation);
   no_longer_here(incarnation);
   return true;
+}
+
+void Dealer::leave(Id incarnation, Instant monotonic) {
+  if (const auto found = seats_.find(incarnation); found != seats_.end()) {
+    closed(incarnation, found->second.stream.get(), monotonic);
+  }
 }
 
 // Nothing is dealt to it until it is back.
@@ -159,6 +169,26 @@ void Dealer::close_all(const Problem& reason) {
       seat.stream->close(reason);
     }
   }
+}
+
+std::vector<WorkerDirectory::Entry> Dealer::directory() const {
+  std::vector<WorkerDirectory::Entry> here;
+  for (const auto& [id, seat] : seats_) {
+    if (seat.is_here() && seat.holder == 0) {
+      here.push_back({.hello = seat.hello, .visit = seat.visit, .draining = seat.draining});
+    }
+  }
+  return here;
+}
+
+bool Dealer::is_here(Id incarnation) const {
+  const auto found = seats_.find(incarnation);
+  return found != seats_.end() && found->second.is_here() && found->second.holder == 0;
+}
+
+std::int64_t Dealer::holder_of(Id incarnation) const {
+  const auto found = seats_.find(incarnation);
+  return found == seats_.end() ? 0 : found->second.holder;
 }
 
 std::vector<WorkerView> Dealer::views() const {

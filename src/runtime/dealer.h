@@ -10,6 +10,7 @@
 
 #include "engine/roster.h"
 #include "runtime/command_door.h"
+#include "runtime/member_link.h"
 #include "runtime/worker_door.h"
 
 #include <map>
@@ -29,14 +30,18 @@ class Dealer {
     bool is_new = false;    // this incarnation was not known here
     std::vector<Id> ended;  // incarnations that are over by it: the same name's earlier process
   };
-  // `already_exists` when another live worker has the name.
+  // `already_exists` when another live worker has the name. `holder`: the member that holds the
+  // worker's stream, 0 = this one; another member's worker takes only what that one lends.
   Outcome<Arrival> connect(WorkerHello hello,
                            std::shared_ptr<WorkerStream> stream,
                            Instant now,
-                           Instant monotonic);
+                           Instant monotonic,
+                           std::int64_t holder = 0);
   void heard(Id incarnation, const FromWorker& said, Instant now, Instant monotonic);
   // False when this stream is not that worker's current one.
   bool closed(Id incarnation, const WorkerStream* stream, Instant monotonic);
+  // Another member's worker: its stream there is over, or that member is.
+  void leave(Id incarnation, Instant monotonic);
   // The worker said that it holds nothing and goes, or it was declared gone.
   void remove(Id incarnation);
 
@@ -56,6 +61,11 @@ class Dealer {
   std::vector<Unsent> flush();
   void close_all(const Problem& reason);
 
+  // The workers whose streams this member holds, as others are told of them.
+  std::vector<WorkerDirectory::Entry> directory() const;
+  // Whether its stream is up and this member's own, or who else holds it.
+  bool is_here(Id incarnation) const;
+  std::int64_t holder_of(Id incarnation) const;
   std::vector<WorkerView> views() const;
   std::string name_of(Id incarnation) const;
   std::size_t size() const { return seats_.size(); }
@@ -67,6 +77,8 @@ class Dealer {
     Instant heard_monotonic;               // its lease counts from here
     Instant connected, heard;
     double load = 0;
+    std::int64_t holder = 0;
+    std::int64_t visit = 0;  // of this stream of ours
     bool draining = false;
     bool expected = false;  // known from rows only
     bool ended = false;     // the stream takes nothing more; closed() is still to come
@@ -79,6 +91,7 @@ class Dealer {
   engine::Roster roster_;
   std::map<Id, Seat> seats_;
   std::map<Id, ToWorker> outgoing_;
+  std::int64_t last_visit_ = 0;
 };
 
 }  // namespace jobflow::runtime

@@ -131,7 +131,11 @@ void Hall::Inside::turn() {
     more_.pop_front();
     system_command(number, std::move(request));
   }
+  tend_lending();
   dispatch();
+  if (lookout_ && link_ != nullptr) {
+    wish();
+  }
   committer_.kick(at_);
   if (committer_.idle()) {
     begin_waiting_reads();  // nothing will land for them to wait for
@@ -168,6 +172,7 @@ void Hall::Inside::arm_timer() {
         due = std::min(due, seat.shard->next_due());
       }
     }
+    next = std::min(next, next_lending());
     if (due != kNever) {
       // Planned instants are on the wall clock, which may be set while we sleep: look again.
       next = std::min(next, at_.monotonic + std::clamp(due - at_.now, Span{}, kWallLookEvery));

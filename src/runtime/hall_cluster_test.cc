@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 namespace jobflow::runtime {
 namespace {
 
@@ -198,6 +202,177 @@ TEST_F(HallCluster, AChangedHistoryIsEverybodysNews) {  // I1b, house 8
     EXPECT_TRUE(stage.hall(name).ready()) << name;
   }
   EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+// --- workers
+
+// A worker process: does what it is told, wherever its stream is, and knows each token once (S6.5).
+struct Body {
+  ClusterStage& stage;
+  std::string at;
+  std::string name;
+  Id incarnation;
+  int slots;
+  std::shared_ptr<testing::PlayedWorker> stream = {};
+  std::size_t seen = 0;
+  std::size_t acks_seen = 0;
+  std::map<Id, Assignment> live = {};       // token -> what
+  std::map<Id, Assignment> reported = {};   // not acknowledged
+  std::map<Id, std::vector<Id>> runs = {};  // run -> tokens that ran
+
+  void connect() {
+    std::vector<WorkerHello::Holding> holding;
+    for (const auto& [token, assignment] : live) {
+      holding.push_back({assignment.run, token});
+    }
+    for (const auto& [token, assignment] : reported) {
+      holding.push_back({assignment.run, token});
+    }
+    stream = stage.connect(at, name, incarnation, {"h"}, slots, holding);
+    seen = acks_seen = 0;
+    for (const auto& [token, assignment] : reported) {
+      stage.finish(at, incarnation, assignment);
+    }
+  }
+  // Takes what came; ends everything when told to.
+  void work(bool ends) {
+    for (; seen < stream->assignments.size(); ++seen) {
+      const Assignment& one = stream->assignments[seen];
+      auto& tokens = runs[one.run];
+      if (std::find(tokens.begin(), tokens.end(), one.token) == tokens.end()) {
+        tokens.push_back(one.token);
+        live[one.token] = one;
+        EXPECT_LE(live.size(), static_cast<std::size_t>(slots)) << "S6.2";
+      } else if (reported.contains(one.token)) {
+        stage.finish(at, incarnation, one);
+      }
+    }
+    for (; acks_seen < stream->acks.size(); ++acks_seen) {
+      reported.erase(stream->acks[acks_seen]);
+    }
+    if (ends) {
+      for (const auto& [token, assignment] : std::exchange(live, {})) {
+        reported[token] = assignment;
+        stage.finish(at, incarnation, assignment);
+      }
+    }
+    stage.hall(at).heard(incarnation, nullptr, {.heartbeat = true});
+  }
+};
+
+class HallClusterWorkers : public HallCluster {
+ protected:
+  // Lets time pass until everything has ended; answers whether it has.
+  bool run_out(std::vector<Body*> bodies, Span within = seconds(30)) {
+    for (Span passed{}; passed < within; passed = {passed.ms + 20}) {
+      stage.advance(milliseconds(20));
+      for (Body* body : bodies) {
+        body->work(true);
+      }
+      const auto runs = stage.runs();
+      if (std::all_of(runs.begin(), runs.end(),
+                      [](const RunRow& run) { return is_final(run.progress.state); })) {
+        return true;
+      }
+    }
+    return false;
+  }
+  void expect_each_once(const std::vector<Body*>& bodies) {
+    std::map<Id, std::size_t> executions;
+    for (const Body* body : bodies) {
+      for (const auto& [run, tokens] : body->runs) {
+        executions[run] += tokens.size();
+      }
+    }
+    for (const RunRow& run : stage.runs()) {
+      EXPECT_EQ(run.progress.state, RunState::succeeded) << run.progress.error;
+      EXPECT_EQ(executions[run.id], 1U);
+    }
+  }
+};
+
+TEST_F(HallClusterWorkers, AWorkerOfOneMemberRunsWhatAnyMemberOwns) {
+  start(3);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 3};
+  body.connect();
+  EXPECT_EQ(trigger_all("b", "k"), 40);
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
+TEST_F(HallClusterWorkers, AWorkerWhoseMemberDiesGoesOnWithAnother) {  // S6.6: nothing is lost
+  start(3);
+  save_jobs("a");
+  Body body{stage, "c", "w", Id{0x1000}, 20};
+  body.connect();
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+  stage.advance(milliseconds(500));
+  body.work(false);
+  EXPECT_FALSE(body.live.empty());
+  stage.kill("c");
+  body.at = "b";
+  body.connect();
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
+TEST_F(HallClusterWorkers, ABodyThatRunsThroughATakeoverAndAHandOverRunsOnce) {
+  start(2);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 40};
+  body.connect();
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+  body.work(false);
+  EXPECT_EQ(body.live.size(), 40U);
+  stage.kill("b");
+  for (int i = 0; i < 200; ++i) {
+    if (i == 100) {
+      stage.start("c");
+    }
+    stage.advance(milliseconds(50));
+    body.work(false);
+  }
+  EXPECT_EQ(stage.shares().size(), 2U);
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
+TEST_F(HallClusterWorkers, SlotsAreSharedAmongAllWhoNeedThem) {
+  start(3);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 1};
+  body.connect();
+  for (int i = 0; i < 120; ++i) {
+    stage.trigger("b", "j" + std::to_string(i % 40));
+  }
+  stage.advance(milliseconds(100));
+  EXPECT_EQ(stage.runs().size(), 120U);
+  ASSERT_TRUE(run_out({&body}, seconds(60)));
+  expect_each_once({&body});
+}
+
+TEST_F(HallClusterWorkers, ALinkThatBreaksLosesNothing) {
+  start(3);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 10};
+  body.connect();
+  std::vector<ClusterStage::Answered> answers;
+  for (int i = 0; i < 120; ++i) {
+    if (i % 30 == 10) {
+      stage.cut("a", i % 60 == 10 ? "b" : "c");
+    }
+    if (i % 30 == 20) {
+      stage.heal();
+    }
+    answers.push_back(stage.trigger("a", "j" + std::to_string(i % 40)));
+    stage.advance(milliseconds(40));
+    body.work(true);
+  }
+  stage.heal();
+  stage.advance(seconds(10));
+  ASSERT_TRUE(run_out({&body}, seconds(60)));
+  expect_each_once({&body});
 }
 
 }  // namespace

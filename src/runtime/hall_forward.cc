@@ -40,6 +40,10 @@ void Hall::Inside::send_to_owner(ShardNumber number, Submission submission) {
     send_member(seats_[number].owner, SaidByWorker{{}, std::move(said)});
     return;
   }
+  if (auto* unsent = std::get_if<engine::AssignmentUnsent>(&submission.command.request)) {
+    send_member(seats_[number].owner, OrdersUnsent{{*unsent}});
+    return;
+  }
   if (!submission.answer) {
     return;  // the system's own: its owner knows as much
   }

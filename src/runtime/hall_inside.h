@@ -145,6 +145,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void greet_holders(ShardNumber number);
   void all_loaded();
 
+  bool is_of_earlier_life(const MemberMessage& message) const;
+
   // hall_forward.cc
   void send_to_owner(ShardNumber number, Submission submission);
   void forward(Forwarded forwarded);
@@ -153,6 +155,27 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void take_answer(const MemberMessage& message, ForwardedAnswer answer);
   void give_up_forwarded();
   void send_member(std::int64_t to, decltype(MemberMessage::what) what);
+
+  // hall_lending.cc
+  class FarStream;
+  void say_directory(std::int64_t to);
+  void take_wish(std::int64_t from, CreditWish wish);
+  void lend();
+  void lend_of(engine::RosterWorker& worker,
+               std::map<std::pair<std::string, std::string>, int>& own,
+               std::map<std::int64_t, CreditGrant>& grants);
+  void end_loans();
+  void take_orders(std::int64_t from, OrdersForWorker orders);
+  void send_unsent(std::int64_t to, const std::vector<Assignment>& assignments);
+  void take_directory(std::int64_t from, WorkerDirectory directory);
+  bool worker_came_far(std::int64_t holder, const WorkerDirectory::Entry& entry);
+  void far_worker_left(std::int64_t holder, Id incarnation);
+  void far_member_lost(std::int64_t member);
+  void wish();
+  void take_grant(std::int64_t from, const CreditGrant& grant);
+  void end_borrowed();
+  void tend_lending();
+  Instant next_lending() const;
 
   // CommitterOwner
   void landed(const store::Batch& batch, std::size_t decisions, Span took) override;
@@ -171,6 +194,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
 
   // hall_workers.cc
   std::set<Id> undurable_assignments(Id incarnation) const;
+  Outcome<Done> greet_worker(WorkerHello hello,
+                             std::shared_ptr<WorkerStream> stream,
+                             std::int64_t holder);
   void worker_gone(Id incarnation, const std::string& reason);
   void look_for_stall();
   void check_leases();
@@ -186,6 +212,25 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::int64_t last_request_ = 0;
   // What each sender's process has asked already: a repeat is not carried out again.
   std::map<std::pair<std::int64_t, std::int64_t>, std::set<std::int64_t>> asked_;
+  // What others know of our workers, and what they wish of them.
+  bool directory_changed_ = false;
+  std::int64_t directory_version_ = 0;
+  std::vector<Id> gone_workers_;
+  std::map<std::int64_t, std::pair<CreditWish, Instant>> wishes_;  // and until when
+  struct Loan {
+    int runs = 0;
+    Instant until;
+  };
+  std::map<std::pair<Id, std::int64_t>, Loan> loans_;  // of a worker, to a member
+  std::size_t next_claim_ = 0;
+  // What we know of other members' workers, and what they lent us.
+  struct FarMember {
+    std::int64_t version = 0;
+    std::map<Id, std::int64_t> here;  // worker -> visit
+    bool wished = false;
+  };
+  std::map<std::int64_t, FarMember> far_;
+  std::map<Id, Instant> borrowed_;  // until when
   std::optional<Lookout> lookout_;  // none while alone
   std::int64_t generation_ = 0;     // of the cluster, as last seen
   bool looking_ = false;
@@ -209,6 +254,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   // Monotonic: a wall clock that is set moves none of them.
   Instant look_at_ = kNever;
   Instant give_up_at_ = kNever;
+  Instant directory_at_ = {};
+  Instant wish_at_ = {};  // not before; unset = when runs wait
   Instant load_again_at_ = kNever;
   Instant join_again_at_ = kNever;
   Instant sweep_at_ = kNever;

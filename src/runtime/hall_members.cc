@@ -99,6 +99,11 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
   if (!has_claimed_ && claim_anew()) {
     return;
   }
+  for (const MemberRow& member : image->members) {
+    if (member.state == MemberState::gone) {
+      far_member_lost(member.id);
+    }
+  }
   take_what_is_ours();
   act_on_look();
   give_up_forwarded();
@@ -177,8 +182,15 @@ void Hall::Inside::place(Placement placement) {
 
 // --- what others say
 
+bool Hall::Inside::is_of_earlier_life(const MemberMessage& message) const {
+  const auto& members = lookout_->image().members;
+  return std::any_of(members.begin(), members.end(), [&](const MemberRow& member) {
+    return member.id == message.from && member.term > message.term;
+  });
+}
+
 void Hall::Inside::member_said(MemberMessage message) {
-  if (over_ || !lookout_) {
+  if (over_ || !lookout_ || is_of_earlier_life(message)) {
     return;
   }
   if (auto* command = std::get_if<ForwardedCommand>(&message.what)) {
@@ -187,6 +199,22 @@ void Hall::Inside::member_said(MemberMessage message) {
     take_answer(message, std::move(*answer));
   } else if (std::holds_alternative<LookNow>(message.what)) {
     look_at_ = at_.monotonic;
+  } else if (auto* directory = std::get_if<WorkerDirectory>(&message.what)) {
+    take_directory(message.from, std::move(*directory));
+  } else if (std::holds_alternative<AskDirectory>(message.what)) {
+    say_directory(message.from);
+  } else if (auto* wish = std::get_if<CreditWish>(&message.what)) {
+    take_wish(message.from, std::move(*wish));
+  } else if (auto* grant = std::get_if<CreditGrant>(&message.what)) {
+    take_grant(message.from, *grant);
+  } else if (auto* orders = std::get_if<OrdersForWorker>(&message.what)) {
+    take_orders(message.from, std::move(*orders));
+  } else if (auto* unsent = std::get_if<OrdersUnsent>(&message.what)) {
+    for (const engine::AssignmentUnsent& one : unsent->those) {
+      system_command(one.run.shard(), one);
+    }
+  } else if (auto* said = std::get_if<SaidByWorker>(&message.what)) {
+    worker_heard(said->incarnation, std::move(said->said));
   }
 }
 
@@ -198,6 +226,7 @@ void Hall::Inside::member_lost(std::int64_t member) {
     }
   }
   give_up_at_ = at_.monotonic;
+  far_member_lost(member);
 }
 
 // --- shards that go

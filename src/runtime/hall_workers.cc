@@ -27,20 +27,28 @@ void Hall::Inside::worker_connected(WorkerHello hello,
     });
     return;
   }
+  const Outcome<Done> greeted = greet_worker(std::move(hello), std::move(stream), 0);
+  welcomed(greeted);
+}
+
+// Attempt by attempt: what it should hold and does not is sent again; what it holds in vain stops.
+Outcome<Done> Hall::Inside::greet_worker(WorkerHello hello,
+                                         std::shared_ptr<WorkerStream> stream,
+                                         std::int64_t holder) {
   const Id incarnation = hello.incarnation;
   std::vector<WorkerHello::Holding> holding = hello.holding;
-  auto arrival = dealer_.connect(std::move(hello), std::move(stream), at_.now, clock_.monotonic());
+  auto arrival =
+      dealer_.connect(std::move(hello), std::move(stream), at_.now, clock_.monotonic(), holder);
   if (!arrival) {
-    welcomed(arrival.problem());
-    return;
+    return arrival.problem();
   }
-  welcomed(Done{});
   for (const Id ended : arrival->ended) {
     worker_gone(ended, "its process was started anew");
   }
-  note_worker(incarnation, arrival->is_new ? "online" : "back");
-  // Attempt by attempt: what it should hold and does not is sent again; what it holds in vain
-  // stops.
+  if (holder == 0) {
+    note_worker(incarnation, arrival->is_new ? "online" : "back");
+    directory_changed_ = true;
+  }
   std::sort(holding.begin(), holding.end(),
             [](const auto& a, const auto& b) { return a.token < b.token; });
   const auto says_it_holds = [&](Id token) {
@@ -77,6 +85,7 @@ void Hall::Inside::worker_connected(WorkerHello hello,
                    engine::AttemptReclaimed{one.run, one.token, incarnation, true});
   }
   metrics_.workers.set(static_cast<double>(dealer_.size()));
+  return Done{};
 }
 
 void Hall::Inside::worker_heard(Id incarnation, FromWorker said) {
@@ -126,6 +135,7 @@ void Hall::Inside::worker_closed(Id incarnation,
     }
     return;
   }
+  directory_changed_ = true;
   for (const Assignment& assignment : unsent) {
     system_command(assignment.run.shard(),
                    engine::AssignmentUnsent{assignment.run, assignment.token});
@@ -147,7 +157,11 @@ std::set<Id> Hall::Inside::undurable_assignments(Id incarnation) const {
 }
 
 void Hall::Inside::worker_gone(Id incarnation, const std::string& reason) {
-  note_worker(incarnation, "gone");
+  if (dealer_.holder_of(incarnation) == 0) {
+    note_worker(incarnation, "gone");
+    gone_workers_.push_back(incarnation);
+    directory_changed_ = true;
+  }
   dealer_.remove(incarnation);
   const std::set<Id> to_come = undurable_assignments(incarnation);
   for (std::size_t i = 0; i < seats_.size(); ++i) {

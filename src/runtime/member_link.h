@@ -29,21 +29,22 @@ struct ForwardedAnswer {
   Outcome<engine::Reply> answer{engine::Reply{}};
 };
 
-// All workers whose streams the sender holds, and those it holds no more: said whenever that
-// changes, and as a sign of life (house, Dispatch).
+// The workers whose streams the sender holds (house, Dispatch). Said in full when that changed or
+// was asked for, else as a sign of life: the version alone.
 struct WorkerDirectory {
   struct Entry {
-    WorkerHello hello;  // without what it holds
+    WorkerHello hello;       // as it came, with what it held then
+    std::int64_t visit = 0;  // of the stream: another one means that it was away in between
     bool draining = false;
   };
-  struct Gone {
-    Id incarnation;
-    std::string reason;
-  };
+  std::int64_t version = 0;
+  bool in_full = false;
   std::vector<Entry> here;
-  std::vector<Gone> gone;
+  std::vector<Id> gone;  // since the last one: their attempts are lost
 };
-// How many runs wait at the sender for a handler that the receiver's workers offer.
+struct AskDirectory {};
+// How many runs wait at the sender for handlers that the receiver's workers offer; replaces what
+// was wished before.
 struct CreditWish {
   struct Want {
     std::string name_space, handler;
@@ -51,8 +52,7 @@ struct CreditWish {
   };
   std::vector<Want> wants;
 };
-// How many runs the receiver may give to these workers, for one second from now on. Replaces what
-// was granted before.
+// Further runs that the receiver may give to these workers, within one second.
 struct CreditGrant {
   struct Grant {
     Id incarnation;
@@ -66,10 +66,9 @@ struct OrdersForWorker {
   Id incarnation;
   ToWorker orders;
 };
-// These orders did not reach their worker: no attempts (S6.7).
+// Assignments that did not reach their worker: no attempts (S6.7).
 struct OrdersUnsent {
-  Id incarnation;
-  std::vector<Assignment> assignments;
+  std::vector<engine::AssignmentUnsent> those;
 };
 // From a worker whose stream the sender holds: what concerns the receiver's shards.
 struct SaidByWorker {
@@ -87,6 +86,7 @@ struct MemberMessage {
                ForwardedCommand,
                ForwardedAnswer,
                WorkerDirectory,
+               AskDirectory,
                CreditWish,
                CreditGrant,
                OrdersForWorker,
