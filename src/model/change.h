@@ -1,6 +1,7 @@
 // The changes a decision may ask of the store. A value each; a later one sees the earlier.
 #pragma once
 
+#include "model/letter.h"
 #include "model/rows.h"
 
 #include <variant>
@@ -40,6 +41,22 @@ struct InsertSkippedFiring {
 struct InsertIdempotency {  // replaces an older one of the same (definition, key)
   IdempotencyRow row;
 };
+struct InsertLetter {
+  LetterRow row;
+};
+struct DeleteLetters {  // of the pair, up to this number: they are applied
+  ShardNumber from = 0, to = 0;
+  Id up_to;
+};
+struct MarkLetter {  // insert or replace by (to, from)
+  LetterMarkRow row;
+};
+struct SaveWatch {  // may be there already
+  WatchRow row;
+};
+struct DeleteWatch {
+  WatchRow row;
+};
 
 using Change = std::variant<InsertRun,
                             UpdateRun,
@@ -49,6 +66,11 @@ using Change = std::variant<InsertRun,
                             AdvanceTrigger,
                             DeleteTrigger,
                             InsertSkippedFiring,
-                            InsertIdempotency>;
+                            InsertIdempotency,
+                            InsertLetter,
+                            DeleteLetters,
+                            MarkLetter,
+                            SaveWatch,
+                            DeleteWatch>;
 
 }  // namespace jobflow

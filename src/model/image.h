@@ -1,6 +1,7 @@
 // What is read back from the store into a shard's memory: whole shards, and single rows on demand.
 #pragma once
 
+#include "model/letter.h"
 #include "model/rows.h"
 
 #include <cstdint>
@@ -21,8 +22,11 @@ struct ShardImage {
   std::vector<DefinitionRow> definitions;    // current revisions, not deleted
   std::vector<DefinitionRow> old_revisions;  // older or deleted ones that live runs still use
   std::vector<TriggerRow> triggers;
-  std::vector<RunRow> live_runs;    // not final, ordered by id
-  std::vector<RunRow> ended_steps;  // final step runs of live workflow runs, ordered by id
+  std::vector<RunRow> live_runs;     // not final, ordered by id
+  std::vector<RunRow> ended_steps;   // final step runs of live workflow runs, ordered by id
+  std::vector<LetterRow> letters;    // of this shard to others, ordered by (to, number)
+  std::vector<LetterMarkRow> marks;  // what it has applied of others' letters
+  std::vector<WatchRow> watches;     // who waits for its runs, ordered
 };
 
 // What a command names that is not in memory (house 3c), to be read in one snapshot.

@@ -76,6 +76,7 @@ struct RunRow {
   Instant planned;  // its occasion: the planned instant (I2)
   std::string idempotency_key;
   std::string principal;
+  Id after_run;  // it waits until that one has ended
   RunProgress progress;
   bool operator==(const RunRow&) const = default;
 };

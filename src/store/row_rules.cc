@@ -81,4 +81,22 @@ std::string why_refused(const TokenRow& row) {
   });
 }
 
+std::string why_refused(const LetterRow& row) {
+  return first_broken({
+      {row.number.value > 0, "number"},
+      {row.after < row.number, "after"},
+  });
+}
+
+std::string why_refused(const LetterMarkRow& row) {
+  return first_broken({{row.number.value > 0, "number"}});
+}
+
+std::string why_refused(const WatchRow& row) {
+  return first_broken({
+      {row.run.value > 0, "run"},
+      {row.watcher.value > 0, "watcher"},
+  });
+}
+
 }  // namespace jobflow::store

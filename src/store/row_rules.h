@@ -2,6 +2,7 @@
 // Each answers why the row is refused, or "".
 #pragma once
 
+#include "model/letter.h"
 #include "model/rows.h"
 
 #include <string>
@@ -14,5 +15,8 @@ std::string why_refused(const DefinitionRow& row);
 std::string why_refused(const TriggerRow& row);
 std::string why_refused(const SkippedFiringRow& row);
 std::string why_refused(const TokenRow& row);
+std::string why_refused(const LetterRow& row);
+std::string why_refused(const LetterMarkRow& row);
+std::string why_refused(const WatchRow& row);
 
 }  // namespace jobflow::store

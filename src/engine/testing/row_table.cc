@@ -107,6 +107,35 @@ std::string RowTable::write(const InsertIdempotency& insert) {
   return "";
 }
 
+std::string RowTable::write(const InsertLetter& insert) {
+  const LetterRow& row = insert.row;
+  if (row.after >= row.number) {
+    return "after";
+  }
+  return letters.emplace(std::pair(row.to, row.number), row).second ? "" : "letter is there";
+}
+
+std::string RowTable::write(const DeleteLetters& gone) {
+  std::erase_if(letters, [&](const auto& entry) {
+    return entry.second.to == gone.to && entry.second.number <= gone.up_to;
+  });
+  return "";
+}
+
+std::string RowTable::write(const MarkLetter& mark) {
+  const Id before = std::exchange(marks[mark.row.from], mark.row).number;
+  return before < mark.row.number ? "" : "a mark goes back";
+}
+
+std::string RowTable::write(const SaveWatch& save) {
+  watches.emplace(save.row.run, save.row.watcher);
+  return "";
+}
+
+std::string RowTable::write(const DeleteWatch& gone) {
+  return watches.erase({gone.row.run, gone.row.watcher}) == 1 ? "" : "no such watch";
+}
+
 bool RowTable::is_deleted(Id definition) const {
   const auto newest = current.find(definition);
   return newest == current.end() || revisions.at({definition, newest->second}).deleted;
@@ -135,6 +164,15 @@ ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) co
   }
   for (const auto& key : old) {
     image.old_revisions.push_back(revisions.at(key));
+  }
+  for (const auto& [place, row] : letters) {
+    image.letters.push_back(row);
+  }
+  for (const auto& [from, row] : marks) {
+    image.marks.push_back(row);
+  }
+  for (const auto& [run, watcher] : watches) {
+    image.watches.push_back({.run = run, .watcher = watcher});
   }
   return image;
 }

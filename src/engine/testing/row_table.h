@@ -6,6 +6,7 @@
 #include "model/image.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -21,6 +22,9 @@ struct RowTable {
   std::map<Id, TriggerRow> triggers;
   std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
+  std::map<std::pair<ShardNumber, Id>, LetterRow> letters;  // by (to, number)
+  std::map<ShardNumber, LetterMarkRow> marks;               // by sender
+  std::set<std::pair<Id, Id>> watches;                      // (run, watcher)
 
   // Why a store would refuse it, or "".
   std::string apply(const Change& change);
@@ -41,6 +45,11 @@ struct RowTable {
   std::string write(const DeleteTrigger& gone);
   std::string write(const InsertSkippedFiring& firing);
   std::string write(const InsertIdempotency& insert);
+  std::string write(const InsertLetter& insert);
+  std::string write(const DeleteLetters& gone);
+  std::string write(const MarkLetter& mark);
+  std::string write(const SaveWatch& save);
+  std::string write(const DeleteWatch& gone);
 };
 
 }  // namespace jobflow::engine::testing

@@ -240,6 +240,19 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
   }
   std::ranges::sort(image.ended_steps, {}, &RunRow::id);
   image.old_revisions = revisions_of(tables, image.live_runs, false);
+  for (auto at = tables.letters.lower_bound({shard, 0, Id{}});
+       at != tables.letters.end() && at->second.from == shard; ++at) {
+    image.letters.push_back(at->second);
+  }
+  for (auto at = tables.marks.lower_bound({shard, 0});
+       at != tables.marks.end() && at->second.to == shard; ++at) {
+    image.marks.push_back(at->second);
+  }
+  if (const auto watches = tables.watches.find(shard); watches != tables.watches.end()) {
+    for (const auto& [run, watcher] : watches->second) {
+      image.watches.push_back({.run = run, .watcher = watcher});
+    }
+  }
   return image;
 }
 

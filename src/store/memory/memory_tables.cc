@@ -193,6 +193,37 @@ void Transaction::write(const Change& change) {
     put(tables_.skipped, {row.trigger, row.from}, row);
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     put(tables_.keys, {key->row.definition, key->row.key}, key->row);
+  } else {
+    write_letters(change);
+  }
+}
+
+void Transaction::write_letters(const Change& change) {
+  if (const auto* letter = std::get_if<InsertLetter>(&change)) {
+    const LetterRow& row = letter->row;
+    expect(row);
+    expect(!tables_.letters.contains({row.from, row.to, row.number}), "there is a letter",
+           row.number);
+    put(tables_.letters, {row.from, row.to, row.number}, row);
+  } else if (const auto* gone = std::get_if<DeleteLetters>(&change)) {
+    --tables_.rows_written;  // counted one by one
+    for (auto next = tables_.letters.lower_bound({gone->from, gone->to, Id{}});
+         next != tables_.letters.end() && next->second.from == gone->from &&
+         next->second.to == gone->to && next->second.number <= gone->up_to;) {
+      const auto key = next++->first;
+      drop(tables_.letters, key);
+      ++tables_.rows_written;
+    }
+  } else if (const auto* mark = std::get_if<MarkLetter>(&change)) {
+    expect(mark->row);
+    put(tables_.marks, {mark->row.to, mark->row.from}, mark->row);
+  } else if (const auto* watch = std::get_if<SaveWatch>(&change)) {
+    expect(watch->row);
+    auto& watches = tables_.watches[watch->row.run.shard()];
+    tables_.rows_written -= watches.contains({watch->row.run, watch->row.watcher}) ? 1 : 0;
+    add(watches, {watch->row.run, watch->row.watcher});
+  } else if (const auto* over = std::get_if<DeleteWatch>(&change)) {
+    remove(tables_.watches[over->row.run.shard()], {over->row.run, over->row.watcher});
   }
 }
 

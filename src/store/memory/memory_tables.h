@@ -46,6 +46,9 @@ struct Tables {
   std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
   std::map<Id, TokenRow> tokens;
+  std::map<std::tuple<ShardNumber, ShardNumber, Id>, LetterRow> letters;  // (from, to, number)
+  std::map<std::pair<ShardNumber, ShardNumber>, LetterMarkRow> marks;     // (to, from)
+  std::map<ShardNumber, std::set<std::pair<Id, Id>>> watches;  // (run, watcher), by run's shard
   std::int64_t rows_written = 0;
   JournalVolume journal_volume;
 };
@@ -86,6 +89,7 @@ class Transaction {
   void save_revision(const DefinitionRow& row);
   void save_trigger(const TriggerRow& row);
   void drop_trigger_name(Id trigger);
+  void write_letters(const Change& change);
 
   Tables& tables_;
   std::vector<std::function<void()>> undo_;

@@ -40,6 +40,11 @@ Committer::Committer(Connection& connection)
       delete_trigger_(connection, statement("delete_trigger")),
       insert_skipped_(connection, statement("insert_skipped_firing")),
       insert_key_(connection, statement("insert_idempotency_key")),
+      insert_letter_(connection, statement("insert_letter")),
+      delete_letters_(connection, statement("delete_letters")),
+      mark_letter_(connection, statement("mark_letter")),
+      save_watch_(connection, statement("save_watch")),
+      delete_watch_(connection, statement("delete_watch")),
       owner_of_shard_(connection, statement("owner_of_shard")),
       hand_over_(connection, statement("hand_over")),
       revoke_(connection, statement("revoke")),
@@ -187,6 +192,26 @@ void Committer::write_change(const Change& change) {
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     const IdempotencyRow& row = key->row;
     insert_key_.run(row.definition.value, row.key, row.run.value, row.expires.ms);
+  } else {
+    write_letters(change);
+  }
+}
+
+void Committer::write_letters(const Change& change) {
+  if (const auto* letter = std::get_if<InsertLetter>(&change)) {
+    const LetterRow& row = letter->row;
+    insert_letter_.run(row.from, row.to, row.number.value, row.after.value,
+                       encode_letter(row.body));
+  } else if (const auto* gone = std::get_if<DeleteLetters>(&change)) {
+    delete_letters_.run(gone->from, gone->to, gone->up_to.value);
+  } else if (const auto* mark = std::get_if<MarkLetter>(&change)) {
+    mark_letter_.run(mark->row.to, mark->row.from, mark->row.number.value);
+  } else if (const auto* watch = std::get_if<SaveWatch>(&change)) {
+    const WatchRow& row = watch->row;
+    save_watch_.run(row.run.shard(), row.run.value, row.watcher.value);
+  } else if (const auto* over = std::get_if<DeleteWatch>(&change)) {
+    const WatchRow& row = over->row;
+    delete_watch_.run(row.run.shard(), row.run.value, row.watcher.value);
   }
 }
 

@@ -27,6 +27,7 @@ class Committer {
   CommitAnswer write(const Batch& batch);
   CommitAnswer not_fenced_in(const Batch& batch);
   void write_change(const Change& change);
+  void write_letters(const Change& change);
   void write_runs(const Batch& batch);
   bool write_journal(const Batch& batch, const ShardPart& part);
   bool owns(const Batch& batch, const ShardPart& part);
@@ -38,6 +39,7 @@ class Committer {
   Statement save_definition_, save_revision_;
   Statement save_trigger_, advance_trigger_, delete_trigger_;
   Statement insert_skipped_, insert_key_;
+  Statement insert_letter_, delete_letters_, mark_letter_, save_watch_, delete_watch_;
   Statement owner_of_shard_, hand_over_;
   Statement revoke_, move_shard_, set_member_state_, raise_generation_;
   Statement newest_journal_, insert_journal_, replace_journal_;

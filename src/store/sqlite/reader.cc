@@ -123,7 +123,10 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       skipped_firings_of_trigger_(connection_, statement("skipped_firings_of_trigger")),
       journal_row_at_(connection_, statement("journal_row_at")),
       journal_rows_(connection_, statement("journal_rows")),
-      tokens_(connection_, statement("tokens")) {
+      tokens_(connection_, statement("tokens")),
+      letters_of_shard_(connection_, statement("letters_of_shard")),
+      marks_of_shard_(connection_, statement("marks_of_shard")),
+      watches_of_shard_(connection_, statement("watches_of_shard")) {
   set_reader_pragmas(connection_, cache_kib);
 }
 
@@ -186,7 +189,26 @@ ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
   }
   std::ranges::sort(image.ended_steps, {}, &RunRow::id);
   read_revisions_of(image.live_runs, false, image.old_revisions);
+  read_letters(image);
   return image;
+}
+
+void Reader::read_letters(ShardImage& image) {
+  for (auto row = letters_of_shard_.with(image.shard); row.step();) {
+    image.letters.push_back({.from = image.shard,
+                             .to = static_cast<ShardNumber>(row.number(0)),
+                             .number = {row.number(1)},
+                             .after = {row.number(2)},
+                             .body = decode_letter(row.view(3))});
+  }
+  for (auto row = marks_of_shard_.with(image.shard); row.step();) {
+    image.marks.push_back({.to = image.shard,
+                           .from = static_cast<ShardNumber>(row.number(0)),
+                           .number = {row.number(1)}});
+  }
+  for (auto row = watches_of_shard_.with(image.shard); row.step();) {
+    image.watches.push_back({.run = {row.number(0)}, .watcher = {row.number(1)}});
+  }
 }
 
 // Each revision once. Without `current_too`: only those a shard's list of definitions lacks.

@@ -33,6 +33,7 @@ class Reader {
   void read_revisions_of(const std::vector<RunRow>& runs,
                          bool current_too,
                          std::vector<DefinitionRow>& revisions);
+  void read_letters(ShardImage& image);
   std::optional<RunRow> one_run(Id run);
   std::int64_t batch_of(std::int64_t member);
   std::vector<RunRow> runs_by_state(const RunFilter& filter, std::uint32_t states);
@@ -49,6 +50,7 @@ class Reader {
   Statement definitions_, definitions_of_name_space_, definitions_of_name_;
   Statement triggers_of_definition_, skipped_firings_of_trigger_;
   Statement journal_row_at_, journal_rows_, tokens_;
+  Statement letters_of_shard_, marks_of_shard_, watches_of_shard_;
 };
 
 }  // namespace jobflow::store::sqlite

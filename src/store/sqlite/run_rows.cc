@@ -15,13 +15,14 @@ int small(const Statement::Use& row, int column) {
 }  // namespace
 
 int insert_run(Statement& statement, const RunRow& row, const RunProgress& progress) {
-  return statement.run(
-      row.id.value, number_of(progress.state), number_of(row.kind), row.definition.value,
-      row.revision, row.parent.value, row.trigger.value, row.planned.ms, progress.attempt,
-      progress.version, row.priority, progress.token.value, progress.incarnation.value,
-      row.created.ms, progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
-      row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
-      progress.error_kind, progress.error, progress.result, progress.versions, row.params);
+  return statement.run(row.id.value, number_of(progress.state), number_of(row.kind),
+                       row.definition.value, row.revision, row.parent.value, row.trigger.value,
+                       row.planned.ms, progress.attempt, progress.version, row.priority,
+                       progress.token.value, progress.incarnation.value, row.created.ms,
+                       progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
+                       row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
+                       progress.error_kind, progress.error, progress.result, progress.versions,
+                       row.params, row.after_run.value);
 }
 
 int update_run(Statement& statement, Id run, const RunProgress& progress) {
@@ -47,6 +48,7 @@ RunRow read_run(const Statement::Use& row) {
       .planned = {row.number(7)},
       .idempotency_key = row.text(21),
       .principal = row.text(22),
+      .after_run = {row.number(28)},
       .progress = {.state = static_cast<RunState>(row.number(1)),
                    .version = small(row, 9),
                    .attempt = small(row, 8),

@@ -96,9 +96,9 @@ UPDATE journal SET last = ?2, last_id = ?3, time = ?4, batch = ?5, events = ?6 W
 INSERT INTO runs (id, state, kind, definition, revision, parent, trigger_id, planned, attempt,
                   version, priority, token, incarnation, created, due, started, ended, progress,
                   step, handler, worker, idempotency_key, principal, error_kind, error, result,
-                  versions, params)
+                  versions, params, after_run)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28);
+        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29);
 
 -- name: update_run
 -- Exactly the columns that change (RunProgress).
@@ -154,6 +154,40 @@ VALUES (?1, ?2, ?3, ?4, ?5);
 -- Replaces an older one by a new row at the end, so that rows stay in the order of expiry.
 INSERT OR REPLACE INTO idempotency_keys (definition, key, run, expires) VALUES (?1, ?2, ?3, ?4);
 
+-- name: insert_letter
+-- What one shard tells another, until the other is known to have applied it (I10).
+INSERT INTO letters (from_shard, to_shard, number, after, body) VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- name: delete_letters
+-- A pair's letters up to a number are applied.
+DELETE FROM letters WHERE from_shard = ?1 AND to_shard = ?2 AND number <= ?3;
+
+-- name: mark_letter
+-- The receiver's own record, in the transaction that applies the letter (I10).
+INSERT INTO letter_marks (to_shard, from_shard, number) VALUES (?1, ?2, ?3)
+ON CONFLICT (to_shard, from_shard) DO UPDATE SET number = excluded.number;
+
+-- name: save_watch
+-- A run's end is awaited; it may have been before.
+INSERT INTO watches (shard, run, watcher) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING;
+
+-- name: delete_watch
+-- The watcher has been told.
+DELETE FROM watches WHERE shard = ?1 AND run = ?2 AND watcher = ?3;
+
+-- name: letters_of_shard
+-- What a shard must still tell others, each pair's in order.
+SELECT to_shard, number, after, body FROM letters WHERE from_shard = ?1
+ORDER BY to_shard, number;
+
+-- name: marks_of_shard
+-- What a shard has applied of others' letters.
+SELECT from_shard, number FROM letter_marks WHERE to_shard = ?1 ORDER BY from_shard;
+
+-- name: watches_of_shard
+-- Who waits for its runs.
+SELECT run, watcher FROM watches WHERE shard = ?1 ORDER BY run, watcher;
+
 -- name: save_token
 -- Inserts a token or replaces it by id.
 INSERT INTO tokens (id, name, role, sha256_hex, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -197,7 +231,7 @@ FROM triggers WHERE (id >> 12) & 1023 = ?1 ORDER BY id;
 -- Runs that are not final: 32 keys a shard.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_live
 WHERE state < 7
   AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) BETWEEN ?1 << 5 AND (?1 << 5) + 31;
@@ -206,7 +240,7 @@ WHERE state < 7
 -- Oldest first; ?2 leaves out the live ones.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?1 AND parent <> 0 AND state >= ?2 ORDER BY id;
 
@@ -229,14 +263,14 @@ SELECT run, expires FROM idempotency_keys WHERE definition = ?1 AND key = ?2;
 -- One run.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs WHERE id = ?1;
 
 -- name: runs_newest
 -- All runs, steps too, newest first. ?2 is a bit mask of states.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4)
 ORDER BY id DESC LIMIT ?3;
 
@@ -244,7 +278,7 @@ ORDER BY id DESC LIMIT ?3;
 -- Runs of jobs, or of workflows, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_by_kind
 WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -252,7 +286,7 @@ WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC 
 -- Runs of one job or workflow, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_of_definition
 WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -260,7 +294,7 @@ WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id
 -- Steps of one workflow run, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?4 AND parent <> 0 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -275,7 +309,7 @@ WHERE state < 7 AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) = ?
 -- Runs that ended in one state other than succeeded, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_ended_badly
 WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 ORDER BY id DESC LIMIT ?3;
 
@@ -283,7 +317,7 @@ WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 ORDER BY id DESC LIMIT ?
 -- The same of one job or workflow. likely(): else SQLite seeks the range and sorts.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_of_definition_ended_badly
 WHERE definition = ?2 AND state = ?4 AND likely(state > 7) AND kind < 2 AND id < ?1
 ORDER BY id DESC LIMIT ?3;

@@ -29,6 +29,7 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
              .planned = {60'000},
              .idempotency_key = "key",
              .principal = "token:admin",
+             .after_run = {53},
              .progress = {.state = RunState::failed,
                           .version = 3,
                           .attempt = 2,

@@ -27,6 +27,11 @@ Id subject_of(const Change& change) {
     Id operator()(const DeleteTrigger& change) { return change.trigger; }
     Id operator()(const InsertSkippedFiring& change) { return change.row.trigger; }
     Id operator()(const InsertIdempotency& change) { return change.row.run; }
+    Id operator()(const InsertLetter& change) { return {change.row.from << 12}; }
+    Id operator()(const DeleteLetters& change) { return {change.from << 12}; }
+    Id operator()(const MarkLetter& change) { return {change.row.to << 12}; }
+    Id operator()(const SaveWatch& change) { return change.row.run; }
+    Id operator()(const DeleteWatch& change) { return change.row.run; }
   };
   return std::visit(Subject{}, change);
 }

@@ -1,0 +1,60 @@
+// What one shard tells another (I10). A letter is a row of its sender until the receiver's own
+// transaction has recorded its number; so it is applied exactly once, and in order for each pair.
+#pragma once
+
+#include "model/id.h"
+#include "model/states.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace jobflow {
+
+// To a run's home: its end is awaited by a run of the sender.
+struct WatchRun {
+  Id run, watcher;
+  bool operator==(const WatchRun&) const = default;
+};
+// To the watcher's home: the run it waits for has ended so.
+struct RunEnded {
+  Id run, watcher;
+  std::optional<RunState> state;  // none: there is no such run
+  bool operator==(const RunEnded&) const = default;
+};
+// Of a newer version. Nobody who cannot read it may take it as done.
+struct UnknownLetter {
+  std::string text;
+  bool operator==(const UnknownLetter&) const = default;
+};
+using LetterBody = std::variant<WatchRun, RunEnded, UnknownLetter>;
+
+// A letter that is not known to be applied. Numbers come from the sender's ids, so that they grow
+// also when the store forgot some of its history (house 3.7, 8).
+struct LetterRow {
+  ShardNumber from = 0, to = 0;
+  Id number;
+  Id after;  // the one of this pair that was unacknowledged before it; none = unset
+  LetterBody body;
+  bool operator==(const LetterRow&) const = default;
+};
+
+// The last letter of a sender that the receiver has applied.
+struct LetterMarkRow {
+  ShardNumber to = 0, from = 0;
+  Id number;
+  bool operator==(const LetterMarkRow&) const = default;
+};
+
+// Who waits for a run to end: in that run's home.
+struct WatchRow {
+  Id run, watcher;
+  bool operator==(const WatchRow&) const = default;
+};
+
+// A body as JSON text, and back; what cannot be understood is kept as it is.
+std::string encode_letter(const LetterBody& body);
+LetterBody decode_letter(std::string_view text);
+
+}  // namespace jobflow
