@@ -84,11 +84,25 @@ void TimerWheel::spread(std::vector<Timer>& timers, std::int64_t until, std::vec
   }
 }
 
+// When the clock was set back, what has been armed since for instants that the wheel has passed
+// already still waits for them.
+void TimerWheel::take_overdue(Instant now, std::vector<Timer>& fired) {
+  std::vector<Timer>& timers = overdue_.timers;
+  const auto due = std::partition(timers.begin(), timers.end(),
+                                  [&](const Timer& timer) { return timer.due > now; });
+  size_ -= static_cast<std::size_t>(timers.end() - due);
+  fired.insert(fired.end(), due, timers.end());
+  const std::vector<Timer> later(timers.begin(), due);
+  overdue_.empty();
+  for (const Timer& timer : later) {
+    overdue_.put(timer);
+  }
+}
+
 void TimerWheel::advance(Instant now, std::vector<Timer>& fired) {
   const std::int64_t until = std::max(now.ms, now_ms_);
   const std::size_t before = fired.size();
-  spread(overdue_.timers, until, fired);
-  overdue_.empty();
+  take_overdue(now, fired);
   for (Place place = first_place(); place.level < kLevels; place = first_place()) {
     const std::int64_t start = start_of(place);
     if (start > until) {

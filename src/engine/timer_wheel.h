@@ -14,8 +14,8 @@
 
 namespace jobflow::engine {
 
-// What a timer is about: a run's next bound, or a trigger's next firing.
-enum class TimerSubject : std::uint8_t { run, trigger };
+// What a timer is about: a run's next bound, a trigger's next firing, or letters to be sent again.
+enum class TimerSubject : std::uint8_t { run, trigger, letters };
 
 struct Timer {
   Instant due;
@@ -55,6 +55,7 @@ class TimerWheel {
   };
 
   void put(const Timer& timer);
+  void take_overdue(Instant now, std::vector<Timer>& fired);
   Place first_place() const;
   Slot& at(Place place);
   const Slot& at(Place place) const;

@@ -51,8 +51,13 @@ TEST(TimerWheel, ABackwardClockFiresNothingNew) {  // S4.10
   wheel.arm({{5000}, {2}});
   EXPECT_EQ(fire(wheel, 3000).size(), 1U);
   EXPECT_EQ(fire(wheel, 10).size(), 0U);
-  wheel.arm({{2500}, {3}});  // already over
-  EXPECT_EQ(fire(wheel, 20), (std::vector<std::int64_t>{3}));
+  // Passed once already, and due again by the clock that holds now: not before (S4.7).
+  wheel.arm({{2500}, {3}});
+  wheel.arm({{20}, {4}});
+  EXPECT_EQ(fire(wheel, 20), (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(wheel.next_due().ms, 2500);
+  EXPECT_EQ(fire(wheel, 2499).size(), 0U);
+  EXPECT_EQ(fire(wheel, 2500), (std::vector<std::int64_t>{3}));
   EXPECT_EQ(fire(wheel, 5000), (std::vector<std::int64_t>{2}));
 }
 
