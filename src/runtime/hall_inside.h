@@ -86,10 +86,14 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
 
   // A command whose rows are being read (3c).
   struct Reading {
+    std::int64_t number = 0;  // in the order of their coming
     ShardNumber shard = 0;
     Submission submission;
     CommandReads reads;
     std::int64_t loads = 0;  // of its seat when it began
+  };
+  struct ByNumber {  // not by address: who is answered first must not hang on that (I6)
+    bool operator()(const auto& a, const auto& b) const { return a->number < b->number; }
   };
 
   // A command that another member carries out, or that waits until somebody owns its shard.
@@ -242,7 +246,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::size_t loading_ = 0;
   std::int64_t era_ = 0;  // of loading: what an earlier one still answers is dropped
   std::deque<std::function<void(Inside&)>> after_loading_;
-  std::set<std::shared_ptr<Reading>> readings_;
+  std::set<std::shared_ptr<Reading>, ByNumber> readings_;
+  std::int64_t last_reading_ = 0;
   std::vector<std::shared_ptr<Reading>> after_landing_;  // some of them, not begun yet
   std::vector<ShardNumber> failed_loads_;
   std::deque<std::pair<ShardNumber, engine::Request>> more_;

@@ -127,8 +127,10 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
 // the next commit, since the first one came too early.
 void Hall::Inside::read_rows(ShardNumber number, Submission submission, CommandReads reads) {
   const bool is_second = submission.command.rows != nullptr;
-  auto reading = std::make_shared<Reading>(
-      Reading{.shard = number, .submission = std::move(submission), .reads = std::move(reads)});
+  auto reading = std::make_shared<Reading>(Reading{.number = ++last_reading_,
+                                                   .shard = number,
+                                                   .submission = std::move(submission),
+                                                   .reads = std::move(reads)});
   readings_.insert(reading);
   if (is_second && !committer_.idle()) {
     after_landing_.push_back(std::move(reading));
