@@ -5,6 +5,7 @@
 #include "app/signals.h"
 #include "cli/exit_code.h"
 #include "runtime/clock.h"
+#include "tools/sim/command.h"
 #include "worker/builtin/builtin_handlers.h"
 
 #include <fmt/format.h>
@@ -316,6 +317,7 @@ cli::Programs programs() {
           .worker = run_worker,
           .dev = run_dev,
           .config = run_config,
+          .sim = sim::run_command,
           .version = JOBFLOW_VERSION};
 }
 

@@ -104,6 +104,8 @@ class CommandLine {
     app_.add_subcommand("server", "Run the server")->prefix_command();
     app_.add_subcommand("dev", "Run server and worker in one process")->prefix_command();
     app_.add_subcommand("config", "print | check: the configuration in effect")->prefix_command();
+    app_.add_subcommand("sim", "Try the server's code in simulated, failing worlds")
+        ->prefix_command();
   }
 
   CLI::App* add(CLI::App& parent,
@@ -320,6 +322,9 @@ const Program* program_of(const Programs& programs, const std::vector<std::strin
   }
   if (name == "config") {
     return &programs.config;
+  }
+  if (name == "sim") {
+    return &programs.sim;
   }
   const bool starts_worker = name == "worker" && (arguments.size() == 1 || arguments[1] != "ls");
   return starts_worker ? &programs.worker : nullptr;

@@ -12,7 +12,7 @@ namespace jobflow::cli {
 using Program = std::function<int(const std::vector<std::string>&)>;
 
 struct Programs {
-  Program server, worker, dev, config;
+  Program server, worker, dev, config, sim;
   std::string version;
 };
 

@@ -1,0 +1,206 @@
+// S1.2, S1.3, S6.6, S6.7 and I3: what the bodies witnessed, the tokens, and what the rows say
+// agree.
+#include "tools/sim/checkers/checkers.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace jobflow::sim {
+namespace {
+
+class Attempts final : public Checker {
+ public:
+  void change(const Change& change, const store::Batch&, const Durable& now) override {
+    at_ = now.at;
+    if (const auto* insert = std::get_if<InsertRun>(&change)) {
+      moved(nullptr, insert->row, insert->row.progress, now);
+    } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
+      if (const RunRow* row = now.run(update->run)) {
+        moved(row, *row, update->progress, now);
+      }
+    } else if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
+      if (attempt->row.state == AttemptState::lost) {
+        lost(attempt->row.run, attempt->row.token, attempt->row.incarnation);
+      }
+    }
+  }
+
+  void record(const Record& record, const Durable& now) override {
+    if (record.did == Did::body_began) {
+      began(record, now);
+    } else if (record.did == Did::body_ended) {
+      ends_[record.token] = record.text;
+    } else if (record.did == Did::delivered) {
+      delivered(*record.request, now);
+    } else if (record.did == Did::worker_began) {
+      heard_[record.number] = {};
+    } else if (record.did == Did::worker_ended) {
+      heard_.erase(record.number);
+    } else if (record.did == Did::heard_worker) {
+      heard(record);
+    }
+  }
+
+ private:
+  struct Heard {
+    Micros since = -1;  // without a gap
+    Micros last = -1;
+    bool is_leaving = false;
+  };
+  // Beats come every second; a worker heard that often is not silent for a lease (S6.6).
+  static constexpr Micros kGap = 1'500'000;
+
+  void heard(const Record& record) {
+    const auto worker = heard_.find(record.number);
+    if (worker == heard_.end()) {
+      return;
+    }
+    Heard& one = worker->second;
+    if (one.last < 0 || record.at - one.last > kGap) {
+      one.since = record.at;
+    }
+    one.last = record.at;
+    one.is_leaving = one.is_leaving || record.from_worker->leaving;
+  }
+
+  // `row`: as it will be but for its progress; `before`: null when it is new.
+  void moved(const RunRow* before, const RunRow& row, const RunProgress& to, const Durable& now) {
+    if (row.kind == RunKind::workflow) {
+      revived(before, row, to);
+      return;
+    }
+    if (to.token.is_set() && (before == nullptr || before->progress.token != to.token)) {
+      Id& newest = newest_token_[row.definition];
+      if (to.token <= newest) {
+        violated(fmt::format("run {} gets token {}, which is not above {} (S1.3)",
+                             to_string(row.id), to_string(to.token), to_string(newest)),
+                 {row.id, to.token});
+      }
+      newest = std::max(newest, to.token);
+      given_[to.token] = {row.id, at_};
+    }
+    revived(before, row, to);
+    if (is_final(to.state) && (before == nullptr || !is_final(before->progress.state))) {
+      ended(row, to, now);
+    }
+  }
+
+  // A finished run stays as it is, unless a person retries it (S6.7).
+  void revived(const RunRow* before, const RunRow& row, const RunProgress& to) {
+    if (before == nullptr || !is_final(before->progress.state) || before->progress == to) {
+      return;
+    }
+    if (is_final(to.state)) {
+      violated(fmt::format("run {} was {} and becomes {} (I3)", to_string(row.id),
+                           to_string(before->progress.state), to_string(to.state)),
+               {row.id});
+      return;
+    }
+    const int times = ++revivals_[row.id];
+    if (times > retries_[row.id]) {
+      violated(fmt::format("run {} was {} and is started again by nobody (S6.7)", to_string(row.id),
+                           to_string(before->progress.state)),
+               {row.id});
+    }
+  }
+
+  void ended(const RunRow& row, const RunProgress& to, const Durable& now) {
+    const auto end = ends_.find(to.token);
+    const std::string how = end == ends_.end() ? "has not ended" : "ended: " + end->second;
+    const bool is_true = to.state == RunState::succeeded ? how == "ended: succeeded"
+                         : to.state == RunState::failed && to.error_kind == "handler"
+                             ? how == "ended: failed"
+                             : true;
+    if (!is_true) {
+      violated(fmt::format("run {} is {} by token {}, whose body {} (I3)", to_string(row.id),
+                           to_string(to.state), to_string(to.token), how),
+               {row.id, to.token});
+    }
+    if (to.state == RunState::succeeded &&
+        to.result.find(to_string(to.token)) == std::string::npos) {
+      violated(fmt::format("run {} has the result of another attempt (I3)", to_string(row.id)),
+               {row.id, to.token});
+    }
+    if (to.state == RunState::failed && to.error_kind == "lost") {
+      lost(row.id, to.token, to.incarnation);
+    }
+    if (to.state == RunState::cancelled && row.kind == RunKind::job && !cancels_.contains(row.id) &&
+        !deleted_.contains(now.definitions.at(row.definition).name)) {
+      violated(fmt::format("run {} is cancelled and nobody asked for it", to_string(row.id)),
+               {row.id});
+    }
+  }
+
+  // S6.6: nobody is lost who was heard all the time.
+  void lost(Id run, Id token, Id incarnation) {
+    const auto worker = heard_.find(incarnation.value);
+    const auto given = given_.find(token);
+    if (worker == heard_.end() || given == given_.end() || worker->second.is_leaving) {
+      return;
+    }
+    const Heard& one = worker->second;
+    if (one.since >= 0 && one.since < given->second.at && at_ - one.last < kGap) {
+      violated(fmt::format("token {} of run {} is declared lost, but its worker was heard all the "
+                           "time (S6.6)",
+                           to_string(token), to_string(run)),
+               {run, token});
+    }
+  }
+
+  void began(const Record& record, const Durable& now) {
+    const RunRow* run = now.run(record.run);
+    if (run == nullptr) {
+      return;  // the effects checker has said so
+    }
+    if (!begun_[record.run].insert(record.token).second) {
+      violated(fmt::format("token {} of run {} is executed twice (S6.5)", to_string(record.token),
+                           to_string(record.run)),
+               {record.run, record.token});
+    }
+    const Task* task = library_.task_of(now, *run);
+    const auto allowed = static_cast<std::size_t>(task->retry.max_attempts + revivals_[record.run]);
+    if (begun_[record.run].size() > allowed) {
+      violated(fmt::format("run {} is executed {} times, {} are allowed (S1.2, S6.7)",
+                           to_string(record.run), begun_[record.run].size(), allowed),
+               {record.run, record.token});
+    }
+  }
+
+  void delivered(const engine::Request& request, const Durable& now) {
+    if (const auto* retry = std::get_if<engine::RetryRun>(&request)) {
+      retries_[retry->run] += 1;
+      if (const RunRow* run = now.run(retry->run); run != nullptr && run->parent.is_set()) {
+        retries_[run->parent] += 1;
+      }
+    } else if (const auto* cancel = std::get_if<engine::CancelRun>(&request)) {
+      cancels_.insert(cancel->run);
+    } else if (const auto* gone = std::get_if<engine::DeleteDefinition>(&request)) {
+      deleted_.insert(gone->name);
+    }
+  }
+
+  struct Given {
+    Id run;
+    Micros at;
+  };
+  Library library_;
+  Micros at_ = 0;
+  std::map<Id, Id> newest_token_;     // by definition
+  std::map<Id, Given> given_;         // by token
+  std::map<Id, std::set<Id>> begun_;  // by run: the tokens that were executed
+  std::map<Id, std::string> ends_;    // by token: how its body ended
+  std::map<Id, int> retries_;         // by run: asked for by people
+  std::map<Id, int> revivals_;        // by run
+  std::set<Id> cancels_;
+  std::set<std::string> deleted_;        // definitions, by name
+  std::map<std::int64_t, Heard> heard_;  // by incarnation
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_attempts_checker() {
+  return std::make_unique<Attempts>();
+}
+
+}  // namespace jobflow::sim

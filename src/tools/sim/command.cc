@@ -1,0 +1,211 @@
+#include "tools/sim/command.h"
+
+#include "engine/transitions.h"
+#include "tools/sim/quiet.h"
+#include "tools/sim/trial.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <random>
+
+namespace jobflow::sim {
+namespace {
+
+struct Options {
+  std::uint64_t seed = 0;
+  std::uint64_t first = 1, last = 0;
+  Span time;  // not 0: fresh seeds for so long
+  int members = 1;
+  std::vector<std::string> without;
+  bool trace = false;
+  bool twice = false;
+};
+
+using WallClock = std::chrono::steady_clock;
+
+double seconds_since(WallClock::time_point start) {
+  return std::chrono::duration<double>(WallClock::now() - start).count();
+}
+
+// The one command that shows it again.
+std::string replay(std::uint64_t seed, const Options& options) {
+  std::string command = fmt::format("jobflow sim --seed {}", seed);
+  if (options.members != 1) {
+    command += fmt::format(" --members {}", options.members);
+  }
+  for (const std::string& name : options.without) {
+    command += fmt::format(" --without '{}'", name);
+  }
+  return command + " --trace";
+}
+
+Trial try_seed(std::uint64_t seed, const Options& options, bool with_text = false) {
+  return run_trial({.seed = seed,
+                    .members = options.members,
+                    .with_text = with_text,
+                    .without = options.without});
+}
+
+void print_sum(const Sum& sum, double took) {
+  const double hours_simulated = static_cast<double>(sum.simulated_ms) / 3'600'000.0;
+  fmt::print(
+      "{} seeds, {} events, {:.1f} simulated hours in {:.1f} s: {:.0f} seeds and {:.2f} "
+      "simulated hours a second\n",
+      sum.seeds, sum.events, hours_simulated, took, static_cast<double>(sum.seeds) / took,
+      hours_simulated / took);
+  for (const auto& [what, times] : sum.counts) {
+    fmt::print("  {:>9}  {}\n", times, what);
+  }
+}
+
+int show_violation(std::uint64_t seed, const Options& options) {
+  const Trial trial = try_seed(seed, options, true);
+  const Violation& wrong = *trial.violation;
+  fmt::print("\n{}\n{}\n", to_text(trial.plan), trial.excerpt);
+  fmt::print("seed {} breaks a promise ({}, {}): {}\n  replay it: {}\n", seed, wrong.checker,
+             wrong.breach == Breach::safety ? "safety" : "liveness", wrong.what,
+             replay(seed, options));
+  return wrong.breach == Breach::safety ? kSafety : kLiveness;
+}
+
+// Where two histories of one seed part: both as far as the first line that differs.
+int show_difference(std::uint64_t seed, const Options& options) {
+  const std::string one = try_seed(seed, options, true).trace;
+  const std::string other = try_seed(seed, options, true).trace;
+  const auto apart = std::ranges::mismatch(one, other);
+  const auto from = one.begin() + std::max<std::ptrdiff_t>(apart.in1 - one.begin() - 2000, 0);
+  const auto show = [](std::string_view rest) { return rest.substr(0, rest.find('\n')); };
+  fmt::print("{}\n  or\n{}\n",
+             std::string(from, apart.in1) + std::string(show({apart.in1, one.end()})),
+             show({apart.in2, other.end()}));
+  fmt::print("seed {} has two histories: something beyond the seed decides\n", seed);
+  return kUnlike;
+}
+
+// One seed, and everything about it.
+int run_one(const Options& options) {
+  crash_note(replay(options.seed, options));
+  const Trial trial = try_seed(options.seed, options, options.trace);
+  if (options.trace) {
+    fmt::print("{}{}", to_text(trial.plan), trial.trace);
+  }
+  if (trial.violation) {
+    return show_violation(options.seed, options);
+  }
+  fmt::print("seed {} is clean; history {:016x}, {} events, {:.1f} simulated seconds\n",
+             options.seed, trial.hash, trial.events,
+             static_cast<double>(trial.simulated_ms) / 1000.0);
+  return kClean;
+}
+
+int run_many(const Options& options) {
+  const auto start = WallClock::now();
+  const bool timed = options.time.ms > 0;
+  Sum sum;
+  for (std::uint64_t seed = options.first;
+       timed ? seconds_since(start) * 1000 < static_cast<double>(options.time.ms)
+             : seed <= options.last;
+       ++seed) {
+    crash_note(replay(seed, options));
+    const Trial trial = try_seed(seed, options);
+    sum.add(trial);
+    if (options.twice && try_seed(seed, options).hash != trial.hash) {
+      return show_difference(seed, options);
+    }
+    if (trial.violation) {
+      print_sum(sum, seconds_since(start));
+      return show_violation(seed, options);
+    }
+  }
+  print_sum(sum, seconds_since(start));
+  if (const std::string untaken = engine::untaken_moves(); !untaken.empty()) {
+    fmt::print("moves of the state machines that no seed took:\n{}\n", untaken);
+  }
+  if (const std::string missing = poverty(sum); !missing.empty()) {
+    fmt::print("clean, but these seeds met too little:\n{}", missing);
+    return kPoor;
+  }
+  fmt::print("clean\n");
+  return kClean;
+}
+
+bool read_range(const std::string& text, Options& options) {
+  const auto dash = text.find('-');
+  const char* end = text.data() + text.size();
+  if (dash == std::string::npos) {
+    return false;
+  }
+  const auto first = std::from_chars(text.data(), text.data() + dash, options.first);
+  const auto last = std::from_chars(text.data() + dash + 1, end, options.last);
+  return first.ptr == text.data() + dash && last.ptr == end && first.ec == std::errc{} &&
+         last.ec == std::errc{} && options.first <= options.last;
+}
+
+int complain(const std::string& what) {
+  fmt::print(stderr, "error: {}\n  `jobflow sim --help` explains\n", what);
+  return kUsageError;
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+  Options options;
+  std::string range;
+  std::string time;
+  CLI::App app{
+      "Runs the real server code in simulated worlds where everything fails that can, and "
+      "judges what happened.\nExit codes: 0 clean, 5 too little was tried, 10 safety, 11 "
+      "liveness, 12 crash, 13 one seed with two histories.",
+      "jobflow sim"};
+  auto* seed = app.add_option("--seed", options.seed, "This one seed")->type_name("N");
+  app.add_option("--seeds", range, "These seeds")->type_name("A-B")->excludes(seed);
+  app.add_option("--for", time, "Fresh seeds for so long (10s)")->type_name("SPAN")->excludes(seed);
+  app.add_option("--members", options.members, "Members of each world (1)")->type_name("N");
+  app.add_option("--without", options.without, "A fault or load that is left out")
+      ->type_name("NAME");
+  app.add_flag("--trace", options.trace, "Show the whole history (with --seed)");
+  app.add_flag("--twice", options.twice, "Run each seed twice and compare the histories");
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return kClean;
+  } catch (const CLI::ParseError& wrong) {
+    return complain(wrong.what());
+  }
+  if (options.members < 1 || options.members > 16) {
+    return complain("--members takes 1 to 16");
+  }
+  for (const std::string& name : options.without) {
+    if (!is_kind(name)) {
+      return complain("there is no fault or load '" + name + "'");
+    }
+  }
+  if (!range.empty() && !read_range(range, options)) {
+    return complain("--seeds takes A-B");
+  }
+  const auto span = parse_span(time.empty() ? "10s" : time);
+  if (!span || span->ms <= 0) {
+    return complain("--for takes a length of time, such as 60s");
+  }
+  const Quiet quiet;
+  if (seed->count() > 0) {
+    return run_one(options);
+  }
+  if (!range.empty()) {
+    return run_many(options);
+  }
+  options.time = *span;
+  options.first = std::random_device{}() & 0x7fffffffU;
+  options.first *= 1'000'000;
+  return run_many(options);
+}
+
+}  // namespace jobflow::sim

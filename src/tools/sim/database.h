@@ -1,0 +1,56 @@
+// The one database of a world, and a process's handle on it over the network.
+//
+//   hall -> FaultStore -> RemoteStore ~~network~~> Database -> memory store
+//
+// What is under way when a process dies may still land, or not. No answer within the patience of
+// the connection is an answer too: `retry` for a commit, a problem for a read; the request itself
+// may land later.
+#pragma once
+
+#include "store/memory/memory_store.h"
+#include "store/store.h"
+#include "tools/sim/history.h"
+#include "tools/sim/network.h"
+#include "tools/sim/scheduler.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace jobflow::sim {
+
+class Database {
+ public:
+  Database(Scheduler& scheduler, Network& network, Random& random, History& history, int shards);
+
+  // Reads at once what is durable: for the checkers.
+  store::Store& truth() { return *store_; }
+  // A process's own connection. `who` writes its name into the history.
+  std::unique_ptr<store::Store> connect(std::string who, Node node, Owner owner);
+
+  // Called once, right after the next batch lands and before anybody hears of it.
+  void after_next_landing(std::function<void()> then) { after_landing_ = std::move(then); }
+
+  Micros slow = 0;  // added to each request, at most
+
+ private:
+  friend class RemoteStore;
+  Micros random_slowness();
+  void join(const std::string& who,
+            store::JoinRequest request,
+            const store::Callback<Outcome<store::Ticket>>& done);
+  void commit(const std::string& who,
+              const std::shared_ptr<const store::Batch>& batch,
+              const store::Callback<store::CommitAnswer>& done);
+
+  Scheduler& scheduler_;
+  Network& network_;
+  Random& random_;
+  History& history_;
+  std::unique_ptr<store::Store> store_;
+  std::map<std::int64_t, std::int64_t> landed_;  // the newest batch, by member
+  std::function<void()> after_landing_;
+};
+
+}  // namespace jobflow::sim

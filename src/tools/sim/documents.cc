@@ -1,0 +1,106 @@
+#include "tools/sim/documents.h"
+
+#include "model/check.h"
+#include "runtime/hall.h"
+#include "tools/sim/world.h"
+
+#include <fmt/format.h>
+
+namespace jobflow::sim {
+namespace {
+
+std::shared_ptr<const Definition> read(DefinitionKind kind,
+                                       const std::string& name,
+                                       const std::string& spec) {
+  auto definition = runtime::read_definition(
+      kind, fmt::format(R"({{"metadata":{{"name":"{}"}},"spec":{{{}}}}})", name, spec));
+  check(definition.ok(), "the simulator writes valid definitions");
+  return std::move(definition).value();
+}
+
+std::string handler(Random& random) {
+  return fmt::format(R"("handler":"h{}")", random.below(3));
+}
+
+// Every attempt has a bound of seconds, so that a world comes to rest soon (I5).
+std::string policies(Random& random) {
+  std::string text = fmt::format(
+      R"("timeout":"{}ms","retry":{{"max_attempts":{},"initial":"{}ms","max":"2s","jitter":0.{}}})",
+      random.between(800, 6000), random.chance(50) ? 1 : random.between(2, 4),
+      random.between(1, 800), random.below(9));
+  if (random.chance(30)) {
+    text += fmt::format(R"(,"queue_timeout":"{}ms")", random.between(300, 15'000));
+  }
+  if (random.chance(30)) {
+    text += fmt::format(R"(,"priority":{})", random.between(-5, 5));
+  }
+  static constexpr const char* kStrategies[] = {"round_robin", "random", "least_loaded"};
+  return text + fmt::format(R"(,"strategy":"{}")", kStrategies[random.below(3)]);
+}
+
+// Every so many seconds: a calendar that the checkers can reckon without the engine's (S1.1).
+std::string triggers(Random& random, const DocumentWishes& wishes) {
+  if (!wishes.triggers || random.chance(15)) {
+    return "";
+  }
+  static constexpr int kPeriods[] = {1, 2, 3, 5, 10, 15};
+  std::string text;
+  const auto count = random.between(1, 2);
+  for (std::int64_t i = 0; i < count; ++i) {
+    text += fmt::format(
+        R"({}{{"name":"t{}","cron":"*/{} * * * * *","enabled":{}{}}})", i == 0 ? "" : ",", i,
+        kPeriods[random.below(6)], random.chance(85) ? "true" : "false",
+        wishes.poison && random.chance(20) ? fmt::format(R"(,"params":{{"p":"{}"}})", kPoison)
+                                           : "");
+  }
+  return fmt::format(R"(,"triggers":[{}])", text);
+}
+
+std::string enabled(Random& random) {
+  return random.chance(10) ? R"(,"enabled":false)" : "";
+}
+
+}  // namespace
+
+std::shared_ptr<const Definition> random_job(Random& random,
+                                             const std::string& name,
+                                             const DocumentWishes& wishes) {
+  return read(DefinitionKind::job, name,
+              handler(random) + "," + policies(random) +
+                  fmt::format(R"(,"params":{{"p":{}}})", random.below(100)) +
+                  triggers(random, wishes) + enabled(random));
+}
+
+std::shared_ptr<const Definition> random_workflow(Random& random,
+                                                  const std::string& name,
+                                                  const DocumentWishes& wishes) {
+  std::string steps;
+  const std::int64_t count = random.between(1, wishes.steps_max);
+  const int density = static_cast<int>(random.between(15, 70));
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::string needs;
+    std::string with = R"("x":"{{ inputs.p }}")";
+    for (std::int64_t j = 0; j < i; ++j) {
+      if (random.chance(density)) {
+        needs += fmt::format(R"({}"s{}")", needs.empty() ? "" : ",", j);
+        if (random.chance(50)) {
+          with += fmt::format(R"(,"s{}":"{{{{ steps.s{}.output.token }}}}")", j, j);
+        }
+      }
+    }
+    steps += fmt::format(R"({}{{"id":"s{}",{},{},"needs":[{}],"with":{{{}}}}})", i == 0 ? "" : ",",
+                         i, handler(random), policies(random), needs, with);
+  }
+  return read(DefinitionKind::workflow, name,
+              fmt::format(R"("inputs":{{"p":{{"default":1}}}},"steps":[{}])", steps) +
+                  triggers(random, wishes) + enabled(random));
+}
+
+std::shared_ptr<const Definition> silent_definition(DefinitionKind kind, const std::string& name) {
+  return read(kind, name,
+              kind == DefinitionKind::job
+                  ? R"("handler":"h0","enabled":false)"
+                  : R"("enabled":false,"steps":[{"id":"a","handler":"h0"}])");
+}
+
+}  // namespace jobflow::sim

@@ -1,0 +1,50 @@
+#include "tools/sim/durable.h"
+
+#include <variant>
+
+namespace jobflow::sim {
+
+void Durable::apply(const store::Batch& batch, const std::function<void(const Change&)>& look) {
+  for (const store::ShardPart& part : batch.parts) {
+    for (const Change& change : part.changes) {
+      look(change);
+      apply(change);
+    }
+    std::vector<Event>& events = journal[part.shard];
+    events.insert(events.end(), part.journal.events.begin(), part.journal.events.end());
+  }
+}
+
+void Durable::apply(const Change& change) {
+  if (const auto* insert = std::get_if<InsertRun>(&change)) {
+    const RunRow& row = insert->row;
+    runs[row.id] = row;
+    if (row.parent.is_set()) {
+      steps[{row.parent, row.step}].push_back(row.id);
+    }
+    if (row.progress.token.is_set()) {
+      tokens[row.id].insert(row.progress.token);
+    }
+  } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
+    runs[update->run].progress = update->progress;
+    if (update->progress.token.is_set()) {
+      tokens[update->run].insert(update->progress.token);
+    }
+  } else if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
+    attempts[{attempt->row.run, attempt->row.number}] = attempt->row;
+  } else if (const auto* revision = std::get_if<SaveRevision>(&change)) {
+    definitions[revision->row.id] = revision->row;
+    revisions[{revision->row.id, revision->row.revision}] = revision->row;
+  } else if (const auto* trigger = std::get_if<SaveTrigger>(&change)) {
+    triggers[trigger->row.id] = trigger->row;
+  } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
+    TriggerRow& row = triggers[advance->trigger];
+    row.state = advance->state;
+    row.next_due = advance->next_due;
+    row.note = advance->note;
+  } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
+    triggers.erase(gone->trigger);
+  }
+}
+
+}  // namespace jobflow::sim

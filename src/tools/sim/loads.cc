@@ -1,0 +1,182 @@
+// The loads there are: one row each. A new one is a function that arranges for it, and a row.
+#include "tools/sim/documents.h"
+#include "tools/sim/plan.h"
+#include "tools/sim/world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace jobflow::sim {
+namespace {
+
+Span every(Span rare, Strength strength) {
+  return milliseconds(std::max<std::int64_t>(rare.ms * 10 / (strength + 9), 20));
+}
+
+void remember(std::vector<std::string>& names, const std::string& name) {
+  if (std::ranges::find(names, name) == names.end()) {
+    names.push_back(name);
+  }
+}
+
+void save_job(World& world, const std::string& name, const DocumentWishes& wishes) {
+  remember(world.jobs, name);
+  world.any_client().ask(
+      engine::SaveDefinition{.definition = random_job(world.random, name, wishes)});
+}
+void save_workflow(World& world, const std::string& name, const DocumentWishes& wishes) {
+  remember(world.workflows, name);
+  world.any_client().ask(
+      engine::SaveDefinition{.definition = random_workflow(world.random, name, wishes)});
+}
+
+engine::TriggerRun triggering(World& world, DefinitionKind kind, const std::string& name) {
+  engine::TriggerRun ask{.kind = kind, .name_space = "default", .name = name};
+  if (world.random.chance(20)) {
+    ask.params = R"({"p":7})";
+  }
+  if (world.random.chance(10)) {
+    ask.start_at = kEpoch + milliseconds(world.scheduler.now() / 1000) +
+                   milliseconds(world.random.between(-2000, 6000));
+  }
+  if (world.random.chance(20)) {
+    ask.priority = static_cast<int>(world.random.between(-9, 9));
+  }
+  // A key that others use too, or one of its own: then it may be sent again (S5.2).
+  ask.idempotency_key = world.random.chance(30)
+                            ? fmt::format("key-{}", world.random.below(12))
+                            : fmt::format("own-{}", world.random.next() % 1'000'000'000);
+  return ask;
+}
+
+void trigger(World& world, DefinitionKind kind, const std::string& name) {
+  world.any_client().ask(triggering(world, kind, name), 4,
+                         [&world](const Outcome<engine::Reply>& reply) {
+                           if (reply) {
+                             world.runs.push_back(reply->id);
+                           }
+                         });
+}
+
+// --- the loads
+
+void jobs(World& world, Strength strength) {
+  const auto count = world.random.between(1, 6);
+  for (std::int64_t i = 0; i < count; ++i) {
+    save_job(world, fmt::format("job{}", i), {});
+  }
+  world.now_and_then(every(milliseconds(1500), strength), [&world] {
+    trigger(world, DefinitionKind::job, world.random.any(world.jobs));
+  });
+}
+
+void workflows(World& world, Strength strength) {
+  const auto count = world.random.between(1, 4);
+  for (std::int64_t i = 0; i < count; ++i) {
+    save_workflow(world, fmt::format("flow{}", i), {});
+  }
+  world.now_and_then(every(seconds(5), strength), [&world] {
+    trigger(world, DefinitionKind::workflow, world.random.any(world.workflows));
+  });
+}
+
+void crons(World& world, Strength strength) {
+  const auto count = world.random.between(1, 1 + strength / 25);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (world.random.chance(75)) {
+      save_job(world, fmt::format("tick{}", i), {.triggers = true});
+    } else {
+      save_workflow(world, fmt::format("tock{}", i), {.triggers = true, .steps_max = 3});
+    }
+  }
+}
+
+void edits(World& world, Strength strength) {
+  world.now_and_then(every(seconds(8), strength), [&world] {
+    if (world.random.chance(70) && !world.jobs.empty()) {
+      const std::string name = world.random.any(world.jobs);
+      save_job(world, name, {.triggers = name.starts_with("tick")});
+    } else if (!world.workflows.empty()) {
+      const std::string name = world.random.any(world.workflows);
+      save_workflow(world, name, {.triggers = name.starts_with("tock")});
+    }
+  });
+}
+
+void deletions(World& world, Strength strength) {
+  world.now_and_then(every(seconds(15), strength), [&world] {
+    const bool is_job = world.random.chance(70);
+    auto& names = is_job ? world.jobs : world.workflows;
+    if (!names.empty()) {
+      world.any_client().ask(
+          engine::DeleteDefinition{.kind = is_job ? DefinitionKind::job : DefinitionKind::workflow,
+                                   .name_space = "default",
+                                   .name = world.random.any(names)});
+    }
+  });
+}
+
+void cancels(World& world, Strength strength) {
+  world.now_and_then(every(seconds(3), strength), [&world] {
+    if (!world.runs.empty()) {
+      world.any_client().ask(engine::CancelRun{world.random.any(world.runs)});
+    }
+  });
+}
+
+void retries(World& world, Strength strength) {
+  world.now_and_then(every(seconds(3), strength), [&world] {
+    if (world.runs.empty()) {
+      return;
+    }
+    engine::RetryRun ask{.run = world.random.any(world.runs), .from_steps = {}};
+    const RunRow* row = world.durable.run(ask.run);
+    if (row != nullptr && row->kind == RunKind::workflow && world.random.chance(50)) {
+      ask.from_steps.push_back(fmt::format("s{}", world.random.below(3)));
+    }
+    // No second try: a retry has no key yet that would make it harmless.
+    world.any_client().ask(std::move(ask), 1);
+  });
+}
+
+void batches(World& world, Strength strength) {
+  world.now_and_then(every(seconds(6), strength), [&world] {
+    std::vector<engine::Request> requests;
+    for (auto count = world.random.between(2, 12); count > 0; --count) {
+      if (!world.jobs.empty() && (world.workflows.empty() || world.random.chance(80))) {
+        requests.emplace_back(triggering(world, DefinitionKind::job, world.random.any(world.jobs)));
+      } else if (!world.workflows.empty()) {
+        requests.emplace_back(
+            triggering(world, DefinitionKind::workflow, world.random.any(world.workflows)));
+      } else if (!world.runs.empty()) {
+        requests.emplace_back(engine::CancelRun{world.random.any(world.runs)});
+      }
+    }
+    if (!requests.empty()) {
+      world.any_client().ask_all(std::move(requests));
+    }
+  });
+}
+
+void poisoned(World& world, Strength strength) {
+  save_job(world, "tick9", {.triggers = true, .poison = true});
+  world.now_and_then(every(seconds(8), strength), [&world] {
+    engine::TriggerRun ask = triggering(world, DefinitionKind::job, "tick9");
+    ask.params = fmt::format(R"({{"p":"{}"}})", kPoison);
+    world.any_client().ask(std::move(ask));
+  });
+}
+
+}  // namespace
+
+const std::vector<Kind>& load_kinds() {
+  static const std::vector<Kind> kinds = {
+      {"jobs", 90, jobs},       {"workflows", 60, workflows}, {"crons", 60, crons},
+      {"edits", 40, edits},     {"deletions", 30, deletions}, {"cancels", 50, cancels},
+      {"retries", 50, retries}, {"batches", 30, batches},     {"poisoned commands", 15, poisoned},
+  };
+  return kinds;
+}
+
+}  // namespace jobflow::sim

@@ -1,0 +1,281 @@
+#include "tools/sim/world.h"
+
+#include "model/json.h"
+#include "tools/sim/documents.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace jobflow::sim {
+namespace {
+
+// After the last fault the members have that long to be where they should be (I5).
+constexpr Span kSettle = seconds(10);
+// Then every run has that long to end: its attempts, their bounds, the pauses between them.
+constexpr Span kRestWithin = minutes(5);
+constexpr Micros kLook = 250'000;
+constexpr Span kSurelyRead = milliseconds(2100);  // the database has answered, or nobody waits
+
+bool has_poison(const std::string& text) {
+  return text.find(kPoison) != std::string::npos;
+}
+
+bool is_refused(const Change& change) {
+  if (const auto* insert = std::get_if<InsertRun>(&change)) {
+    return has_poison(insert->row.params) || has_poison(insert->row.progress.result);
+  }
+  const auto* update = std::get_if<UpdateRun>(&change);
+  return update != nullptr && has_poison(update->progress.result);
+}
+
+}  // namespace
+
+World::World(Plan the_plan, bool with_text)
+    : plan(std::move(the_plan)),
+      random(plan.seed),
+      history(scheduler, with_text, [this](const Record& record) { recorded(record); }),
+      database(scheduler, network, random, history, plan.shards) {
+  for (const CheckerKind& kind : checker_kinds()) {
+    checkers_.push_back(kind.make());
+  }
+  for (int i = 0; i < plan.members; ++i) {
+    members.push_back(std::make_unique<Member>(*this, i));
+  }
+  for (int i = 0; i < plan.workers; ++i) {
+    workers.push_back(std::make_unique<Worker>(*this, i));
+  }
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<Client>(*this, i));
+  }
+}
+
+World::~World() {
+  scheduler.clear();
+}
+
+void World::live() {
+  for (const auto& member : members) {
+    member->begin();
+  }
+  for (const auto& worker : workers) {
+    worker->begin();
+  }
+  subscriber.begin();
+  for (const Chosen& fault : plan.faults) {
+    fault.kind->begin(*this, fault.strength);
+  }
+  for (const Chosen& load : plan.loads) {
+    load.kind->begin(*this, load.strength);
+  }
+  const auto run_until = [&](Micros end) {
+    while (!violation_ && scheduler.run_next(end)) {
+    }
+  };
+  run_until(micros(plan.chaos));
+  begin_calm();
+  run_until(scheduler.now() + micros(kSettle));
+  if (violation_) {
+    return;
+  }
+  Instant earliest = kNever;
+  for (const auto& member : members) {
+    if (member->life() != nullptr) {
+      earliest = std::min(earliest, member->life()->clock.now());
+    }
+  }
+  history.add({.did = Did::settled, .number = earliest.ms});
+  disable_triggers();
+  const Micros end = scheduler.now() + micros(kRestWithin);
+  while (!violation_ && scheduler.now() < end && !is_at_rest()) {
+    run_until(scheduler.now() + kLook);
+  }
+  if (!violation_) {
+    judge_rest(is_at_rest());
+  }
+}
+
+void World::begin_calm() {
+  is_calm_ = true;
+  history.add({.did = Did::calm});
+  network.heal_all();
+  network.loss_permille = network.spikes_permille = network.doubled_permille = 0;
+  store_rates = {};
+  database.slow = 0;
+  database.after_next_landing({});
+  for (const auto& member : members) {
+    member->calm();
+  }
+  for (const auto& worker : workers) {
+    worker->calm();
+  }
+}
+
+void World::disable_triggers() {
+  constexpr int kTries = 50;
+  std::set<Id> owners;
+  for (const auto& [id, trigger] : durable.triggers) {
+    if (trigger.state == TriggerState::active) {
+      owners.insert(trigger.definition);
+    }
+  }
+  for (const Id owner : owners) {
+    const DefinitionRow& row = durable.definitions.at(owner);
+    if (!row.deleted) {
+      clients.front()->ask(
+          engine::SaveDefinition{.definition = silent_definition(row.kind, row.name)}, kTries);
+    }
+  }
+}
+
+bool World::is_at_rest() {
+  const bool all_final = std::ranges::all_of(
+      durable.runs, [](const auto& entry) { return is_final(entry.second.progress.state); });
+  const bool all_heard = std::ranges::all_of(durable.journal, [&](const auto& entry) {
+    const auto next = subscriber.next().find(entry.first);
+    return next != subscriber.next().end() &&
+           next->second == static_cast<std::int64_t>(entry.second.size()) + 1;
+  });
+  return all_final && all_heard &&
+         std::ranges::all_of(clients, [](const auto& one) { return one->open_asks() == 0; }) &&
+         std::ranges::all_of(workers, [](const auto& one) { return one->unacknowledged() == 0; });
+}
+
+void World::judge_rest(bool came) {
+  Rest rest{.came = came};
+  rest.next = subscriber.next();
+  for (const auto& worker : workers) {
+    rest.unacknowledged[worker->name()] = worker->unacknowledged();
+  }
+  for (const auto& member : members) {
+    if (member->life() != nullptr) {
+      member->life()->hall.list_workers([&](const std::vector<runtime::WorkerView>& views) {
+        for (const runtime::WorkerView& view : views) {
+          rest.busy[view.hello.name] += view.busy;
+        }
+      });
+    }
+  }
+  const Micros end = scheduler.now() + 1'000'000;
+  while (!violation_ && scheduler.run_next(end)) {
+  }
+  database.truth().list_runs({.with_steps = true, .limit = 1'000'000},
+                             [&](const Outcome<std::vector<RunRow>>& rows) { rest.runs = *rows; });
+  history.add({.did = Did::at_rest});
+  ask_checkers([&](Checker& checker) { checker.rest(rest, durable); });
+}
+
+// --- what happened
+
+void World::recorded(const Record& record) {
+  if (record.batch != nullptr) {
+    durable.at = record.at;
+    durable.apply(*record.batch, [&](const Change& change) {
+      ask_checkers([&](Checker& checker) { checker.change(change, *record.batch, durable); });
+    });
+  }
+  ask_checkers([&](Checker& checker) { checker.record(record, durable); });
+}
+
+template <class Look>
+void World::ask_checkers(const Look& look) {
+  for (std::size_t i = 0; i < checkers_.size(); ++i) {
+    look(*checkers_[i]);
+    if (checkers_[i]->found && !violation_) {
+      violation_ = checkers_[i]->found;
+      violation_->checker = checker_kinds()[i].name;
+    }
+  }
+}
+
+void World::count(std::string_view what, std::int64_t times) {
+  const auto found = counts_.find(what);
+  if (found == counts_.end()) {
+    counts_.emplace(what, times);
+  } else {
+    found->second += times;
+  }
+}
+
+void World::note_fault(std::string text) {
+  history.add({.did = Did::fault, .text = std::move(text)});
+}
+
+void World::now_and_then(Span mean, std::function<void()> act) {
+  const Span pause = milliseconds(random.between(mean.ms / 4, mean.ms * 7 / 4));
+  scheduler.after(pause, nullptr, [this, mean, act = std::move(act)] {
+    if (!is_calm_) {
+      act();
+      now_and_then(mean, act);
+    }
+  });
+}
+
+std::shared_ptr<Life> World::member_to_reach() {
+  // A load balancer knows no better than to try them in some order.
+  const std::size_t first = random.below(members.size());
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const auto& life = members[(first + i) % members.size()]->life();
+    if (life != nullptr) {
+      return life;
+    }
+  }
+  return nullptr;
+}
+
+void World::process_ended(const std::shared_ptr<Life>& life) {
+  for (const auto& worker : workers) {
+    worker->server_ended(*life);
+  }
+  subscriber.server_ended(*life);
+}
+
+store::FaultScript World::store_faults(Life& life) {
+  store::FaultScript script;
+  script.commit = [this](const store::Batch&) {
+    using enum store::CommitFault;
+    if (store_rates.away) {
+      return unavailable;
+    }
+    const auto dice = static_cast<int>(random.below(1000));
+    const StoreRates& rates = store_rates;
+    if (dice < rates.lost) {
+      count("commit lost");
+      return lost;
+    }
+    if (dice < rates.lost + rates.answer_lost) {
+      count("answer lost, landed");
+      return answer_lost;
+    }
+    if (dice < rates.lost + rates.answer_lost + rates.lands_late) {
+      count("commit late");
+      return lands_late;
+    }
+    return none;
+  };
+  script.read = [this, &life] {
+    using enum store::ReadFault;
+    if (random.rarely(store_rates.read_fails)) {
+      count("read fails");
+      return fails;
+    }
+    if (random.rarely(store_rates.read_stale)) {
+      count("read stale");
+      // It is answered late: after the next commit, or by and by when nothing is committed.
+      for (const Span later : {milliseconds(random.between(1, 900)), kSurelyRead}) {
+        scheduler.after(later, life.process, [&life] { life.store.release_reads(); });
+      }
+      return stale;
+    }
+    return none;
+  };
+  script.refuses = [this](const Change& change) {
+    const bool refused = is_refused(change);
+    if (refused) {
+      count("row refused");
+    }
+    return refused;
+  };
+  return script;
+}
+
+}  // namespace jobflow::sim
