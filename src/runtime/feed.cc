@@ -66,6 +66,7 @@ class Feed::Inside : public std::enable_shared_from_this<Feed::Inside> {
       : store_(store), limits_(limits), memory_(limits.recent_bytes) {}
 
   void begin(ShardNumber source, std::int64_t next);
+  void advance(ShardNumber source, std::int64_t next);
   void publish(const std::vector<const JournalPart*>& parts);
   std::int64_t subscribe(Cursor start, Wanted wanted, Listener listener);
   void cancel(std::int64_t subscription);
@@ -135,9 +136,12 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
     }
     if (next < at->second) {
       misled = subscribers_;  // the store lost what they have been told
+      memory_.forget(source);
+      at->second = next;
     }
-    memory_.forget(source);
-    at->second = next;
+  }
+  if (!misled) {
+    advance(source, next);  // what others wrote meanwhile
   }
   if (misled) {
     for (const auto& subscriber : *misled) {
@@ -145,6 +149,28 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
       if (!subscriber->over) {
         lag(*subscriber);
       }
+    }
+  }
+}
+
+void Feed::Inside::advance(ShardNumber source, std::int64_t next) {
+  std::shared_ptr<const Subscribers> subscribers;
+  std::int64_t before = next;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, fresh] = next_.try_emplace(source, next);
+    if (fresh || next <= at->second) {
+      return;
+    }
+    before = std::exchange(at->second, next);
+    memory_.forget(source);
+    subscribers = subscribers_;
+  }
+  for (const auto& subscriber : *subscribers) {
+    const std::lock_guard lock(subscriber->mutex);
+    if (!subscriber->over && subscriber->next.try_emplace(source, before).first->second < next) {
+      subscriber->behind.insert(source);
+      catch_up(subscriber);
     }
   }
 }
@@ -411,6 +437,10 @@ Feed::~Feed() {
 
 void Feed::begin(ShardNumber source, std::int64_t next) {
   inside_->begin(source, next);
+}
+
+void Feed::advance(ShardNumber source, std::int64_t next) {
+  inside_->advance(source, next);
 }
 
 void Feed::publish(const std::vector<const JournalPart*>& parts) {

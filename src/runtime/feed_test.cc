@@ -289,6 +289,26 @@ TEST_F(FeedTest, AShardLoadedAgainGoesOnWhereItsJournalStands) {  // house 3b
   EXPECT_EQ(ear.count(0), 5);
 }
 
+// S9.3: another member's events come out of the journal as soon as it says that they are there.
+TEST_F(FeedTest, AnotherMembersEventsComeFromTheStore) {
+  Ear ear;
+  ear.expect_from(0, 1);
+  feed.subscribe({}, nullptr, ear.listener());
+  store.add(part(0, 2));
+  store.add(part(0, 3));
+  EXPECT_EQ(ear.count(0), 0);
+  feed.advance(0, 6);
+  EXPECT_EQ(ear.count(0), 5);
+  feed.advance(0, 6);
+  feed.advance(0, 3);
+  EXPECT_EQ(ear.count(0), 5) << "nothing new, nothing old";
+  store.add(part(0, 1));
+  feed.begin(0, 7);  // it is ours now
+  EXPECT_EQ(ear.count(0), 6);
+  happen(0, 1);
+  EXPECT_EQ(ear.count(0), 7);
+}
+
 // I1b: what the store lost was told already. Numbers begin again before the end: that would be a
 // repeat, so everybody takes a fresh snapshot.
 TEST_F(FeedTest, AHistoryThatGoesBackLagsWhoHeardIt) {

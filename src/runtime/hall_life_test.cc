@@ -383,6 +383,31 @@ TEST_F(HallLife, StopsThoughTheStoreNeverAnswers) {
   EXPECT_EQ(code_of(answer), ProblemCode::outcome_unknown);
 }
 
+// Interfaces 3: what ended, how, after how long, and what was tried again.
+TEST_F(HallLife, CountsWhatHappened) {
+  start();
+  stage.save_job("again", R"({"handler":"h","retry":{"max_attempts":2,"initial":"1s"}})");
+  const auto worker = stage.connect("w", kA, {"h"});
+  stage.trigger("j");
+  stage.finish(kA, worker->assignments.at(0));
+  stage.trigger("again");
+  stage.report(kA, {.run = worker->assignments.at(1).run,
+                    .token = worker->assignments.at(1).token,
+                    .outcome = ReportOutcome::failed,
+                    .error_kind = "handler"});
+  stage.time.advance(seconds(3));
+  stage.finish(kA, worker->assignments.at(2));
+  const std::string text = stage.metrics.text();
+  for (const char* line :
+       {"jobflow_attempts_total{result=\"succeeded\"} 2\n",
+        "jobflow_attempts_total{result=\"failed\"} 1\n",
+        "jobflow_retries_total{reason=\"failed\"} 1\n", "jobflow_run_duration_seconds_count 2\n",
+        "jobflow_run_queue_wait_seconds_count 2\n",
+        "jobflow_firings_total{outcome=\"fired\"} 0\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+}
+
 // House 3.5: an API run costs two row writes, a timed one three; the journal one row per touched
 // shard and batch, and the fence one row per batch.
 TEST_F(HallLife, WritesNoMoreRowsThanItMust) {

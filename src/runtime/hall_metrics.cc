@@ -2,6 +2,8 @@
 
 #include "store/batch.h"
 
+#include <algorithm>
+
 namespace jobflow::runtime {
 
 HallMetrics::HallMetrics(Metrics& metrics)
@@ -15,6 +17,11 @@ HallMetrics::HallMetrics(Metrics& metrics)
                             "From a trigger's planned instant to its firing's decision")),
       run_queue_wait_seconds(metrics.histogram("jobflow_run_queue_wait_seconds",
                                                "From a run's being queued to its assignment")),
+      run_duration_seconds(
+          metrics.histogram("jobflow_run_duration_seconds",
+                            "Of the attempt that ended a run or step, from its assignment",
+                            "",
+                            {0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000})),
       queue_depth(metrics.gauge("jobflow_queue_depth", "Runs that wait for a worker")),
       live_runs(metrics.gauge("jobflow_live_runs", "Runs that have not ended")),
       workers(metrics.gauge("jobflow_workers", "Workers known", "{state=\"any\"}")),
@@ -25,14 +32,30 @@ HallMetrics::HallMetrics(Metrics& metrics)
                                     "Reports with an old token, which changed nothing")),
       firings(metrics.counter(
           "jobflow_firings_total", "Due instants of triggers", "{outcome=\"fired\"}")),
+      firings_skipped(metrics.counter(
+          "jobflow_firings_total", "Due instants of triggers", "{outcome=\"skipped\"}")),
       history_changed(metrics.counter("jobflow_store_history_changed_total",
                                       "Times the store was not what it had been")),
       log_bytes(metrics.counter("jobflow_log_bytes_total", "Bytes of log lines taken in")),
       store_refused(metrics.counter(
           "jobflow_store_errors_total", "Errors of the store by class", "{class=\"refused\"}")),
-      store_away(metrics.counter("jobflow_store_errors_total",
-                                 "Errors of the store by class",
-                                 "{class=\"unavailable\"}")) {
+      store_away(metrics.counter(
+          "jobflow_store_errors_total", "Errors of the store by class", "{class=\"unavailable\"}")),
+      takeovers(metrics.counter("jobflow_takeovers_total", "Members held to be dead")),
+      retries_lost(
+          metrics.counter("jobflow_retries_total", "Attempts retried", "{reason=\"lost\"}")),
+      retries_timeout(
+          metrics.counter("jobflow_retries_total", "Attempts retried", "{reason=\"timeout\"}")),
+      retries_failed(
+          metrics.counter("jobflow_retries_total", "Attempts retried", "{reason=\"failed\"}")) {
+  for (int i = 0; i < kAttemptStates; ++i) {
+    const auto state = static_cast<AttemptState>(i);
+    if (is_final(state) && state != AttemptState::not_sent) {
+      attempts_[static_cast<std::size_t>(i)] =
+          &metrics.counter("jobflow_attempts_total", "Attempts that ended",
+                           "{result=\"" + std::string(to_string(state)) + "\"}");
+    }
+  }
   for (int i = 0; i < kRunStates; ++i) {
     const auto state = static_cast<RunState>(i);
     if (is_final(state)) {
@@ -66,6 +89,60 @@ void HallMetrics::count(const store::Batch& batch) {
     }
   }
   stale_reports.add(stale);
+  for (const store::ShardPart& part : batch.parts) {
+    for (const Change& change : part.changes) {
+      count(change);
+    }
+  }
+}
+
+void HallMetrics::count(const Change& change) {
+  if (const auto* update = std::get_if<UpdateRun>(&change)) {
+    count(update->run, update->progress);
+  } else if (const auto* insert = std::get_if<InsertRun>(&change)) {
+    count(insert->row.id, insert->row.progress);
+    if (insert->row.trigger.is_set()) {
+      firings.add();
+    }
+  } else if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
+    count(attempt->row);
+  } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+    firings_skipped.add(static_cast<std::uint64_t>(skipped->row.count));
+  }
+}
+
+void HallMetrics::count(Id run, const RunProgress& progress) {
+  const auto seconds_between = [](Instant from, Instant to) {
+    return static_cast<double>(std::max<std::int64_t>((to - from).ms, 0)) / 1000.0;
+  };
+  if (!progress.token.is_set()) {
+    return;  // a workflow run, or one that never started
+  }
+  if (progress.state == RunState::running && progress.attempt == 1 && progress.progress == 0) {
+    run_queue_wait_seconds.observe(
+        seconds_between(std::max(run.time(), progress.due), progress.started));
+  } else if (is_final(progress.state)) {
+    run_duration_seconds.observe(seconds_between(progress.started, progress.ended));
+    const bool was_lost = progress.error_kind == "lost";
+    const auto result = progress.state == RunState::succeeded   ? AttemptState::succeeded
+                        : progress.state == RunState::timed_out ? AttemptState::timed_out
+                        : progress.state == RunState::cancelled ? AttemptState::cancelled
+                        : was_lost                              ? AttemptState::lost
+                                                                : AttemptState::failed;
+    attempts_[static_cast<std::size_t>(result)]->add();
+  }
+}
+
+void HallMetrics::count(const AttemptRow& replaced) {
+  if (Counter* counter = attempts_[static_cast<std::size_t>(replaced.state)]) {
+    counter->add();
+  }
+  if (replaced.retry_at.is_set()) {
+    (replaced.state == AttemptState::lost        ? retries_lost
+     : replaced.state == AttemptState::timed_out ? retries_timeout
+                                                 : retries_failed)
+        .add();
+  }
 }
 
 }  // namespace jobflow::runtime

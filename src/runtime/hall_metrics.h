@@ -1,6 +1,7 @@
 // The hall's metrics, looked up once (interfaces 3).
 #pragma once
 
+#include "model/change.h"
 #include "model/states.h"
 #include "runtime/metrics.h"
 
@@ -22,6 +23,7 @@ struct HallMetrics {
   Histogram& commit_batch_size;
   Histogram& trigger_lateness_seconds;
   Histogram& run_queue_wait_seconds;
+  Histogram& run_duration_seconds;  // of the attempt that ended a run or step
   Gauge& queue_depth;
   Gauge& live_runs;
   Gauge& workers;
@@ -29,12 +31,24 @@ struct HallMetrics {
   Gauge& left_out;
   Counter& stale_reports;
   Counter& firings;
+  Counter& firings_skipped;
   Counter& history_changed;
   Counter& log_bytes;
   Counter& store_refused;
   Counter& store_away;
+  Counter& takeovers;
+  Counter& retries_lost;
+  Counter& retries_timeout;
+  Counter& retries_failed;
   std::array<Counter*, kRunStates> runs_ended{};  // of jobs and workflows, by final state
   std::array<Counter*, kRunStates> steps_ended{};
+
+ private:
+  void count(const Change& change);
+  void count(Id run, const RunProgress& progress);
+  void count(const AttemptRow& replaced);
+
+  std::array<Counter*, kAttemptStates> attempts_{};  // by how they ended
 };
 
 }  // namespace jobflow::runtime
