@@ -36,6 +36,7 @@ struct TriggerRun {
   Instant start_at;    // unset = now; in the past = now
   std::optional<int> priority;
   std::string idempotency_key;
+  Id after_run;  // it waits until that run, of whatever shard, has ended; not with start_at
 };
 struct CancelRun {
   Id run;
@@ -74,6 +75,18 @@ struct AssignmentUnsent {
   Id token;
 };
 
+// --- from other shards (I10)
+
+struct LetterCame {
+  LetterRow letter;
+  bool only_mark = false;  // the store refuses what it asks for: only that it came is written
+};
+// All of the pair up to this number are applied, durably.
+struct LetterAcked {
+  ShardNumber from = 0, to = 0;  // of the letters
+  Id up_to;
+};
+
 // --- from the hall itself
 
 // One timer of the shard's wheel fired.
@@ -90,6 +103,14 @@ struct ContinueRun {
 struct ContinueDelete {
   Id definition;
   Id after = {};
+};
+// Whoever waits for this run, which has ended, is told so by letters, a slice at a time.
+struct TellWatchers {
+  Id run;
+};
+// This run waits for another one and asks once more to be told: what it asked may be forgotten.
+struct WatchAgain {
+  Id run;
 };
 // The store refuses what this run's report, or this trigger's firing, wants written (3b). Decided
 // by writing that row alone; what its workflow or its steps must do then comes as `more`.
@@ -109,10 +130,14 @@ using Request = std::variant<SaveDefinition,
                              AttemptLost,
                              AttemptReclaimed,
                              AssignmentUnsent,
+                             LetterCame,
+                             LetterAcked,
                              TimerDue,
                              DispatchNext,
                              ContinueRun,
                              ContinueDelete,
+                             TellWatchers,
+                             WatchAgain,
                              SetAside>;
 
 struct Command {

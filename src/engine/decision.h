@@ -27,7 +27,16 @@ struct SendAck {
   Id incarnation;
   Id token;
 };
-using Effect = std::variant<SendAssignment, SendCancel, SendAck>;
+// To the shard it names; sent again until that one's acknowledgement is here (I10).
+struct SendLetter {
+  LetterRow letter;
+};
+// To the sender of these letters.
+struct SendLetterAck {
+  ShardNumber from = 0, to = 0;  // of the letters
+  Id up_to;
+};
+using Effect = std::variant<SendAssignment, SendCancel, SendAck, SendLetter, SendLetterAck>;
 
 // What the asker learns.
 struct Reply {

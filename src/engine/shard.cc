@@ -62,6 +62,7 @@ Shard::Inside::Inside(ShardImage image, Instant now)
     const Id id = row.id;
     load_run(std::move(row), std::move(steps[id]), plan);
   }
+  load_letters(image, now);
   sweep(now);
 }
 
@@ -119,6 +120,8 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const AssignmentUnsent& ask) {
                    assignment_unsent(turn, ask.run, ask.token, /*refused=*/false);
                  },
+                 [&](const LetterCame& ask) { letter_came(turn, ask); },
+                 [&](const LetterAcked& ask) { letter_acked(turn, ask); },
                  [&](const TimerDue& ask) { timer_due(turn, ask.timer); },
                  [&](const DispatchNext&) { dispatch_next(turn); },
                  [&](const ContinueRun& ask) {
@@ -127,9 +130,14 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                    }
                  },
                  [&](const ContinueDelete& ask) { continue_delete(turn, ask); },
+                 [&](const TellWatchers& ask) { tell_watchers(turn, ask.run); },
+                 [&](const WatchAgain& ask) { watch_again(turn, ask.run); },
                  [&](const SetAside& ask) { set_aside(turn, ask); },
              },
              command.request);
+  for (const Id run : turn.to_tell) {
+    turn.out.more.emplace_back(TellWatchers{run});
+  }
   check(turn.out.changes.size() <= limits::kDecisionRows, "a decision is over its row budget");
   return std::move(turn.out);
 }
@@ -189,13 +197,22 @@ void Shard::sweep(Instant now) {
 
 std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {
   inside_->last_id_ = next_id(std::max(inside_->last_id_, given_out), inside_->number_, now);
-  std::vector<Request> losses;
+  std::vector<Request> requests;
   for (const Id incarnation : incarnations()) {
     for (const Held& held : held_by(incarnation)) {
-      losses.emplace_back(AttemptLost{held.run, held.token, "the store's history changed"});
+      requests.emplace_back(AttemptLost{held.run, held.token, "the store's history changed"});
     }
   }
-  return losses;
+  std::set<Id> waiting;
+  for (const auto& [id, run] : inside_->live_) {
+    if (run.row.progress.state == RunState::waiting) {
+      waiting.insert(id);
+    }
+  }
+  for (const Id run : waiting) {
+    requests.emplace_back(WatchAgain{run});
+  }
+  return requests;
 }
 
 std::vector<Request> Shard::unfinished_business() const {
@@ -207,7 +224,8 @@ std::vector<Request> Shard::unfinished_business() const {
     }
   }
   for (const auto& [id, run] : inside_->live_) {
-    if (run.graph && run.row.progress.state != RunState::scheduled) {
+    const RunState state = run.row.progress.state;
+    if (run.graph && state != RunState::scheduled && state != RunState::waiting) {
       workflows.push_back(id);
     }
   }
@@ -219,6 +237,9 @@ std::vector<Request> Shard::unfinished_business() const {
   }
   for (const Id id : deleted) {
     requests.emplace_back(ContinueDelete{id});
+  }
+  for (const Id run : inside_->untold_) {
+    requests.emplace_back(TellWatchers{run});
   }
   return requests;
 }

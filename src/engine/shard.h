@@ -42,7 +42,8 @@ class Shard {
 
   // The store's history is another than it was (I1b): ids and tokens begin above now and above
   // `given_out`, the greatest that is known to have left. The attempts that the rows speak of are
-  // lost: to be submitted once, before anything else.
+  // lost, and what was asked of other shards is asked again: to be submitted once, before anything
+  // else.
   std::vector<Request> begin_generation(Id given_out, Instant now);
   // Work to go on with after loading: to be submitted once, in this order.
   std::vector<Request> unfinished_business() const;

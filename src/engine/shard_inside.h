@@ -1,6 +1,6 @@
 // The inside of a shard. shard.cc: loading, and the way in; shard_live.cc: live runs and
 // their bounds; shard_definitions.cc, shard_triggers.cc, shard_runs.cc, shard_attempts.cc,
-// shard_workflows.cc: the rules, by what they are about.
+// shard_workflows.cc, shard_letters.cc: the rules, by what they are about.
 #pragma once
 
 #include "engine/graph.h"
@@ -10,6 +10,7 @@
 #include "engine/shard.h"
 #include "engine/transitions.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,6 +50,7 @@ class Shard::Inside {
     Roster& roster;
     Decision out;
     Instant now;
+    std::set<Id> to_tell;        // the watchers of these: after all else that is to go on
     bool goes_on_later = false;  // workflows go on by a decision of their own, not by this one
     bool has_row_budget() const;
   };
@@ -103,6 +105,7 @@ class Shard::Inside {
     std::string idempotency_key = {};
     Id trigger = {};
     Instant planned = {};
+    Id after_run = {};
   };
   Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
   void cancel(Turn& turn, Id run);
@@ -115,6 +118,30 @@ class Shard::Inside {
   void list_in_queue(LiveRun& run);
   void leave_queue(LiveRun& run);
   void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
+
+  // shard_letters.cc
+  struct Outbox {  // a pair's unacknowledged letters, of which the first `sent` are under way
+    std::deque<LetterRow> letters;
+    std::size_t sent = 0;
+  };
+  struct Watched {  // a run that others wait for
+    std::set<Id> watchers;
+    std::optional<RunState> ended;  // when it is known
+  };
+  void load_letters(const ShardImage& image, Instant now);
+  void arm_letters(Instant due);
+  void write_letter(Turn& turn, ShardNumber to, LetterBody body);
+  void send_letters(Turn& turn, Outbox& outbox);
+  void letters_due(Turn& turn);
+  void letter_acked(Turn& turn, const LetterAcked& ask);
+  void letter_came(Turn& turn, const LetterCame& ask);
+  void watch_run(Turn& turn, const WatchRun& ask);
+  void await_telling(Turn& turn, Id run);
+  void watched_run_ended(Turn& turn, const LiveRun& run);
+  void watched_run_lives(Id run);
+  void tell_watchers(Turn& turn, Id run);
+  void watch_again(Turn& turn, Id id);
+  void awaited_run_ended(Turn& turn, const RunEnded& news);
 
   // shard_attempts.cc
   void dispatch_next(Turn& turn);
@@ -132,6 +159,7 @@ class Shard::Inside {
 
   // shard_workflows.cc
   void advance(Turn& turn, LiveRun& workflow);
+  void begin_workflow(Turn& turn, LiveRun& workflow);
   void start_step(Turn& turn, LiveRun& workflow, int step);
   void skip_step(Turn& turn, LiveRun& workflow, int step);
   RunRow step_row(Turn& turn, LiveRun& workflow, int step);
@@ -164,6 +192,11 @@ class Shard::Inside {
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;
   Recency recent_;
+  std::map<ShardNumber, Outbox> outboxes_;  // by receiver; none is empty
+  std::map<ShardNumber, Id> marks_;         // what was applied, by sender
+  std::map<Id, Watched> watched_;
+  std::set<Id> untold_;  // of these the ones that are not live
+  bool letters_armed_ = false;
 };
 
 }  // namespace jobflow::engine

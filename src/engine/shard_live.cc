@@ -14,6 +14,7 @@ Shard::Inside::LiveRun& Shard::Inside::insert_live(LiveRun run) {
   const Id id = run.row.id;
   const auto [place, is_new] = live_.emplace(id, std::move(run));
   check(is_new, "an id names one run");
+  watched_run_lives(id);
   const RunRow& row = place->second.row;
   if (row.kind != RunKind::step) {
     std::set<Id>& runs = runs_of_[row.definition];
@@ -33,6 +34,9 @@ void Shard::Inside::drop(LiveRun& run) {
     if (runs->second.empty()) {
       runs_of_.erase(runs);
     }
+  }
+  if (watched_.contains(run.row.id)) {
+    untold_.insert(run.row.id);
   }
   live_.erase(Id{run.row.id});
 }
@@ -89,8 +93,9 @@ Instant Shard::Inside::bound_of(const LiveRun& run) const {
     }
     case RunState::cancelling:
       return run.graph ? kNever : progress.due;
-    case RunState::pending:
     case RunState::waiting:
+      return progress.due;
+    case RunState::pending:
     case RunState::paused:
     case RunState::succeeded:
     case RunState::failed:

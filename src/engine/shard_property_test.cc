@@ -28,7 +28,6 @@ void for_each_seed(unsigned count, const std::function<void(unsigned)>& live) {
   }
 }
 
-// What is told of reads depends on what the shard remembers: not part of what must be equal.
 std::string told(const std::string& trace) {
   std::string indented;
   for (std::size_t at = 0; at < trace.size();) {
@@ -36,7 +35,7 @@ std::string told(const std::string& trace) {
     indented += "  " + trace.substr(at, end - at);
     at = end;
   }
-  return without_reads(indented);
+  return without_repeats(indented);
 }
 
 std::string end_of(const std::string& trace) {

@@ -47,6 +47,11 @@ void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
   if (!ask.idempotency_key.empty() && answer_repeat(turn, ask, known->row.id)) {
     return;
   }
+  if (ask.after_run.is_set() && ask.start_at.is_set()) {
+    answer(turn, Problem{ProblemCode::invalid,
+                         "a run starts at an instant or after another run: give one of them"});
+    return;
+  }
   if (live_.size() >= limits::kLiveRunsPerShard) {
     answer(turn, Problem{ProblemCode::queue_full, "this shard holds its limit of " +
                                                       std::to_string(limits::kLiveRunsPerShard) +
@@ -57,7 +62,8 @@ void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
                             {.params = ask.params,
                              .start_at = ask.start_at,
                              .priority = ask.priority,
-                             .idempotency_key = ask.idempotency_key});
+                             .idempotency_key = ask.idempotency_key,
+                             .after_run = ask.after_run});
   if (!created) {
     answer(turn, created.problem());
     return;
@@ -69,7 +75,9 @@ void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
     turn.out.changes.emplace_back(InsertIdempotency{
         {.definition = known->row.id, .key = ask.idempotency_key, .run = run, .expires = expires}});
   }
-  if ((*created)->graph && (*created)->row.progress.state == RunState::running) {
+  if (ask.after_run.is_set()) {
+    write_letter(turn, ask.after_run.shard(), WatchRun{.run = ask.after_run, .watcher = run});
+  } else if ((*created)->graph && (*created)->row.progress.state == RunState::running) {
     advance(turn, **created);
   }
   answer(turn, Reply{.id = run, .created = true});
@@ -98,8 +106,9 @@ bool Shard::Inside::answer_repeat(Turn& turn, const TriggerRun& ask, Id definiti
   return false;
 }
 
-// A new run of a job (queued or scheduled) or of a workflow (running or scheduled; its first steps
-// are the caller's to start, by advance()).
+// A new run of a job (queued) or of a workflow (running; its first steps are the caller's to start,
+// by advance()); scheduled, when it is to start later; waiting, when it does after another one (to
+// tell that one's home is the caller's matter, too).
 Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
                                                            Known& known,
                                                            NewRun wanted) {
@@ -134,17 +143,20 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
     row.handler = definition.job().task.handler;
     row.priority = wanted.priority.value_or(definition.job().task.priority);
   }
+  row.after_run = wanted.after_run;
+  const bool waits = row.after_run.is_set();
   const bool is_later = wanted.start_at > turn.now;
-  row.progress.state = is_later      ? RunState::scheduled
+  row.progress.state = waits         ? RunState::waiting
+                       : is_later    ? RunState::scheduled
                        : is_workflow ? RunState::running
                                      : RunState::queued;
-  row.progress.due = is_later ? wanted.start_at : turn.now;
-  if (is_workflow && !is_later) {
+  row.progress.due = waits ? turn.now + limits::kWaitingMax : is_later ? wanted.start_at : turn.now;
+  if (is_workflow && !waits && !is_later) {
     row.progress.started = turn.now;
   }
   LiveRun& live = insert_live(std::move(run));
   turn.out.changes.emplace_back(InsertRun{live.row});
-  note(turn, live);
+  note(turn, live, waits ? "after run " + to_string(live.row.after_run) : "");
   arm(live, turn.now);
   if (live.row.progress.state == RunState::queued) {
     list_in_queue(live);
@@ -355,6 +367,7 @@ void Shard::Inside::finish(Turn& turn, LiveRun& run, const std::string& detail) 
   }
   turn.out.changes.emplace_back(UpdateRun{run.row.id, progress});
   note(turn, run, detail.empty() ? progress.error_kind : detail);
+  watched_run_ended(turn, run);
   if (run.row.kind == RunKind::step) {
     const RunRow row = run.row;
     forget(run);

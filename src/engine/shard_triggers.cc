@@ -46,6 +46,10 @@ void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
     trigger_due(turn, timer);
     return;
   }
+  if (timer.kind == TimerSubject::letters) {
+    letters_due(turn);
+    return;
+  }
   LiveRun* run = find_live(timer.subject);
   if (run == nullptr || run->armed != timer.due) {
     return;
@@ -78,10 +82,7 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
   switch (run.row.progress.state) {
     case RunState::scheduled:
       if (run.graph) {
-        move_workflow(run, WorkflowEvent::begin);
-        run.row.progress.started = turn.now;
-        write(turn, run);
-        advance(turn, run);
+        begin_workflow(turn, run);
       } else {
         move(run, RunEvent::come_due);
         enter_queue(turn, run);
@@ -116,8 +117,18 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
       run.row.progress.error = "cancelled; its worker did not confirm in time";
       finish(turn, run);
       return;
-    case RunState::pending:
     case RunState::waiting:
+      if (run.graph) {
+        move_workflow(run, WorkflowEvent::expire);
+      } else {
+        move(run, RunEvent::expire);
+      }
+      run.row.progress.error_kind = "expired";
+      run.row.progress.error =
+          "run " + to_string(run.row.after_run) + ", which it waits for, did not end in time";
+      finish(turn, run);
+      return;
+    case RunState::pending:
     case RunState::paused:
     case RunState::succeeded:
     case RunState::failed:

@@ -12,6 +12,14 @@ void Shard::Inside::move_workflow(LiveRun& run, WorkflowEvent event) {
   run.row.progress.state = transition.to;
 }
 
+// Its start instant, or what it waited for, is here.
+void Shard::Inside::begin_workflow(Turn& turn, LiveRun& workflow) {
+  move_workflow(workflow, WorkflowEvent::begin);
+  workflow.row.progress.started = turn.now;
+  write(turn, workflow);
+  advance(turn, workflow);
+}
+
 // Starts and skips what can be decided, as much as one decision may write; asks to be called again
 // for the rest. Concludes the run when all is over; then `workflow` is gone on return.
 void Shard::Inside::advance(Turn& turn, LiveRun& workflow) {

@@ -44,20 +44,20 @@ const RunTable& run_table() {
   constexpr Cell<RunState> __{Verdict::ignore, pending};
   // clang-format off
   static const RunTable table{{{
-      //              come_due    assign       return_unsent succeed         fail_finally   retry_later     time_out        ask_cancel      confirm_cancel  expire       retry_by_hand set_aside
-      /* pending   */ {{no,         no,          no,           no,             no,            no,             no,             no,             no,             no,          no,           no}},
-      /* scheduled */ {{to(queued), no,          __,           no,             no,            no,             no,             to(cancelled),  __,             __,          no,           to(failed)}},
-      /* queued    */ {{__,         to(running), __,           no,             no,            no,             no,             to(cancelled),  __,             to(expired), no,           to(failed)}},
-      /* running   */ {{__,         no,          to(queued),   to(succeeded),  to(failed),    to(scheduled),  to(timed_out),  to(cancelling), no,             __,          no,           to(failed)}},
-      /* waiting   */ {{no,         no,          no,           no,             no,            no,             no,             no,             no,             no,          no,           no}},
-      /* cancelling*/ {{__,         no,          to(cancelled),to(succeeded),  no,            no,             no,             __,             to(cancelled),  __,          no,           to(failed)}},
-      /* paused    */ {{no,         no,          no,           no,             no,            no,             no,             no,             no,             no,          no,           no}},
-      /* succeeded */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          no,           __}},
-      /* failed    */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          to(queued),   __}},
-      /* cancelled */ {{__,         no,          __,           __,             __,            __,             __,             __,             __,             __,          to(queued),   __}},
-      /* timed_out */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          to(queued),   __}},
-      /* expired   */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          to(queued),   __}},
-      /* skipped   */ {{__,         no,          __,           __,             __,            __,             __,             no,             __,             __,          no,           __}},
+      //               come_due    assign       return_unsent  succeed        fail_finally retry_later    time_out       ask_cancel      confirm_cancel expire       retry_by_hand set_aside   go_on       wait_in_vain
+      /* pending   */ {{no,         no,          no,            no,            no,          no,            no,            no,             no,            no,          no,           no,         no,         no}},
+      /* scheduled */ {{to(queued), no,          __,            no,            no,          no,            no,            to(cancelled),  __,            __,          no,           to(failed), __,         __}},
+      /* queued    */ {{__,         to(running), __,            no,            no,          no,            no,            to(cancelled),  __,            to(expired), no,           to(failed), __,         __}},
+      /* running   */ {{__,         no,          to(queued),    to(succeeded), to(failed),  to(scheduled), to(timed_out), to(cancelling), no,            __,          no,           to(failed), __,         __}},
+      /* waiting   */ {{no,         no,          no,            no,            no,          no,            no,            to(cancelled),  no,            to(expired), no,           to(failed), to(queued), to(failed)}},
+      /* cancelling*/ {{__,         no,          to(cancelled), to(succeeded), no,          no,            no,            __,             to(cancelled), __,          no,           to(failed), __,         __}},
+      /* paused    */ {{no,         no,          no,            no,            no,          no,            no,            no,             no,            no,          no,           no,         no,         no}},
+      /* succeeded */ {{__,         no,          __,            __,            __,          __,            __,            no,             __,            __,          no,           __,         __,         __}},
+      /* failed    */ {{__,         no,          __,            __,            __,          __,            __,            no,             __,            __,          to(queued),   __,         __,         __}},
+      /* cancelled */ {{__,         no,          __,            __,            __,          __,            __,            __,             __,            __,          to(queued),   __,         __,         __}},
+      /* timed_out */ {{__,         no,          __,            __,            __,          __,            __,            no,             __,            __,          to(queued),   __,         __,         __}},
+      /* expired   */ {{__,         no,          __,            __,            __,          __,            __,            no,             __,            __,          to(queued),   __,         __,         __}},
+      /* skipped   */ {{__,         no,          __,            __,            __,          __,            __,            no,             __,            __,          no,           __,         __,         __}},
   }}};
   // clang-format on
   return table;
@@ -69,20 +69,20 @@ const WorkflowTable& workflow_table() {
   constexpr Cell<RunState> __{Verdict::ignore, pending};
   // clang-format off
   static const WorkflowTable table{{{
-      //              begin         complete       complete_failed ask_cancel      all_cancelled  retry_by_hand set_aside
-      /* pending   */ {{no,          no,            no,             no,             no,            no,           no}},
-      /* scheduled */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed)}},
-      /* queued    */ {{no,          no,            no,             no,             no,            no,           no}},
-      /* running   */ {{__,          to(succeeded), to(failed),     to(cancelling), no,            to(running),  to(cancelling)}},
-      /* waiting   */ {{no,          no,            no,             no,             no,            no,           no}},
-      /* cancelling*/ {{__,          no,            to(failed),     __,             to(cancelled), no,           to(cancelling)}},
-      /* paused    */ {{no,          no,            no,             no,             no,            no,           no}},
-      /* succeeded */ {{__,          no,            no,             no,             no,            to(running),  __}},
-      /* failed    */ {{__,          no,            no,             no,             no,            to(running),  __}},
-      /* cancelled */ {{__,          no,            no,             __,             no,            to(running),  __}},
-      /* timed_out */ {{__,          no,            no,             no,             no,            no,           __}},
-      /* expired   */ {{__,          no,            no,             no,             no,            no,           __}},
-      /* skipped   */ {{__,          no,            no,             no,             no,            no,           __}},
+      //               begin        complete       complete_failed ask_cancel      all_cancelled  retry_by_hand set_aside       wait_in_vain expire
+      /* pending   */ {{no,          no,            no,             no,             no,            no,           no,             no,          no}},
+      /* scheduled */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed),     __,          __}},
+      /* queued    */ {{no,          no,            no,             no,             no,            no,           no,             no,          no}},
+      /* running   */ {{__,          to(succeeded), to(failed),     to(cancelling), no,            to(running),  to(cancelling), __,          __}},
+      /* waiting   */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed),     to(failed),  to(expired)}},
+      /* cancelling*/ {{__,          no,            to(failed),     __,             to(cancelled), no,           to(cancelling), __,          __}},
+      /* paused    */ {{no,          no,            no,             no,             no,            no,           no,             no,          no}},
+      /* succeeded */ {{__,          no,            no,             no,             no,            to(running),  __,             __,          __}},
+      /* failed    */ {{__,          no,            no,             no,             no,            to(running),  __,             __,          __}},
+      /* cancelled */ {{__,          no,            no,             __,             no,            to(running),  __,             __,          __}},
+      /* timed_out */ {{__,          no,            no,             no,             no,            no,           __,             __,          __}},
+      /* expired   */ {{__,          no,            no,             no,             no,            to(running),  __,             __,          __}},
+      /* skipped   */ {{__,          no,            no,             no,             no,            no,           __,             __,          __}},
   }}};
   // clang-format on
   return table;
@@ -206,14 +206,15 @@ Transition<TriggerState> trigger_transition(TriggerState state, TriggerEvent eve
 
 std::string_view to_string(RunEvent event) {
   static constexpr std::array<std::string_view, kRunEvents> kNames{
-      "come_due", "assign",     "return_unsent",  "succeed", "fail_finally",  "retry_later",
-      "time_out", "ask_cancel", "confirm_cancel", "expire",  "retry_by_hand", "set_aside"};
+      "come_due",      "assign",    "return_unsent", "succeed",        "fail_finally",
+      "retry_later",   "time_out",  "ask_cancel",    "confirm_cancel", "expire",
+      "retry_by_hand", "set_aside", "go_on",         "wait_in_vain"};
   return name_of(kNames, event);
 }
 std::string_view to_string(WorkflowEvent event) {
   static constexpr std::array<std::string_view, kWorkflowEvents> kNames{
-      "begin",         "complete",      "complete_failed", "ask_cancel",
-      "all_cancelled", "retry_by_hand", "set_aside"};
+      "begin",         "complete",  "complete_failed", "ask_cancel", "all_cancelled",
+      "retry_by_hand", "set_aside", "wait_in_vain",    "expire"};
   return name_of(kNames, event);
 }
 std::string_view to_string(AttemptEvent event) {
@@ -237,7 +238,7 @@ std::string state_machines_page() {
       "an\n"
       "asker gets `wrong_state`, a report is recorded as stale. `pending` is derived (a step "
       "whose\n"
-      "needs are open has no row); nothing enters `waiting` and `paused` yet.\n";
+      "needs are open has no row); nothing enters `paused` yet.\n";
   print_table(page, run_table(), "Run of a job or a step");
   print_table(page, workflow_table(), "Run of a workflow");
   print_table(page, attempt_table(), "Attempt");

@@ -30,23 +30,27 @@ enum class RunEvent : std::uint8_t {
   time_out,        // the last attempt ran out of time
   ask_cancel,      // somebody wants it stopped
   confirm_cancel,  // the worker stopped it, is gone, or never answered within the grace
-  expire,          // not started within its queue wait
+  expire,          // not started within its queue wait, or waited too long
   retry_by_hand,   // a person wants another attempt of a finished run
   set_aside,       // the store refused its report (3b)
+  go_on,           // what it waited for is here
+  wait_in_vain,    // what it waits for does not exist
 };
-inline constexpr int kRunEvents = 12;
+inline constexpr int kRunEvents = 14;
 
 // What can happen to a workflow run.
 enum class WorkflowEvent : std::uint8_t {
-  begin,            // its start instant is here
+  begin,            // its start instant, or what it waited for, is here
   complete,         // all steps ended, none failed
   complete_failed,  // all steps ended, one failed or the run was set aside
   ask_cancel,       // with steps still live
   all_cancelled,    // asked, and the last live step ended
   retry_by_hand,    // a new version begins
   set_aside,        // the store refused how it goes on (3b): its live steps are cancelled
+  wait_in_vain,     // what it waits for does not exist
+  expire,           // what it waits for did not come in time
 };
-inline constexpr int kWorkflowEvents = 7;
+inline constexpr int kWorkflowEvents = 9;
 
 enum class AttemptEvent : std::uint8_t { succeed, fail, time_out, lose, cancel, return_unsent };
 inline constexpr int kAttemptEvents = 6;

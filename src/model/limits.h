@@ -39,6 +39,7 @@ inline constexpr int kDecisionRows = 1000;  // rows one decision writes at most 
 inline constexpr std::size_t kInboxCommands = 200'000;       // commands not yet decided
 inline constexpr std::size_t kUnsentDecisions = 200'000;     // decisions not yet durable
 inline constexpr std::size_t kLiveRunsPerShard = 1'000'000;  // unfinished runs of one shard
+inline constexpr std::size_t kLettersUnderWay = 100;  // of a pair of shards; more wait their turn
 inline constexpr std::size_t kHandlersPerWorker = 10'000;
 inline constexpr std::size_t kWorkerSlots = 100'000;
 
@@ -49,8 +50,10 @@ inline constexpr std::size_t kLogRunBytes = 64 * 1024 * 1024;
 // Bounds in time (I5).
 inline constexpr Span kSpanMax = days(36'500);  // the longest duration anyone may write
 inline constexpr Span kQueuedMax = days(7);
+inline constexpr Span kWaitingMax = days(30);
 inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the latest then
 inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout goes first
+inline constexpr Span kLettersAgain = seconds(1);  // unacknowledged ones are sent again
 inline constexpr Span kIdempotencyWindow = hours(24);
 inline constexpr Span kWorkerHeartbeat = seconds(1);
 inline constexpr Span kWorkerLease = seconds(10);

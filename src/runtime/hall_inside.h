@@ -181,6 +181,13 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void tend_lending();
   Instant next_lending() const;
 
+  // hall_letters.cc
+  void send_letter(LetterRow letter);
+  void send_letter_ack(const engine::SendLetterAck& ack);
+  void tell_shard(ShardNumber number, decltype(MemberMessage::what) what);
+  void take_letters(decltype(MemberMessage::what) what);
+  void go_on_with(ShardNumber number, engine::Request request);
+
   // CommitterOwner
   void landed(const store::Batch& batch, std::size_t decisions, Span took) override;
   void released(Decided& decided) override;

@@ -215,6 +215,8 @@ void Hall::Inside::member_said(MemberMessage message) {
     }
   } else if (auto* said = std::get_if<SaidByWorker>(&message.what)) {
     worker_heard(said->incarnation, std::move(said->said));
+  } else {
+    take_letters(std::move(message.what));
   }
 }
 

@@ -45,6 +45,10 @@ engine::SetAside culprit_of(const Decided& bad) {
   if (const auto* more = std::get_if<ContinueRun>(&request)) {
     return {.subject = more->run};
   }
+  if (const auto* came = std::get_if<LetterCame>(&request)) {
+    const auto* ended = std::get_if<RunEnded>(&came->letter.body);
+    return {.subject = ended == nullptr || came->only_mark ? Id{} : ended->watcher};
+  }
   if (std::holds_alternative<DispatchNext>(request)) {
     for (const Effect& effect : bad.decision.effects) {
       if (const auto* send = std::get_if<SendAssignment>(&effect)) {
@@ -115,6 +119,11 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
     if (std::holds_alternative<engine::AttemptEnded>(bad.command.request)) {
       again.push_back({std::move(bad.command), {}});  // now it only gets its acknowledgement
     }
+  }
+  if (auto* came = std::get_if<engine::LetterCame>(&bad.command.request);
+      came != nullptr && !came->only_mark) {
+    came->only_mark = true;  // else the letters after it would wait for ever
+    again.push_back({std::move(bad.command), {}});
   }
   for (Decided& decided : kept) {
     decided.command.rows.reset();  // read before what is being loaded now

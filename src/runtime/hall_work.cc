@@ -45,10 +45,14 @@ ShardNumber Hall::Inside::shard_of(const engine::Request& request) const {
                         [](const engine::AttemptLost& ask) { return ask.run.shard(); },
                         [](const engine::AttemptReclaimed& ask) { return ask.run.shard(); },
                         [](const engine::AssignmentUnsent& ask) { return ask.run.shard(); },
+                        [](const engine::LetterCame& ask) { return ask.letter.to; },
+                        [](const engine::LetterAcked& ask) { return ask.from; },
                         [](const engine::TimerDue& ask) { return ask.timer.subject.shard(); },
                         [](const engine::DispatchNext&) { return ShardNumber{0}; },
                         [](const engine::ContinueRun& ask) { return ask.run.shard(); },
                         [](const engine::ContinueDelete& ask) { return ask.definition.shard(); },
+                        [](const engine::TellWatchers& ask) { return ask.run.shard(); },
+                        [](const engine::WatchAgain& ask) { return ask.run.shard(); },
                         [](const engine::SetAside& ask) { return ask.subject.shard(); },
                     },
                     request);
@@ -62,9 +66,14 @@ void Hall::Inside::take(Submission submission) {
     }
     return;
   }
-  if (number >= seats_.size()) {
+  const auto* trigger = std::get_if<engine::TriggerRun>(&submission.command.request);
+  const bool waits_for_nothing = trigger != nullptr && trigger->after_run.shard() >= seats_.size();
+  if (number >= seats_.size() || waits_for_nothing) {
     if (submission.answer) {
-      submission.answer(Problem{ProblemCode::not_found, "there is nothing of this id"});
+      submission.answer(
+          Problem{ProblemCode::not_found, waits_for_nothing
+                                              ? "there is no run " + to_string(trigger->after_run)
+                                              : "there is nothing of this id"});
     }
     return;
   }
@@ -340,6 +349,8 @@ void Hall::Inside::released(Decided& decided) {
               dealer_.roster().give_back(send.incarnation, send.token);
               dealer_.outgoing(send.incarnation).acks.push_back(send.token);
             },
+            [&](engine::SendLetter& send) { send_letter(std::move(send.letter)); },
+            [&](const engine::SendLetterAck& send) { send_letter_ack(send); },
         },
         effect);
   }

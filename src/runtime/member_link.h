@@ -76,6 +76,16 @@ struct SaidByWorker {
   FromWorker said;
 };
 
+// For a shard that the receiver owns, as the sender believes (I10). Both are sent again until what
+// they bring about has come back.
+struct LetterSent {
+  LetterRow letter;
+};
+struct LetterApplied {
+  ShardNumber from = 0, to = 0;  // of the letters
+  Id up_to;
+};
+
 // A hint to look at the store now: shards have moved.
 struct LookNow {};
 
@@ -91,7 +101,9 @@ struct MemberMessage {
                CreditGrant,
                OrdersForWorker,
                OrdersUnsent,
-               SaidByWorker>
+               SaidByWorker,
+               LetterSent,
+               LetterApplied>
       what;
 };
 

@@ -9,8 +9,8 @@ constexpr int kReadsMax = 4;
 
 }  // namespace
 
-Desk::Desk(Instant base) : now(base), names(base) {
-  shard_ = std::make_unique<Shard>(rows.image(kShard, last_id_, batch_), now);
+Desk::Desk(Instant base, ShardNumber shard) : now(base), names(base), number_(shard) {
+  shard_ = std::make_unique<Shard>(rows.image(number_, last_id_, batch_), now);
   swept_ = now;
 }
 
@@ -63,8 +63,11 @@ Decision Desk::submit(Command command) {
   for (const Request& request : decision.more) {
     more.push_back(request);
   }
+  // One loaded anew sends its letters at once: for ever, were it loaded anew for that.
+  const auto* timer = std::get_if<TimerDue>(&command.request);
+  const bool are_letters = timer != nullptr && timer->timer.kind == TimerSubject::letters;
   const bool did_something = !decision.changes.empty() || !decision.events.empty() ||
-                             !decision.effects.empty() || decision.answer;
+                             (!decision.effects.empty() && !are_letters) || decision.answer;
   if (reloads_after_each && did_something &&
       (batch_ % reload_interval == 0 || !decision.more.empty())) {
     reload();
@@ -92,6 +95,24 @@ int Desk::dispatch() {
   return given;
 }
 
+void Desk::deliver_letters() {
+  for (auto next = effects.begin(); next != effects.end();) {
+    const Effect effect = *next;
+    if (const auto* send = std::get_if<SendLetter>(&effect)) {
+      effects.erase(next);
+      submit(LetterCame{send->letter}, "system");
+    } else if (const auto* ack = std::get_if<SendLetterAck>(&effect)) {
+      effects.erase(next);
+      submit(LetterAcked{ack->from, ack->to, ack->up_to}, "system");
+    } else {
+      ++next;
+      continue;
+    }
+    go_on();
+    next = effects.begin();
+  }
+}
+
 void Desk::fire_timers() {
   if (now - swept_ >= Shard::kSweepEvery) {
     shard_->sweep(now);
@@ -113,7 +134,7 @@ void Desk::fire_timers() {
 void Desk::reload() {
   ++reloads;
   const Shard::Turns turns = shard_->turns();
-  shard_ = std::make_unique<Shard>(rows.image(kShard, last_id_, batch_), now);
+  shard_ = std::make_unique<Shard>(rows.image(number_, last_id_, batch_), now);
   shard_->take_turns(turns);
   more.clear();
   for (const Request& request : shard_->unfinished_business()) {

@@ -18,7 +18,7 @@ class Desk {
   static constexpr Instant kBase{1'767'225'600'000};  // 2026-01-01T00:00:00Z
   static constexpr ShardNumber kShard = 5;
 
-  explicit Desk(Instant base = kBase);
+  explicit Desk(Instant base = kBase, ShardNumber shard = kShard);
 
   // One command: read for, decided, written, told. What it asks to go on with waits in `more`.
   Decision submit(Command command);
@@ -27,6 +27,8 @@ class Desk {
   void go_on();
   // Gives out queued runs until nobody takes one; how many were given.
   int dispatch();
+  // Letters of this shard to itself, and their acknowledgements, until none is under way.
+  void deliver_letters();
   // Decides what is due by now.
   void fire_timers();
 
@@ -65,6 +67,7 @@ class Desk {
   void forget(const Decision& decision);
   CommandRows read(const CommandReads& reads);
 
+  ShardNumber number_;
   std::int64_t batch_ = 0;  // the last one that landed
   Id last_id_;
   std::unique_ptr<Shard> shard_;

@@ -125,6 +125,8 @@ class Teller {
         {"workflow", &Teller::workflow},
         {"delete", &Teller::remove},
         {"trigger", &Teller::trigger},
+        {"letters", &Teller::letters},
+        {"lose-letters", &Teller::lose_letters},
         {"dispatch", &Teller::dispatch},
         {"finish", &Teller::finish},
         {"finish-all", &Teller::finish_all},
@@ -213,6 +215,8 @@ class Teller {
   void reload_rarely(Words&) { desk_.reload_interval = 4000; }
   void timers(Words&) { desk_.fire_timers(); }
   void snapshot(Words&) { desk_.keep_snapshot(); }
+  void letters(Words&) { desk_.deliver_letters(); }
+  void lose_letters(Words&) { desk_.effects.clear(); }
   void dispatch(Words& words) {
     if (words.done()) {
       desk_.dispatch();
@@ -330,6 +334,8 @@ class Teller {
         ask.start_at = desk_.now + span(words.next());
       } else if (words.take("priority")) {
         ask.priority = std::stoi(words.next());
+      } else if (words.take("after")) {
+        ask.after_run = run(words.next());
       } else if (words.take("by-id")) {
         ask.definition = id(std::exchange(ask.name, {}));
       } else {
@@ -497,7 +503,7 @@ std::string replay(const std::string& story, bool reload_each) {
       out += "  " + line + "\n";
     }
   }
-  return reload_each ? without_reads(out) : out;
+  return reload_each ? without_repeats(out) : out;
 }
 
 std::string first_difference(const std::string& expected, const std::string& found) {
@@ -525,10 +531,10 @@ std::string first_difference(const std::string& expected, const std::string& fou
   return text;
 }
 
-std::string without_reads(const std::string& story) {
+std::string without_repeats(const std::string& story) {
   std::string out;
   for (const std::string& line : split(story, '\n')) {
-    if (!line.starts_with("  ?")) {
+    if (!line.starts_with("  ?") && !line.starts_with("  > letter")) {
       out += line + "\n";
     }
   }

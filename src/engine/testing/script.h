@@ -14,12 +14,12 @@
 namespace jobflow::engine::testing {
 
 // The same story with the trace it really leaves. With `reload_each`, the shard is loaded anew from
-// its rows after every decision; lines that tell of reads ("?") are left out, for a shard that was
-// just loaded remembers less and reads more.
+// its rows after every decision; lines that tell of reads ("?") and of letters sent ("> letter")
+// are left out, for a shard that was just loaded remembers less: it reads more, and sends again.
 std::string replay(const std::string& story, bool reload_each);
 
-// The story without its "?" lines.
-std::string without_reads(const std::string& story);
+// The story without those lines.
+std::string without_repeats(const std::string& story);
 
 // Where two texts begin to differ, with the lines around it; "" when they do not.
 std::string first_difference(const std::string& expected, const std::string& found);

@@ -80,6 +80,7 @@ std::string tell_run(const RunRow& row, const Names& names) {
   fields.id("trigger", {}, row.trigger);
   fields.time("planned", {}, row.planned);
   fields.text("key", "", row.idempotency_key);
+  fields.id("after", {}, row.after_run);
   return "+ run " + names.of(row.id) + " " + std::string(to_string(row.progress.state)) +
          fields.said() + difference({}, row.progress, names) + " by=" + row.principal;
 }
@@ -103,6 +104,36 @@ std::string tell_trigger(TriggerState state,
   fields.time("due", {}, next_due);
   fields.text("note", "", note);
   return std::string(to_string(state)) + fields.said();
+}
+
+std::string words_of(const LetterBody& body, const Names& names) {
+  if (const auto* watch = std::get_if<WatchRun>(&body)) {
+    return "watch " + names.of(watch->run) + " for " + names.of(watch->watcher);
+  }
+  if (const auto* ended = std::get_if<RunEnded>(&body)) {
+    return names.of(ended->run) + " " +
+           (ended->state ? std::string(to_string(*ended->state)) : "does not exist") + " for " +
+           names.of(ended->watcher);
+  }
+  return std::get<UnknownLetter>(body).text;
+}
+
+std::string tell_letters(const Change& change, const Names& names) {
+  if (const auto* letter = std::get_if<InsertLetter>(&change)) {
+    return "+ letter to " + std::to_string(letter->row.to) + ": " +
+           words_of(letter->row.body, names);
+  }
+  if (const auto* gone = std::get_if<DeleteLetters>(&change)) {
+    return "- letters to " + std::to_string(gone->to);
+  }
+  if (const auto* mark = std::get_if<MarkLetter>(&change)) {
+    return "~ mark of " + std::to_string(mark->row.from);
+  }
+  if (const auto* watch = std::get_if<SaveWatch>(&change)) {
+    return "+ watch " + names.of(watch->row.run) + " for " + names.of(watch->row.watcher);
+  }
+  const WatchRow& row = std::get<DeleteWatch>(change).row;
+  return "- watch " + names.of(row.run) + " for " + names.of(row.watcher);
 }
 
 std::string tell_change(const Change& change, const RowTable& rows, const Names& names) {
@@ -143,7 +174,11 @@ std::string tell_change(const Change& change, const RowTable& rows, const Names&
     return "+ skipped " + names.of(row.trigger) + " " + names.at(row.from) + ".." +
            names.at(row.to) + " x" + std::to_string(row.count) + " " + row.reason;
   }
-  const IdempotencyRow& row = std::get<InsertIdempotency>(change).row;
+  const auto* key = std::get_if<InsertIdempotency>(&change);
+  if (key == nullptr) {
+    return tell_letters(change, names);
+  }
+  const IdempotencyRow& row = key->row;
   return "+ key " + row.key + " of " + names.of(row.definition) + " -> " + names.of(row.run) +
          " until " + names.at(row.expires);
 }
@@ -178,6 +213,13 @@ std::string tell_effect(const Effect& effect, const Names& names) {
   if (const auto* send = std::get_if<SendCancel>(&effect)) {
     return "> cancel " + names.of(send->incarnation) + " " + names.of(send->order.run) + " " +
            names.of(send->order.token);
+  }
+  if (const auto* send = std::get_if<SendLetter>(&effect)) {
+    return "> letter to " + std::to_string(send->letter.to) + ": " +
+           words_of(send->letter.body, names);
+  }
+  if (const auto* send = std::get_if<SendLetterAck>(&effect)) {
+    return "> letter-ack to " + std::to_string(send->from);
   }
   const auto& send = std::get<SendAck>(effect);
   return "> ack " + names.of(send.incarnation) + " " + names.of(send.token);

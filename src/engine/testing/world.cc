@@ -39,7 +39,7 @@ bool may_follow(RunKind kind, RunState from, RunState to) {
 }
 
 bool may_begin(RunKind kind, RunState state) {
-  return state == RunState::scheduled ||
+  return state == RunState::scheduled || (state == RunState::waiting && kind != RunKind::step) ||
          (kind == RunKind::workflow ? state == RunState::running : state == RunState::queued) ||
          (kind == RunKind::step && (state == RunState::failed || state == RunState::skipped));
 }
@@ -200,7 +200,19 @@ void World::ask_to_trigger() {
   if (chance(25)) {
     ask.idempotency_key = "k" + std::to_string(below(4));
   }
+  if (chance(25)) {
+    ask_to_wait(ask);
+  }
   submit(std::move(ask));
+}
+
+// For a run of this shard's, here or gone or never heard of.
+void World::ask_to_wait(TriggerRun& ask) {
+  ask.start_at = {};
+  ask.after_run = chance(5) ? Id{Desk::kShard << 12 | 7} : any_run();
+  if (ask.after_run.shard() != Desk::kShard) {
+    ask.after_run = {};
+  }
 }
 
 // A report or a firing that the store can never write (3b).
@@ -264,7 +276,7 @@ void World::worker_comes() {
 
 // What the desk released reaches the workers, most of it.
 void World::deliver() {
-  while (!desk_.effects.empty()) {
+  for (desk_.deliver_letters(); !desk_.effects.empty(); desk_.deliver_letters()) {
     const Effect effect = std::move(desk_.effects.front());
     desk_.effects.pop_front();
     if (const auto* send = std::get_if<SendAssignment>(&effect)) {
@@ -490,7 +502,8 @@ void World::look_at_rows() {
     }
     ++unfinished;
     queued += progress.state == RunState::queued;
-    const bool has_begun = progress.state != RunState::scheduled;
+    const bool has_begun =
+        progress.state != RunState::scheduled && progress.state != RunState::waiting;
     if (row.kind == RunKind::workflow && has_begun) {
       expect(live_steps[id] > 0, "a workflow run waits for nothing: " + desk_.names.of(id));
     } else if (progress.state == RunState::running) {

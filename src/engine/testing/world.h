@@ -51,6 +51,7 @@ class World {
   void something_happens();
   void somebody_asks();
   void ask_to_trigger();
+  void ask_to_wait(TriggerRun& ask);
   void save_definition();
   std::string job_spec();
   std::string workflow_spec();
