@@ -66,7 +66,7 @@ class Feed::Inside : public std::enable_shared_from_this<Feed::Inside> {
       : store_(store), limits_(limits), memory_(limits.recent_bytes) {}
 
   void begin(ShardNumber source, std::int64_t next);
-  void advance(ShardNumber source, std::int64_t next);
+  void advance(ShardNumber source, std::int64_t first, std::int64_t next);
   void publish(const std::vector<const JournalPart*>& parts);
   std::int64_t subscribe(Cursor start, Wanted wanted, Listener listener);
   void cancel(std::int64_t subscription);
@@ -141,7 +141,7 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
     }
   }
   if (!misled) {
-    advance(source, next);  // what others wrote meanwhile
+    advance(source, next, next);  // what others wrote meanwhile
   }
   if (misled) {
     for (const auto& subscriber : *misled) {
@@ -153,13 +153,13 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
   }
 }
 
-void Feed::Inside::advance(ShardNumber source, std::int64_t next) {
+void Feed::Inside::advance(ShardNumber source, std::int64_t first, std::int64_t next) {
   std::shared_ptr<const Subscribers> subscribers;
   std::int64_t before = next;
   {
     const std::lock_guard lock(mutex_);
-    const auto [at, fresh] = next_.try_emplace(source, next);
-    if (fresh || next <= at->second) {
+    const auto at = next_.try_emplace(source, first).first;
+    if (next <= at->second) {
       return;
     }
     before = std::exchange(at->second, next);
@@ -439,8 +439,8 @@ void Feed::begin(ShardNumber source, std::int64_t next) {
   inside_->begin(source, next);
 }
 
-void Feed::advance(ShardNumber source, std::int64_t next) {
-  inside_->advance(source, next);
+void Feed::advance(ShardNumber source, std::int64_t first, std::int64_t next) {
+  inside_->advance(source, first, next);
 }
 
 void Feed::publish(const std::vector<const JournalPart*>& parts) {

@@ -61,8 +61,9 @@ class Feed {
 
   // The hall: at load (the next number of a source), then each landed part.
   void begin(ShardNumber source, std::int64_t next);
-  // Another member's source: the journal in the store holds its numbers below `next`.
-  void advance(ShardNumber source, std::int64_t next);
+  // Another member's source: the journal in the store now holds numbers from `first`, which are
+  // news when nothing is known of that source, up to `next`.
+  void advance(ShardNumber source, std::int64_t first, std::int64_t next);
   // Borrowed for the call; nearly free while nobody listens.
   void publish(const std::vector<const JournalPart*>& parts);
   void publish(const std::vector<JournalPart>& parts);

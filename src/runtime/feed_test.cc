@@ -297,10 +297,10 @@ TEST_F(FeedTest, AnotherMembersEventsComeFromTheStore) {
   store.add(part(0, 2));
   store.add(part(0, 3));
   EXPECT_EQ(ear.count(0), 0);
-  feed.advance(0, 6);
+  feed.advance(0, 1, 6);
   EXPECT_EQ(ear.count(0), 5);
-  feed.advance(0, 6);
-  feed.advance(0, 3);
+  feed.advance(0, 1, 6);
+  feed.advance(0, 1, 3);
   EXPECT_EQ(ear.count(0), 5) << "nothing new, nothing old";
   store.add(part(0, 1));
   feed.begin(0, 7);  // it is ours now

@@ -1,5 +1,6 @@
 // Several members on one store: who owns what, what becomes of it when one dies, stalls, comes or
 // goes, and commands that reach the wrong one (house 3a, 4; S1.6, S12.2-S12.4).
+#include "runtime/feed.h"
 #include "runtime/testing/cluster_stage.h"
 
 #include <gtest/gtest.h>
@@ -202,6 +203,30 @@ TEST_F(HallCluster, AChangedHistoryIsEverybodysNews) {  // I1b, house 8
     EXPECT_TRUE(stage.hall(name).ready()) << name;
   }
   EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
+TEST_F(HallCluster, EventsOfAllShardsReachASubscriberAtAnyMember) {  // S9.3
+  start(3);
+  save_jobs("a");
+  std::map<ShardNumber, std::int64_t> last;
+  std::size_t heard = 0;
+  const auto subscription = stage.hall("c").feed().subscribe(
+      {}, [](const Event& event) { return event.type == EventType::run_changed; },
+      [&](const FeedSlice& slice) {
+        EXPECT_FALSE(slice.lagged);
+        for (const NumberedEvent& one : slice.events) {
+          EXPECT_GT(one.number, last[one.source]) << "a repeat";
+          last[one.source] = one.number;
+          ++heard;
+        }
+      });
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+  EXPECT_EQ(heard, 40U) << "each run was queued";
+  stage.kill("b");
+  stage.advance(seconds(4));
+  EXPECT_EQ(trigger_all("a", "l"), 40);
+  EXPECT_EQ(heard, 80U);
+  stage.hall("c").feed().cancel(subscription);
 }
 
 // --- workers

@@ -159,6 +159,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void take_answer(const MemberMessage& message, ForwardedAnswer answer);
   void give_up_forwarded();
   void send_member(std::int64_t to, decltype(MemberMessage::what) what);
+  void note_heads(const std::vector<const JournalPart*>& parts);
+  void say_heads(bool again);
 
   // hall_lending.cc
   class FarStream;
@@ -234,6 +236,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   };
   std::map<std::pair<Id, std::int64_t>, Loan> loans_;  // of a worker, to a member
   std::size_t next_claim_ = 0;
+  // How far our journals reach: not said yet, and said since the last sign of life.
+  std::map<ShardNumber, JournalHeads::Head> heads_, heads_said_;
   // What we know of other members' workers, and what they lent us.
   struct FarMember {
     std::int64_t version = 0;
@@ -267,7 +271,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Instant look_at_ = kNever;
   Instant give_up_at_ = kNever;
   Instant directory_at_ = {};
-  Instant wish_at_ = {};  // not before; unset = when runs wait
+  Instant heads_at_ = {};  // not before
+  Instant wish_at_ = {};   // not before; unset = when runs wait
   Instant load_again_at_ = kNever;
   Instant join_again_at_ = kNever;
   Instant sweep_at_ = kNever;

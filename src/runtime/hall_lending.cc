@@ -12,6 +12,7 @@ namespace {
 constexpr Span kSignOfLife = milliseconds(500);
 constexpr Span kWishAgain = milliseconds(50);
 constexpr Span kLoanLasts = seconds(1);         // where it was lent to
+constexpr std::int64_t kUnknownVersion = -1;
 constexpr Span kLoanEnds = milliseconds(1500);  // where it came from: later, so that it is honoured
 
 }  // namespace
@@ -226,6 +227,8 @@ void Hall::Inside::take_directory(std::int64_t from, WorkerDirectory directory) 
       far.here[incarnation] = entry.visit;
       dealer_.heard(incarnation, {.heartbeat = true, .draining = entry.draining}, at_.now,
                     at_.monotonic);
+    } else {
+      far.version = kUnknownVersion;  // asked for again with the next sign of life
     }
   }
   for (const auto& [incarnation, visit] : before) {
@@ -338,6 +341,7 @@ void Hall::Inside::tend_lending() {
   if (!lookout_ || link_ == nullptr || over_ || joining_) {
     return;
   }
+  say_heads(directory_at_ <= at_.monotonic);
   if (directory_changed_ || directory_at_ <= at_.monotonic) {
     say_directory(0);
   }
@@ -350,6 +354,9 @@ Instant Hall::Inside::next_lending() const {
     return kNever;
   }
   Instant next = wish_at_.is_set() ? std::min(directory_at_, wish_at_) : directory_at_;
+  if (!heads_.empty()) {
+    next = std::min(next, heads_at_);
+  }
   for (const auto& [key, loan] : loans_) {
     next = std::min(next, loan.until);
   }

@@ -9,6 +9,7 @@ namespace jobflow::runtime {
 namespace {
 
 constexpr Span kLoadPause = milliseconds(250);
+constexpr Span kHeadsEvery = milliseconds(20);
 constexpr Span kLookAgain = milliseconds(50);  // when it was not as seen
 
 }  // namespace
@@ -199,6 +200,12 @@ void Hall::Inside::member_said(MemberMessage message) {
     take_answer(message, std::move(*answer));
   } else if (std::holds_alternative<LookNow>(message.what)) {
     look_at_ = at_.monotonic;
+  } else if (auto* heads = std::get_if<JournalHeads>(&message.what)) {
+    for (const JournalHeads::Head& head : heads->heads) {
+      if (head.source >= seats_.size() || !seats_[head.source].is_ours) {
+        feed_.advance(head.source, head.first, head.next);
+      }
+    }
   } else if (auto* directory = std::get_if<WorkerDirectory>(&message.what)) {
     take_directory(message.from, std::move(*directory));
   } else if (std::holds_alternative<AskDirectory>(message.what)) {
@@ -229,6 +236,44 @@ void Hall::Inside::member_lost(std::int64_t member) {
   }
   give_up_at_ = at_.monotonic;
   far_member_lost(member);
+}
+
+// --- events of all shards at any member (S9.3)
+
+void Hall::Inside::note_heads(const std::vector<const JournalPart*>& parts) {
+  for (const JournalPart* part : parts) {
+    JournalHeads::Head& head =
+        heads_.try_emplace(part->source, JournalHeads::Head{part->source, part->first})
+            .first->second;
+    head.next = part->first + static_cast<std::int64_t>(part->events.size());
+  }
+}
+
+// Who has subscribers reads the events themselves from the store. Said again with the next sign of
+// life, should it be lost.
+void Hall::Inside::say_heads(bool again) {
+  if (heads_.empty() && !(again && !heads_said_.empty())) {
+    return;
+  }
+  if (!again && at_.monotonic < heads_at_) {
+    return;
+  }
+  for (const auto& [source, head] : std::exchange(heads_, {})) {
+    heads_said_.try_emplace(source, head).first->second.next = head.next;
+  }
+  JournalHeads heads;
+  for (const auto& [source, head] : heads_said_) {
+    heads.heads.push_back(head);
+  }
+  if (again) {
+    heads_said_.clear();
+  }
+  heads_at_ = at_.monotonic + kHeadsEvery;
+  for (const MemberRow& member : lookout_->image().members) {
+    if (member.state != MemberState::gone) {
+      send_member(member.id, heads);
+    }
+  }
 }
 
 // --- shards that go

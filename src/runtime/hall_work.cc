@@ -231,7 +231,6 @@ void Hall::Inside::run_timers() {
     for (const engine::Timer& timer : due) {
       const bool wrote = system_command(static_cast<ShardNumber>(i), engine::TimerDue{timer});
       if (wrote && timer.kind == engine::TimerSubject::trigger) {
-        metrics_.firings.add();
         metrics_.trigger_lateness_seconds.observe(static_cast<double>((at_.now - timer.due).ms) /
                                                   1000.0);
       }
@@ -319,6 +318,9 @@ void Hall::Inside::landed(const store::Batch& batch, std::size_t decisions, Span
     }
   }
   feed_.publish(parts);
+  if (lookout_) {
+    note_heads(parts);
+  }
 }
 
 void Hall::Inside::released(Decided& decided) {

@@ -86,6 +86,15 @@ struct LetterApplied {
   Id up_to;
 };
 
+// What the journals of the sender's sources have gained: numbers from `first` up to `next` (S9.3).
+struct JournalHeads {
+  struct Head {
+    ShardNumber source = 0;
+    std::int64_t first = 1, next = 1;
+  };
+  std::vector<Head> heads;
+};
+
 // A hint to look at the store now: shards have moved.
 struct LookNow {};
 
@@ -93,6 +102,7 @@ struct MemberMessage {
   std::int64_t from = 0;
   std::int64_t term = 0;  // of the sender: a new process is another sender
   std::variant<LookNow,
+               JournalHeads,
                ForwardedCommand,
                ForwardedAnswer,
                WorkerDirectory,
