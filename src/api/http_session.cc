@@ -138,13 +138,13 @@ void HttpSession::read_head() {
   exchange_.reset();
   request_id_.clear();
   route_ = nullptr;
-  Parser& parser = parser_.emplace();
-  parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
-  parser.body_limit(limits::kHttpBodyBytes);
+  Parser& next = parser_.emplace();
+  next.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
+  next.body_limit(limits::kHttpBodyBytes);
   stream_.expires_after(to_chrono(first_ ? limits.head_time : limits.idle_time));
   first_ = false;
   http::async_read_header(
-      stream_, buffer_, parser,
+      stream_, buffer_, next,
       [self = shared_from_this()](error_code failed, std::size_t) { self->took_head(failed); });
 }
 

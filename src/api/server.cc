@@ -76,8 +76,8 @@ Outcome<Done> Server::Inside::start() {
   if (!table) {
     return table.problem();
   }
-  router.emplace(std::move(table).value());
-  request_metrics.emplace(doors->metrics);
+  router = std::make_unique<Router>(std::move(table).value());
+  request_metrics = std::make_unique<RequestMetrics>(doors->metrics);
   const auto endpoint = read_endpoint(settings.listen);
   if (!endpoint) {
     return endpoint.problem();

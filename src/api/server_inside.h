@@ -17,7 +17,6 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -62,8 +61,8 @@ class Server::Inside : public std::enable_shared_from_this<Server::Inside> {
   const ServerSettings settings;
   const std::shared_ptr<const runtime::Access> access;
   const std::shared_ptr<const Doors> doors;
-  std::optional<Router> router;
-  std::optional<RequestMetrics> request_metrics;
+  std::unique_ptr<Router> router;
+  std::unique_ptr<RequestMetrics> request_metrics;
   boost::asio::io_context io;
   std::atomic<bool> stopping{false};
   std::atomic<bool> ended{false};  // nothing runs any more: late answers are dropped
