@@ -88,7 +88,7 @@ class Dev(unittest.TestCase):
     def test_help_names_every_command(self):
         done, _ = self.dev()
         self.assertEqual(0, done.returncode)
-        for command in "deps build demo run test check fmt bench sim clean".split():
+        for command in "deps build demo run test check fmt bench sim model clean".split():
             self.assertRegex(done.stdout, rf"(?m)^  {command}\b")
 
     def test_an_unknown_command_fails_with_the_help(self):
