@@ -125,9 +125,11 @@ class MainJob(Stage):
 
     def test_a_worker_drains_on_sigterm(self):
         worker = self.worker(self.running)
-        self.caller.apply(job("short", "shell", {"command": "sleep 0.5"}))
+        body_runs = os.path.join(self.folder, "runs")
+        self.caller.apply(job("short", "shell", {"command": f"touch {body_runs}; sleep 0.5"}))
         run = self.caller.trigger("short")
-        until("it runs", lambda: self.caller.run(run)["state"] == "running")
+        # Running is said with the assignment; a worker that drains before it came refuses it.
+        until("its body runs", lambda: os.path.exists(body_runs))
         self.assertEqual(0, worker.stop(), worker.said())
         self.assertEqual("succeeded", self.caller.ended(run)["state"])
         self.assertEqual(1, self.caller.run(run)["attempt"])
