@@ -28,6 +28,7 @@ struct Violation {
 
 // What the store and the guests hold when a world has come to rest, or has run out of time.
 struct Rest {
+  std::size_t open_asks = 0;
   bool came = false;                // else time ran out
   Instant earliest, latest;         // what the members' wall clocks show
   std::vector<RunRow> runs;         // all rows, as the store has them

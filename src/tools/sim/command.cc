@@ -1,6 +1,7 @@
 #include "tools/sim/command.h"
 
 #include "engine/transitions.h"
+#include "model/sabotage.h"
 #include "tools/sim/quiet.h"
 #include "tools/sim/trial.h"
 
@@ -24,8 +25,10 @@ struct Options {
   Span time;  // not 0: fresh seeds for so long
   int members = 1;
   std::vector<std::string> without;
+  std::vector<std::string> unheeded;
   bool trace = false;
   bool twice = false;
+  bool all = false;
 };
 
 using WallClock = std::chrono::steady_clock;
@@ -43,6 +46,9 @@ std::string replay(std::uint64_t seed, const Options& options) {
   for (const std::string& name : options.without) {
     command += fmt::format(" --without '{}'", name);
   }
+  for (const std::string& name : options.unheeded) {
+    command += " --unheeded " + name;
+  }
   return command + " --trace";
 }
 
@@ -50,7 +56,8 @@ Trial try_seed(std::uint64_t seed, const Options& options, bool with_text = fals
   return run_trial({.seed = seed,
                     .members = options.members,
                     .with_text = with_text,
-                    .without = options.without});
+                    .without = options.without,
+                    .unheeded = options.unheeded});
 }
 
 void print_sum(const Sum& sum, double took) {
@@ -65,6 +72,10 @@ void print_sum(const Sum& sum, double took) {
   }
 }
 
+int exit_code(const Violation& wrong) {
+  return wrong.breach == Breach::safety ? kSafety : kLiveness;
+}
+
 int show_violation(std::uint64_t seed, const Options& options) {
   const Trial trial = try_seed(seed, options, true);
   const Violation& wrong = *trial.violation;
@@ -72,7 +83,7 @@ int show_violation(std::uint64_t seed, const Options& options) {
   fmt::print("seed {} breaks a promise ({}, {}): {}\n  replay it: {}\n", seed, wrong.checker,
              wrong.breach == Breach::safety ? "safety" : "liveness", wrong.what,
              replay(seed, options));
-  return wrong.breach == Breach::safety ? kSafety : kLiveness;
+  return exit_code(wrong);
 }
 
 // Where two histories of one seed part: both as far as the first line that differs.
@@ -109,6 +120,7 @@ int run_many(const Options& options) {
   const auto start = WallClock::now();
   const bool timed = options.time.ms > 0;
   Sum sum;
+  int worst = kUnlike;
   for (std::uint64_t seed = options.first;
        timed ? seconds_since(start) * 1000 < static_cast<double>(options.time.ms)
              : seed <= options.last;
@@ -119,7 +131,11 @@ int run_many(const Options& options) {
     if (options.twice && try_seed(seed, options).hash != trial.hash) {
       return show_difference(seed, options);
     }
-    if (trial.violation) {
+    if (trial.violation && options.all) {
+      worst = std::min(worst, exit_code(*trial.violation));
+      fmt::print("seed {}: {}: {}\n", seed, trial.violation->checker, trial.violation->what);
+      std::fflush(stdout);
+    } else if (trial.violation) {
       print_sum(sum, seconds_since(start));
       return show_violation(seed, options);
     }
@@ -127,6 +143,9 @@ int run_many(const Options& options) {
   print_sum(sum, seconds_since(start));
   if (const std::string untaken = engine::untaken_moves(); !untaken.empty()) {
     fmt::print("moves of the state machines that no seed took:\n{}\n", untaken);
+  }
+  if (worst != kUnlike) {
+    return worst;
   }
   if (const std::string missing = poverty(sum); !missing.empty()) {
     fmt::print("clean, but these seeds met too little:\n{}", missing);
@@ -148,6 +167,20 @@ bool read_range(const std::string& text, Options& options) {
          last.ec == std::errc{} && options.first <= options.last;
 }
 
+bool take_sabotage(const std::string& name) {
+  if (name.empty()) {
+    return true;
+  }
+#ifdef JOBFLOW_SABOTAGE
+  const auto found = std::ranges::find(kSabotageNames, name);
+  if (found != kSabotageNames.end()) {
+    sabotage = static_cast<Sabotage>(found - kSabotageNames.begin());
+    return true;
+  }
+#endif
+  return false;
+}
+
 int complain(const std::string& what) {
   fmt::print(stderr, "error: {}\n  `jobflow sim --help` explains\n", what);
   return kUsageError;
@@ -159,6 +192,7 @@ int run_command(const std::vector<std::string>& arguments) {
   Options options;
   std::string range;
   std::string time;
+  std::string sabotage_name;
   CLI::App app{
       "Runs the real server code in simulated worlds where everything fails that can, and "
       "judges what happened.\nExit codes: 0 clean, 5 too little was tried, 10 safety, 11 "
@@ -170,7 +204,12 @@ int run_command(const std::vector<std::string>& arguments) {
   app.add_option("--members", options.members, "Members of each world (1)")->type_name("N");
   app.add_option("--without", options.without, "A fault or load that is left out")
       ->type_name("NAME");
+  app.add_option("--unheeded", options.unheeded, "A checker that is not listened to")
+      ->type_name("NAME");
+  app.add_option("--sabotage", sabotage_name, "A protection that is turned off (test builds only)")
+      ->type_name("NAME");
   app.add_flag("--trace", options.trace, "Show the whole history (with --seed)");
+  app.add_flag("--all", options.all, "Go on after a seed that fails, and list them all");
   app.add_flag("--twice", options.twice, "Run each seed twice and compare the histories");
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -194,6 +233,9 @@ int run_command(const std::vector<std::string>& arguments) {
   const auto span = parse_span(time.empty() ? "10s" : time);
   if (!span || span->ms <= 0) {
     return complain("--for takes a length of time, such as 60s");
+  }
+  if (!take_sabotage(sabotage_name)) {
+    return complain("this build cannot turn off '" + sabotage_name + "'");
   }
   const Quiet quiet;
   if (seed->count() > 0) {

@@ -1,5 +1,8 @@
 #include "tools/sim/database.h"
 
+#include "model/sabotage.h"
+
+#include <algorithm>
 #include <utility>
 
 namespace jobflow::sim {
@@ -33,6 +36,10 @@ class RemoteStore final : public store::Store {
   }
   void commit(std::shared_ptr<const store::Batch> batch,
               store::Callback<store::CommitAnswer> done) override {
+    if (sabotaged(Sabotage::effects_first)) {
+      const auto early = std::exchange(done, [](const store::CommitAnswer&) {});
+      database_.scheduler_.after(Micros{1}, owner_, [early] { early({}); });
+    }
     call<store::CommitAnswer>(std::move(done),
                               [database = &database_, who = who_, batch = std::move(batch)](
                                   const auto& answer) { database->commit(who, batch, answer); });
@@ -195,14 +202,71 @@ void Database::join(const std::string& who,
   });
 }
 
+// Nothing of the batch stays; sabotaged, what came before the bad row does.
+store::CommitAnswer Database::refusal(const store::Batch& batch) {
+  if (sabotaged(Sabotage::no_rollback)) {
+    auto rest = std::make_shared<store::Batch>(batch);
+    bool is_over = false;
+    for (store::ShardPart& part : rest->parts) {
+      const auto bad = is_over ? part.changes.begin() : std::ranges::find_if(part.changes, refuses);
+      is_over = is_over || bad != part.changes.end();
+      part.changes.erase(bad, part.changes.end());
+    }
+    store_->commit(rest, [](const store::CommitAnswer&) {});
+  }
+  return {store::CommitResult::refused, "the database refuses a row"};
+}
+
+#ifdef JOBFLOW_SABOTAGE
+namespace {
+
+// What the batch would have to say to land, whoever has taken its member's term away.
+std::shared_ptr<const store::Batch> unfenced(store::Store& store, const store::Batch& batch) {
+  auto forced = std::make_shared<store::Batch>(batch);
+  bool is_fenced = false;
+  store.read_cluster([&](const Outcome<ClusterImage>& image) {
+    for (const MemberRow& member : image->members) {
+      if (member.id == batch.member && member.term != batch.term) {
+        is_fenced = true;
+        forced->term = member.term;
+        forced->number = member.batch + 1;
+      }
+    }
+  });
+  for (store::ShardPart& part : forced->parts) {
+    if (is_fenced && part.shard < kMemberSource) {
+      store.load_shard(batch.member, part.shard, [&](const Outcome<ShardImage>& image) {
+        part.epoch = image->epoch;
+        part.journal.first = image->next_event;
+      });
+    }
+  }
+  return forced;
+}
+
+}  // namespace
+#endif
+
 void Database::commit(const std::string& who,
                       const std::shared_ptr<const store::Batch>& batch,
                       const store::Callback<store::CommitAnswer>& done) {
-  store_->commit(batch, [&](store::CommitAnswer answer) {
+  if (refuses && std::ranges::any_of(batch->parts, [&](const store::ShardPart& part) {
+        return std::ranges::any_of(part.changes, refuses);
+      })) {
+    done(refusal(*batch));
+    return;
+  }
+  std::shared_ptr<const store::Batch> wanted = batch;
+#ifdef JOBFLOW_SABOTAGE
+  if (sabotaged(Sabotage::no_fence)) {
+    wanted = unfenced(*store_, *batch);
+  }
+#endif
+  store_->commit(wanted, [&](store::CommitAnswer answer) {
     // Only once is it news: an earlier sending of this number may have landed.
     std::int64_t& newest = landed_[batch->member];
-    if (answer.result == store::CommitResult::landed && batch->number > newest) {
-      newest = batch->number;
+    if (answer.result == store::CommitResult::landed && wanted->number > newest) {
+      newest = wanted->number;
       history_.add({.did = Did::landed,
                     .who = who,
                     .number = batch->number,

@@ -33,6 +33,8 @@ class Database {
   void after_next_landing(std::function<void()> then) { after_landing_ = std::move(then); }
 
   Micros slow = 0;  // added to each request, at most
+  // Rows that can never be written.
+  std::function<bool(const Change&)> refuses;
 
  private:
   friend class RemoteStore;
@@ -43,6 +45,8 @@ class Database {
   void commit(const std::string& who,
               const std::shared_ptr<const store::Batch>& batch,
               const store::Callback<store::CommitAnswer>& done);
+
+  store::CommitAnswer refusal(const store::Batch& batch);
 
   Scheduler& scheduler_;
   Network& network_;

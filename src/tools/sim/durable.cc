@@ -10,7 +10,7 @@ void Durable::apply(const store::Batch& batch, const std::function<void(const Ch
       look(change);
       apply(change);
     }
-    std::vector<Event>& events = journal[part.shard];
+    std::vector<Event>& events = journal[part.journal.source];
     events.insert(events.end(), part.journal.events.begin(), part.journal.events.end());
   }
 }

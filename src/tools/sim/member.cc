@@ -34,12 +34,33 @@ Life::Life(World& world, int member, int number)
                }),
       store(world.database.connect(process->name, node, process), world.store_faults(*this)),
       logs(store::make_memory_log_store()),
-      hall({.member_name = fmt::format("member-{}", member), .worker_lease = world.plan.lease},
-           store,
-           *logs,
-           clock,
-           executor,
-           metrics) {}
+      wire(std::make_shared<MemberWire>(
+          world, process, node, [this](std::int64_t lost) { hall.member_lost(lost); })),
+      hall(
+          {.member_name = fmt::format("member-{}", member),
+           .cluster = {.alone = world.plan.members == 1, .address = MemberWire::address_of(member)},
+           .worker_lease = world.plan.lease},
+          store,
+          *logs,
+          clock,
+          executor,
+          metrics) {
+  hall.set_link(*wire);
+}
+
+bool Member::receive(const runtime::MemberMessage& message) {
+  if (life_ == nullptr) {
+    return false;
+  }
+  life_->inbox.push_back(message);
+  // A process that stands still reads it when it goes on, in the order of their coming.
+  world_.scheduler.after(Micros{1}, life_->process, [life = life_] {
+    const runtime::MemberMessage first = std::move(life->inbox.front());
+    life->inbox.pop_front();
+    life->hall.member_said(first);
+  });
+  return true;
+}
 
 void Member::begin() {
   if (life_ != nullptr) {

@@ -6,9 +6,11 @@
 #include "runtime/hall.h"
 #include "runtime/metrics.h"
 #include "store/fault_store.h"
+#include "tools/sim/member_wire.h"
 #include "tools/sim/network.h"
 #include "tools/sim/own_time.h"
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,7 +31,9 @@ struct Life {
   store::FaultStore store;
   runtime::Metrics metrics;
   std::unique_ptr<store::LogStore> logs;
+  std::shared_ptr<MemberWire> wire;
   runtime::Hall hall;
+  std::deque<runtime::MemberMessage> inbox;  // arrived, not yet read
   bool is_stopping = false;
   int tasks_left = 0;  // not 0: dies before that many more tasks are done
 };
@@ -47,6 +51,8 @@ class Member {
   bool is_up() const { return life_ != nullptr && !life_->is_stopping; }
 
   void begin();
+  // Into the socket of the process that runs here; false: there is none.
+  bool receive(const runtime::MemberMessage& message);
   void crash(const std::string& why);
   void crash_after_tasks(int tasks);
   void stop();

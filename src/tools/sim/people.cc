@@ -146,7 +146,9 @@ void Subscriber::begin() {
   for (int shard = 0; shard < world_.plan.shards; ++shard) {
     next_[static_cast<ShardNumber>(shard)] = 1;
   }
-  next_[kMemberSource] = 1;
+  for (int member = 0; member < world_.plan.members; ++member) {
+    next_[static_cast<ShardNumber>(kMemberSource + member)] = 1;
+  }
   connect();
 }
 

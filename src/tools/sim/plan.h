@@ -39,6 +39,7 @@ struct Plan {
   Span chaos;  // so long things fail
   Span lease;  // of a worker
   std::vector<Chosen> faults, loads;
+  std::vector<std::string> unheeded;  // checkers that are not listened to
 };
 
 // `without`: names of faults and loads that are left out, to find out which of them matter.

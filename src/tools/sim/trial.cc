@@ -39,7 +39,9 @@ constexpr Demand kDemands[] = {
 
 Trial run_trial(const TrialOptions& options) {
   const bool with_text = options.with_text;
-  World world(make_plan(options.seed, options.members, options.without), with_text);
+  Plan plan = make_plan(options.seed, options.members, options.without);
+  plan.unheeded = options.unheeded;
+  World world(std::move(plan), with_text);
   world.live();
   Trial trial{.plan = world.plan,
               .hash = world.history.hash(),

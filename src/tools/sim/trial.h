@@ -27,7 +27,8 @@ struct TrialOptions {
   std::uint64_t seed = 0;
   int members = 1;
   bool with_text = false;
-  std::vector<std::string> without;  // faults and loads that are left out
+  std::vector<std::string> without;   // faults and loads that are left out
+  std::vector<std::string> unheeded;  // checkers that are not listened to
 };
 Trial run_trial(const TrialOptions& options);
 

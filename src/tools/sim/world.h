@@ -81,6 +81,7 @@ class World {
   void recorded(const Record& record);
   void begin_calm();
   void disable_triggers();
+  bool heeds(std::string_view checker) const;
   bool is_at_rest();
   void judge_rest(bool came);
   template <class Look>

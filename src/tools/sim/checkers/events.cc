@@ -37,6 +37,14 @@ class Events final : public Checker {
 
   void rest(const Rest& rest, const Durable& now) override {
     if (!rest.came) {
+      for (const auto& [source, events] : now.journal) {
+        const auto next = rest.next.find(source);
+        if (next == rest.next.end() ||
+            next->second != static_cast<std::int64_t>(events.size()) + 1) {
+          violated(fmt::format("the subscriber never heard the end of source {} (S9.2)", source),
+                   {}, Breach::liveness);
+        }
+      }
       return;
     }
     std::map<Id, Event> last;

@@ -52,7 +52,7 @@ class Fence final : public Checker {
     number = batch.number;
     for (const store::ShardPart& part : batch.parts) {
       Shard& shard = shards_[part.shard];
-      if (part.shard != kMemberSource) {
+      if (part.shard < kMemberSource) {
         if (part.epoch < shard.epoch) {
           violated(fmt::format("shard {} was written in epoch {} after epoch {} (I1e)", part.shard,
                                part.epoch, shard.epoch));
