@@ -74,6 +74,9 @@ void append_run(std::string& out, const RunRow& row, const Names& names) {
   if (row.trigger.is_set()) {
     object.id("trigger_id", row.trigger).time("planned_at", row.planned);
   }
+  if (row.after_run.is_set()) {
+    object.id("after_run", row.after_run);
+  }
   if (!row.idempotency_key.empty()) {
     object.text("idempotency_key", row.idempotency_key);
   }

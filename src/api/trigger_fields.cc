@@ -58,11 +58,27 @@ void read_start(JsonFields& fields, Instant now, engine::TriggerRun& run) {
   run.start_at = now + *span;
 }
 
+void read_after_run(JsonFields& fields, engine::TriggerRun& run) {
+  const auto after = fields.text("after_run");
+  if (!after) {
+    return;
+  }
+  const auto id = parse_id(*after);
+  if (!id || !id->is_set()) {
+    fields.wrong("after_run", "must be the id of a run");
+  } else if (run.start_at.is_set()) {
+    fields.wrong("after_run", "and 'start_at' or 'delay' exclude each other");
+  } else {
+    run.after_run = *id;
+  }
+}
+
 }  // namespace
 
 void read_trigger(JsonFields& fields, Instant now, engine::TriggerRun& run) {
   read_params(fields, run);
   read_start(fields, now, run);
+  read_after_run(fields, run);
   if (const auto priority = fields.integer("priority", -100, 100)) {
     run.priority = static_cast<int>(*priority);
   }

@@ -68,6 +68,11 @@ TEST(Trigger, TimesThatContradictAreRefused) {
   EXPECT_EQ(status(R"({"delay":1500})"), 201);
   EXPECT_EQ(status(R"({"start_at":"2026-11-22T18:00:00+01:00"})"), 201);
   EXPECT_EQ(to_rfc3339(last_run(stage).start_at), "2026-11-22T17:00:00.000Z");
+  EXPECT_EQ(status(R"({"after_run":"5","delay":1})"), 400);
+  EXPECT_EQ(status(R"({"after_run":"0"})"), 400);
+  EXPECT_EQ(status(R"({"after_run":"j#1"})"), 400);
+  EXPECT_EQ(status(R"({"after_run":"5"})"), 201);
+  EXPECT_EQ(last_run(stage).after_run, Id{5});
   EXPECT_EQ(status("[]"), 400);
   EXPECT_EQ(status("{"), 400);
   EXPECT_EQ(status(""), 201);

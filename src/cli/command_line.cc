@@ -150,7 +150,11 @@ class CommandLine {
         ->allow_extra_args(false);
     command->add_option("--params", to.params_json, "All parameters as a JSON object, or @FILE")
         ->type_name("JSON");
-    command->add_option("--delay", to.delay, "Start that much later")->type_name("SPAN");
+    auto* delay =
+        command->add_option("--delay", to.delay, "Start that much later")->type_name("SPAN");
+    command->add_option("--after-run", to.after_run, "Start when that run has ended, however")
+        ->excludes(delay)
+        ->type_name("RUN");
     command->add_option("--priority", to.priority, "-100 to 100, higher first")
         ->check(CLI::Range(-100, 100))
         ->type_name("N");

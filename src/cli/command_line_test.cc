@@ -234,6 +234,13 @@ TEST_F(CommandLineTest, TriggerPrintsTheRunsIdAlone) {
             R"("idempotency_key":"k"})");
 }
 
+TEST_F(CommandLineTest, TriggerAfterAnotherRun) {
+  serve_run_that_ends("succeeded");
+  EXPECT_EQ(run({"trigger", "a", "--after-run", "77"}), kOk);
+  EXPECT_EQ(server.bodies.back(), R"({"params":{},"after_run":"77"})");
+  EXPECT_EQ(run({"trigger", "a", "--after-run", "77", "--delay", "5s"}), kUsage);
+}
+
 TEST_F(CommandLineTest, TriggerFindsJobOrWorkflowAndSaysWhenBothOrNone) {
   serve_run_that_ends("succeeded");
   server.answer("GET /api/v1/workflows/a?namespace=default", "{}");

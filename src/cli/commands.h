@@ -35,7 +35,7 @@ struct TriggerOptions {
   bool workflow = false;
   std::vector<std::string> params;  // k=v
   std::string params_json;          // an object, or @FILE
-  std::string delay, key, from_file;
+  std::string delay, after_run, key, from_file;
   std::optional<int> priority;
   bool wait = false;
   bool follow = false;

@@ -119,6 +119,9 @@ ExitCode trigger_one(Session& session, const TriggerOptions& options, Span limit
   if (!options.delay.empty()) {
     body["delay"] = options.delay;
   }
+  if (!options.after_run.empty()) {
+    body["after_run"] = options.after_run;
+  }
   if (options.priority) {
     body["priority"] = *options.priority;
   }
@@ -251,11 +254,12 @@ ExitCode trigger(Session& session, const TriggerOptions& options) {
   if (!options.from_file.empty()) {
     const bool alone = !options.wait && !options.follow && options.params.empty() &&
                        options.params_json.empty() && options.key.empty() &&
-                       options.delay.empty() && !options.priority;
+                       options.delay.empty() && options.after_run.empty() && !options.priority;
     return alone ? trigger_many(session, options)
-                 : session.fail(kUsage,
-                                "--from takes params, delay, key and priority from its items, and "
-                                "does not wait");
+                 : session.fail(
+                       kUsage,
+                       "--from takes params, delay, after_run, key and priority from its items, "
+                       "and does not wait");
   }
   if (options.name.empty()) {
     return session.fail(kUsage, "trigger needs the name of a job or workflow, or --from FILE");
