@@ -56,15 +56,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void member_said(MemberMessage message);
   void member_lost(std::int64_t member);
 
-  MemberLink* link_ = nullptr;
-  store::Store& store_;
-  store::LogStore& logs_;
-  HallMetrics metrics_;
-  Dealer dealer_;
-  Feed feed_;
-  std::function<void(std::string)> on_fenced_;
-
  private:
+  friend class Hall;
+
   // A shard's place: its memory, or what waits until it is loaded (again).
   struct Seat {
     std::unique_ptr<engine::Shard> shard;
@@ -129,6 +123,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
   void run_timers();
   void dispatch();
+  bool dispatch_some(ShardNumber number);
   void flush_workers();
 
   // hall_members.cc
@@ -160,6 +155,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void give_up_forwarded();
   void send_member(std::int64_t to, decltype(MemberMessage::what) what);
   void note_heads(const std::vector<const JournalPart*>& parts);
+  void note_head(ShardNumber source, std::int64_t next);
+  void read_head(std::int64_t member);
   void say_heads(bool again);
 
   // hall_lending.cc
@@ -202,6 +199,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
 
   // hall_recovery.cc
   void begin_anew(std::vector<Decided> undurable);
+  void leave_alone(ShardNumber shard, Id subject, std::vector<Decided>& kept);
+  static std::deque<Submission> instead_of(Decided bad, const std::string& incident);
   static void leave_out(std::set<Id>& gone, ShardImage& image);
   void try_left_out_again();
 
@@ -216,6 +215,13 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void note_worker(Id incarnation, std::string_view state);
   void give_back_unsent(const Decided& decided);
 
+  MemberLink* link_ = nullptr;
+  store::Store& store_;
+  store::LogStore& logs_;
+  HallMetrics metrics_;
+  Dealer dealer_;
+  Feed feed_;
+  std::function<void(std::string)> on_fenced_;
   HallSettings settings_;
   Clock& clock_;
   Executor& executor_;
@@ -236,7 +242,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   };
   std::map<std::pair<Id, std::int64_t>, Loan> loans_;  // of a worker, to a member
   std::size_t next_claim_ = 0;
-  // How far our journals reach: not said yet, and said since the last sign of life.
+  // How far our journals reach: not said yet, and said before.
   std::map<ShardNumber, JournalHeads::Head> heads_, heads_said_;
   // What we know of other members' workers, and what they lent us.
   struct FarMember {
@@ -245,9 +251,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     bool wished = false;
   };
   std::map<std::int64_t, FarMember> far_;
-  std::map<Id, Instant> borrowed_;  // until when
-  std::optional<Lookout> lookout_;  // none while alone
-  std::int64_t generation_ = 0;     // of the cluster, as last seen
+  std::map<Id, Instant> borrowed_;    // until when
+  std::unique_ptr<Lookout> lookout_;  // none while alone
+  std::int64_t generation_ = 0;       // of the cluster, as last seen
   bool looking_ = false;
   bool placing_ = false;
   bool raises_generation_ = false;  // we saw that history changed: everybody must begin anew

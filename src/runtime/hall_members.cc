@@ -43,6 +43,8 @@ void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
     return;
   }
   committer_.begin(*ticket);
+  // Above the requests of this member's earlier processes: their answers may still be on the way.
+  last_request_ = std::max(last_request_, ticket->term << 32);
   member_source_ = static_cast<ShardNumber>(
       std::min<std::int64_t>(kMemberSource + ticket->member - 1, kLastSource));
   if (settings_.cluster.alone) {
@@ -52,7 +54,7 @@ void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
       load(static_cast<ShardNumber>(i));
     }
   } else {
-    lookout_.emplace(ticket->member, settings_.cluster.lease);
+    lookout_ = std::make_unique<Lookout>(ticket->member, settings_.cluster.lease);
     look();
   }
   load(member_source_);
@@ -175,8 +177,16 @@ void Hall::Inside::place(Placement placement) {
                  static_cast<long long>(dead.member));
   }
   placing_ = true;
-  committer_.place(std::move(placement), [this](bool placed) {
+  std::vector<std::int64_t> dead;
+  for (const Placement::Revoked& one : placement.revoked) {
+    dead.push_back(one.member);
+  }
+  committer_.place(std::move(placement), [this, dead = std::move(dead)](bool placed) {
     placing_ = false;
+    for (const std::int64_t member : placed ? dead : std::vector<std::int64_t>{}) {
+      metrics_.takeovers.add();
+      read_head(member);
+    }
     look_at_ = at_.monotonic + (placed ? Span{} : kLookAgain);
   });
 }
@@ -249,8 +259,31 @@ void Hall::Inside::note_heads(const std::vector<const JournalPart*>& parts) {
   }
 }
 
-// Who has subscribers reads the events themselves from the store. Said again with the next sign of
-// life, should it be lost.
+// Somebody who is no more may have written events of which nobody was told.
+void Hall::Inside::note_head(ShardNumber source, std::int64_t next) {
+  if (lookout_) {
+    heads_.try_emplace(source, JournalHeads::Head{source, next, next});
+  }
+}
+
+// The dead member's own events end where the journal says.
+void Hall::Inside::read_head(std::int64_t member) {
+  const auto source =
+      static_cast<ShardNumber>(std::min<std::int64_t>(kMemberSource + member - 1, kLastSource));
+  store_.load_shard(committer_.member(), source,
+                    [weak = weak_from_this(), source](const Outcome<ShardImage>& image) {
+                      const auto self = weak.lock();
+                      if (self && image) {
+                        self->post([source, next = image->next_event](Inside& inside) {
+                          inside.feed_.advance(source, next, next);
+                          inside.note_head(source, next);
+                        });
+                      }
+                    });
+}
+
+// Who has subscribers reads the events themselves from the store. Said again with each sign of
+// life, should it have been lost.
 void Hall::Inside::say_heads(bool again) {
   if (heads_.empty() && !(again && !heads_said_.empty())) {
     return;
@@ -264,9 +297,6 @@ void Hall::Inside::say_heads(bool again) {
   JournalHeads heads;
   for (const auto& [source, head] : heads_said_) {
     heads.heads.push_back(head);
-  }
-  if (again) {
-    heads_said_.clear();
   }
   heads_at_ = at_.monotonic + kHeadsEvery;
   for (const MemberRow& member : lookout_->image().members) {
@@ -310,6 +340,7 @@ void Hall::Inside::handed_over(const Decided& last_word) {
   Seat& seat = seats_[last_word.shard];
   seat.is_ours = false;
   seat.owner = last_word.hand_to;
+  heads_said_.erase(last_word.shard);
   send_member(seat.owner, LookNow{});
   for (Submission& submission : std::exchange(seat.held, {})) {
     take(std::move(submission));
@@ -353,6 +384,7 @@ void Hall::Inside::loaded(ShardNumber number, Outcome<ShardImage> image) {
     member_next_event_ = image->next_event;
     member_is_loaded_ = true;
     feed_.begin(member_source_, member_next_event_);
+    note_head(member_source_, member_next_event_);
   } else {
     begin_shard(number, std::move(*image));
   }
@@ -373,6 +405,7 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   leave_out(seat.left_out, image);
   image.batch = committer_.place_of_batch(image.batch);
   feed_.begin(number, image.next_event);
+  note_head(number, image.next_event);
   seat.shard = std::make_unique<engine::Shard>(std::move(image), at_.now);
   seat.seen_arrivals = seat.seen_generation = 0;
   // After a change of history first of all what it undid; then what had been asked before, in its
