@@ -11,17 +11,21 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
                                          std::int64_t holder) {
   const Id incarnation = hello.incarnation;
   Arrival arrival;
+  const bool is_known = seats_.contains(incarnation);
   for (const auto& [id, seat] : seats_) {
     if (id == incarnation || seat.hello.name != hello.name || seat.expected ||
         seat.hello.name_space != hello.name_space) {
       continue;
+    }
+    if (seat.is_here() && is_known) {
+      continue;  // both are there, whoever gave them one name
     }
     if (seat.is_here()) {
       return Problem{
           ProblemCode::already_exists,
           "a worker named '" + hello.name + "' is connected already: give this one another --name"};
     }
-    arrival.ended.push_back(id);
+    arrival.namesakes.push_back(id);
   }
   Seat& seat = seats_[incarnation];
   if (seat.stream && seat.stream != stream) {

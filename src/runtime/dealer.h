@@ -27,11 +27,15 @@ class Dealer {
   engine::Roster& roster() { return roster_; }
 
   struct Arrival {
-    bool is_new = false;    // this incarnation was not known here
-    std::vector<Id> ended;  // incarnations that are over by it: the same name's earlier process
+    bool is_new = false;  // this incarnation was not known here
+    // The same name's earlier processes, away: over when they hold nothing. What they hold waits
+    // for them until their lease ends: a new process does not prove that they are gone (S6.6).
+    std::vector<Id> namesakes;
   };
-  // `already_exists` when another live worker has the name. `holder`: the member that holds the
-  // worker's stream, 0 = this one; another member's worker takes only what that one lends.
+  // `already_exists` when another live worker has the name and this incarnation is new here: one
+  // that was here before, or that attempts are out with, is never turned away. `holder`: the member
+  // that holds the worker's stream, 0 = this one; another member's worker takes only what that one
+  // lends.
   Outcome<Arrival> connect(WorkerHello hello,
                            std::shared_ptr<WorkerStream> stream,
                            Instant now,

@@ -30,7 +30,7 @@ class DealerTest : public ::testing::Test {
     auto stream = std::make_shared<PlayedWorker>();
     auto arrival = dealer.connect(hello(name, incarnation, std::move(tokens)), stream, kNow, at);
     EXPECT_TRUE(arrival.ok());
-    last_ended = arrival ? arrival->ended : std::vector<Id>{};
+    last_namesakes = arrival ? arrival->namesakes : std::vector<Id>{};
     return stream;
   }
   bool has_candidates() {
@@ -40,7 +40,7 @@ class DealerTest : public ::testing::Test {
 
   Dealer dealer{kLease};
   Instant at{50'000};  // monotonic
-  std::vector<Id> last_ended;
+  std::vector<Id> last_namesakes;
 };
 
 // S7.2: the lease counts from the last word.
@@ -99,18 +99,35 @@ TEST_F(DealerTest, RefusesANameThatALiveWorkerHas) {
   EXPECT_TRUE(dealer.connect(elsewhere, second, kNow, at).ok()) << "a name is a namespace's";
 }
 
-TEST_F(DealerTest, EndsTheEarlierProcessOfANameWhoseLinkIsGone) {
+TEST_F(DealerTest, NamesTheEarlierProcessOfANameWhoseLinkIsGone) {
   const auto first = connect("a", kA);
   dealer.closed(kA, first.get(), at);
   connect("a", kB);
-  EXPECT_EQ(last_ended, std::vector<Id>{kA});
+  EXPECT_EQ(last_namesakes, std::vector<Id>{kA});
+}
+
+// S6.6: who was here, or has attempts out, comes back whatever name somebody else took meanwhile.
+TEST_F(DealerTest, NeverTurnsAwayAnIncarnationThatItKnows) {
+  const auto first = connect("a", kA);
+  dealer.closed(kA, first.get(), at);
+  const auto other = connect("a", kB);
+  const auto back = connect("a", kA);
+  EXPECT_FALSE(other->closed);
+  EXPECT_FALSE(back->closed);
+}
+
+TEST_F(DealerTest, WelcomesAnExpectedIncarnationBesideItsNamesake) {
+  dealer.expect(kA, at);
+  connect("a", kB);
+  const auto back = connect("a", kA);
+  EXPECT_FALSE(back->closed);
 }
 
 TEST_F(DealerTest, LetsANewerStreamOfTheSameProcessTakeOver) {
   const auto first = connect("a", kA);
   const auto second = connect("a", kA);
   ASSERT_TRUE(first->closed);
-  EXPECT_TRUE(last_ended.empty());
+  EXPECT_TRUE(last_namesakes.empty());
   EXPECT_FALSE(dealer.closed(kA, first.get(), at)) << "the older one's end says nothing";
   EXPECT_TRUE(has_candidates());
   dealer.outgoing(kA).acks.push_back(Id{5});

@@ -173,13 +173,38 @@ TEST_F(HallWorker, GetsItsSlotBackWithTheAcknowledgement) {
   EXPECT_EQ(second->assignments.size(), 1U);
 }
 
-TEST_F(HallWorker, LosesTheAttemptsOfItsEarlierProcessAtOnce) {
+// S6.6: a new process of that name does not prove that the earlier one is gone. Its lease does.
+TEST_F(HallWorker, WaitsALeaseForTheAttemptsOfANamesEarlierProcess) {
   const auto first = stage.connect("a", kA, {"h"});
   const Id run = trigger();
   close(kA, first);
-  stage.connect("a", kB, {"h"});
+  const auto second = stage.connect("a", kB, {"h"});
+  EXPECT_EQ(at(run).state, RunState::running);
+  trigger();
+  EXPECT_EQ(second->assignments.size(), 1U) << "it works meanwhile";
+  for (int i = 0; i < 11; ++i) {
+    stage.time.advance(seconds(1));
+    stage.hall->heard(kB, second.get(), {.heartbeat = true});
+  }
   EXPECT_EQ(at(run).state, RunState::failed);
   EXPECT_EQ(at(run).error_kind, "lost");
+}
+
+// Two workers of one name, and a server that was away: whoever comes back first, the run that is
+// out with the other one is not lost, and its report counts (S6.6, S7.3).
+TEST_F(HallWorker, ANamesakeTakesNothingFromWhoComesBack) {
+  const auto first = stage.connect("a", kA, {"h"});
+  const Id run = trigger();
+  const Assignment given = first->assignments.at(0);
+  HallStage again(held.store, stage.time.now() + seconds(2));  // the server's next process
+  ASSERT_TRUE(again.start().ok());
+  again.connect("a", kB, {"h"});
+  EXPECT_EQ(again.row(run).progress.state, RunState::running);
+  const auto back = again.connect("a", kA, {"h"}, 10, {{given.run, given.token}});
+  EXPECT_FALSE(back->closed) << "not turned away, whatever its name";
+  again.finish(kA, given);
+  EXPECT_EQ(again.row(run).progress.state, RunState::succeeded);
+  EXPECT_EQ(again.row(run).progress.attempt, 1);
 }
 
 TEST_F(HallWorker, DrainsAndLeaves) {

@@ -42,8 +42,13 @@ Outcome<Done> Hall::Inside::greet_worker(WorkerHello hello,
   if (!arrival) {
     return arrival.problem();
   }
-  for (const Id ended : arrival->ended) {
-    worker_gone(ended, "its process was started anew");
+  for (const Id namesake : arrival->namesakes) {
+    const bool holds_any = std::any_of(seats_.begin(), seats_.end(), [&](const Seat& seat) {
+      return seat.shard && !seat.shard->held_by(namesake).empty();
+    });
+    if (!holds_any) {
+      worker_gone(namesake, "its process was started anew");
+    }
   }
   if (holder == 0) {
     note_worker(incarnation, arrival->is_new ? "online" : "back");

@@ -165,6 +165,17 @@ TEST_F(BuiltinTest, BothStreamsGoToTheLogAndTheLastLineIsTheResult) {
   EXPECT_EQ(shell("echo no json").result_json(), R"({"exit_code":0})");
 }
 
+// S5.4: a result over the limit is refused, not replaced by another one.
+TEST_F(BuiltinTest, ALastLineThatIsTooLongForAResultFails) {
+  EXPECT_EQ(shell("printf '\"'; head -c 262142 /dev/zero | tr '\\0' x; printf '\"'").outcome(),
+            v1::OUTCOME_SUCCEEDED);
+  const auto over = shell("printf '\"'; head -c 262143 /dev/zero | tr '\\0' x; printf '\"'");
+  EXPECT_EQ(over.outcome(), v1::OUTCOME_FAILED);
+  EXPECT_EQ(over.error_kind(), "result_too_large");
+  EXPECT_EQ(shell("head -c 300000 /dev/zero | tr '\\0' x").outcome(), v1::OUTCOME_SUCCEEDED)
+      << "a long line of text is no result";
+}
+
 TEST_F(BuiltinTest, TheOutputFileWins) {
   EXPECT_EQ(shell("echo 1; echo '[2]' > $JOBFLOW_OUTPUT").result_json(), "[2]");
   EXPECT_EQ(shell("echo '[2' > $JOBFLOW_OUTPUT").error_kind(), "bad_output");

@@ -43,10 +43,13 @@ void LineReader::show(bool finished) {
 
 void LineReader::finish_line() {
   show(true);
+  const auto first = line_.find_first_not_of(" \t\r");
   if (dropped_ > 0) {
     last_.clear();
-  } else if (line_.find_first_not_of(" \t\r") != std::string::npos) {
+    cut_line_began_with_ = first == std::string::npos ? ' ' : line_[first];
+  } else if (first != std::string::npos) {
     last_.swap(line_);
+    cut_line_began_with_ = 0;
   }
   line_.clear();
   shown_ = 0;

@@ -25,6 +25,8 @@ class LineReader {
   bool has_unshown() const { return shown_ < line_.size() || dropped_ > dropped_shown_; }
   // The last line that is not blank, whole; empty when it was longer than kept_bytes.
   const std::string& last_line() const { return last_; }
+  // How that line began, when it was longer; else 0.
+  char cut_line_began_with() const { return cut_line_began_with_; }
 
  private:
   void append(std::string_view bytes);
@@ -35,6 +37,7 @@ class LineReader {
   const Emit emit_;
   std::string line_;
   std::string last_;
+  char cut_line_began_with_ = 0;
   std::size_t shown_ = 0;    // bytes of line_ already emitted
   std::size_t dropped_ = 0;  // bytes of this line beyond kept_bytes_
   std::size_t dropped_shown_ = 0;

@@ -56,6 +56,9 @@ TEST_F(LineReaderTest, AHugeLastLineIsNoResult) {
   reader.feed(std::string(100, '1'));
   reader.end();
   EXPECT_EQ(reader.last_line(), "");
+  EXPECT_EQ(reader.cut_line_began_with(), '1');
+  reader.feed("\n{}\n");
+  EXPECT_EQ(reader.cut_line_began_with(), 0) << "the last line is whole";
 }
 
 }  // namespace

@@ -146,6 +146,7 @@ class LogSink final : public ProcessSink {
   }
 
   const std::string& last_line() const { return out_.last_line(); }
+  char cut_line_began_with() const { return out_.cut_line_began_with(); }
   std::string error_tail() const {
     std::string tail = tail_.size() > kErrorTail ? tail_.substr(tail_.size() - kErrorTail) : tail_;
     const std::size_t end = tail.find_last_not_of(" \t\r\n");
@@ -181,7 +182,13 @@ std::optional<std::string> read_output(const std::string& path) {
   return content;
 }
 
-Result result_of_success(const std::string& output_file, const std::string& last_line) {
+// A last line that is longer than any result may be, and begins as JSON does, was meant as one: to
+// go on without it would be to lose it in silence (S5.4).
+bool is_meant_as_result(char begins_with) {
+  return begins_with != 0 && std::string_view("{[\"").find(begins_with) != std::string_view::npos;
+}
+
+Result result_of_success(const std::string& output_file, const LogSink& sink) {
   const std::optional<std::string> output = read_output(output_file);
   if (output && !output->empty()) {
     if (output->size() > limits::kResultBytes) {
@@ -196,7 +203,14 @@ Result result_of_success(const std::string& output_file, const std::string& last
     }
     return succeeded(*std::move(json));
   }
-  if (std::optional<Json> json = Json::try_parse(last_line)) {
+  if (is_meant_as_result(sink.cut_line_began_with())) {
+    return failed("the last line of the output has more than " +
+                  std::to_string(limits::kResultBytes) +
+                  " bytes: store the result elsewhere and print where it lies")
+        .error_kind("result_too_large")
+        .do_not_retry();
+  }
+  if (std::optional<Json> json = Json::try_parse(sink.last_line())) {
     return succeeded(*std::move(json));
   }
   return succeeded({{"exit_code", 0}});
@@ -250,7 +264,7 @@ Result result_of(const ProcessEnd& end, const LogSink& sink, const std::string& 
           .error_kind("signal");
     case ProcessEnd::Kind::exited:
       if (end.number == 0) {
-        return result_of_success(output_file, sink.last_line());
+        return result_of_success(output_file, sink);
       }
       return failed(with_tail("exit code " + std::to_string(end.number), sink.error_tail()))
           .error_kind("exit_code");
