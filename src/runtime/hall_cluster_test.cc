@@ -33,7 +33,7 @@ class HallCluster : public ::testing::Test {
   }
   // Triggers each job once, at `at`; answers how many were acknowledged.
   int trigger_all(const std::string& at, const std::string& key, int count = 40) {
-    std::vector<ClusterStage::Answered> answers;
+    std::vector<testing::Answered> answers;
     answers.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
       answers.push_back(stage.trigger(at, "j" + std::to_string(i), key));
@@ -129,7 +129,7 @@ TEST_F(HallCluster, AProcessStartedAnewTakesItsOwnShardsInANewEpoch) {
 TEST_F(HallCluster, ANewcomerIsHandedItsShareUnderLoadAndNothingIsLost) {  // S12.2, I1e
   start(2);
   save_jobs("a");
-  std::vector<ClusterStage::Answered> answers;
+  std::vector<testing::Answered> answers;
   stage.start("c");
   for (int i = 0; i < 400; ++i) {
     answers.push_back(stage.trigger(i % 2 == 0 ? "a" : "b", "j" + std::to_string(i % 40)));
@@ -382,7 +382,7 @@ TEST_F(HallClusterWorkers, ALinkThatBreaksLosesNothing) {
   save_jobs("a");
   Body body{stage, "a", "w", Id{0x1000}, 10};
   body.connect();
-  std::vector<ClusterStage::Answered> answers;
+  std::vector<testing::Answered> answers;
   for (int i = 0; i < 120; ++i) {
     if (i % 30 == 10) {
       stage.cut("a", i % 60 == 10 ? "b" : "c");

@@ -117,7 +117,9 @@ class World {
     EXPECT_TRUE(is_over()) << "runs that never ended";
     for (const Id run : acknowledged_) {
       const auto row = row_of(run);
-      ASSERT_TRUE(row.has_value()) << "acknowledged run " << run.value << " is lost (S1.5)";
+      if (!row) {
+        FAIL() << "acknowledged run " << run.value << " is lost (S1.5)";
+      }
       EXPECT_TRUE(is_final(row->progress.state)) << "run " << run.value;
     }
     for (const RunRow& row : all_runs()) {
@@ -146,7 +148,9 @@ class World {
   void check_effects(const ToWorker& message) {
     for (const Assignment& one : message.assignments) {
       const auto row = row_of(one.run);
-      ASSERT_TRUE(row.has_value()) << "an assignment of a run that is not durable (I4)";
+      if (!row) {
+        FAIL() << "an assignment of a run that is not durable (I4)";
+      }
       EXPECT_EQ(row->progress.token, one.token) << "an assignment that is not durable (I4)";
       EXPECT_TRUE(row->progress.state == RunState::running ||
                   row->progress.state == RunState::cancelling);
@@ -513,18 +517,18 @@ class World {
       trigger();
     } else if (dice < 625) {
       ask_about_some_run();
-    } else if (dice < 725) {
+    } else if (dice < 880) {
+      step_of(worker, dice);
+    } else {
+      step_of_the_world(dice);
+    }
+  }
+
+  void step_of(SimulatedWorker& worker, int dice) {
+    if (dice < 725) {
       deliver(worker);
     } else if (dice < 785) {
-      if (!worker.bodies.empty()) {
-        auto chosen = worker.bodies.begin();
-        std::advance(chosen, below(static_cast<int>(worker.bodies.size())));
-        end_body(worker, chosen->first,
-                 chance(70) ? ReportOutcome::succeeded : ReportOutcome::failed);
-        if (chance(80)) {
-          say_all(worker);
-        }
-      }
+      end_some_body(worker);
     } else if (dice < 825) {
       if (!worker.stream || !worker.stream->is_open || chance(20)) {
         connect(worker);
@@ -537,9 +541,25 @@ class World {
       }
     } else if (dice < 870) {
       die(worker);
-    } else if (dice < 880) {
+    } else {
       leave(worker);
-    } else if (dice < 884) {
+    }
+  }
+
+  void end_some_body(SimulatedWorker& worker) {
+    if (worker.bodies.empty()) {
+      return;
+    }
+    auto chosen = worker.bodies.begin();
+    std::advance(chosen, below(static_cast<int>(worker.bodies.size())));
+    end_body(worker, chosen->first, chance(70) ? ReportOutcome::succeeded : ReportOutcome::failed);
+    if (chance(80)) {
+      say_all(worker);
+    }
+  }
+
+  void step_of_the_world(int dice) {
+    if (dice < 884) {
       crash();
     } else if (dice < 886) {
       stop_and_start();

@@ -10,12 +10,12 @@ namespace jobflow::runtime {
 namespace {
 
 using store::CommitFault;
+using testing::Answer;
+using testing::Answered;
 using testing::HallStage;
 using testing::HeldStore;
 
 const Id kA{0x1000};
-
-using Answered = std::shared_ptr<std::optional<Outcome<engine::Reply>>>;
 
 class HallLife : public ::testing::Test {
  protected:
@@ -24,7 +24,7 @@ class HallLife : public ::testing::Test {
     stage.save_job("j", R"({"handler":"h"})");
   }
   Answered submit(engine::Request request) {
-    auto answer = std::make_shared<std::optional<Outcome<engine::Reply>>>();
+    auto answer = std::make_shared<Answer>();
     std::vector<Submission> submissions;
     submissions.push_back({{.request = std::move(request), .principal = "test"},
                            [answer](Outcome<engine::Reply> reply) {

@@ -9,12 +9,12 @@
 namespace jobflow::runtime {
 namespace {
 
+using testing::Answer;
+using testing::Answered;
 using testing::HallStage;
 using testing::HeldStore;
 
 const Id kA{0x1000};
-using Answered = std::shared_ptr<std::optional<Outcome<engine::Reply>>>;
-
 class HallLoadedCommand : public ::testing::Test {
  protected:
   HallLoadedCommand() {
@@ -23,7 +23,7 @@ class HallLoadedCommand : public ::testing::Test {
     worker = stage.connect("w", kA, {"h"});
   }
   Answered submit(engine::Request request) {
-    auto answer = std::make_shared<std::optional<Outcome<engine::Reply>>>();
+    auto answer = std::make_shared<Answer>();
     std::vector<Submission> submissions;
     submissions.push_back({{.request = std::move(request), .principal = "test"},
                            [answer](Outcome<engine::Reply> reply) { *answer = std::move(reply); }});

@@ -61,6 +61,50 @@ engine::SetAside culprit_of(const Decided& bad) {
 
 }  // namespace
 
+// Not even its setting aside can be written: whatever led to it would only lead to it again (I8).
+void Hall::Inside::leave_alone(ShardNumber shard, Id subject, std::vector<Decided>& kept) {
+  say(to_string(subject) + " cannot be set aside: it is left alone for now");
+  seats_[shard].left_out.insert(subject);
+  metrics_.left_out.set(metrics_.left_out.value() + 1);
+  left_out_again_at_ = at_.monotonic + kLeftOutFor;
+  std::erase_if(kept, [&](const Decided& decided) {
+    const bool is_same =
+        !has_asker(decided.command.request) && culprit_of(decided).subject == subject;
+    if (is_same) {
+      give_back_unsent(decided);
+    }
+    return is_same;
+  });
+}
+
+// What the shard does in its place.
+std::deque<Submission> Hall::Inside::instead_of(Decided bad, const std::string& incident) {
+  std::deque<Submission> instead;
+  if (bad.hand_to != 0) {
+    // Not even that it goes can be written: it stays.
+  } else if (has_asker(bad.command.request)) {
+    if (bad.answer) {
+      bad.answer(Problem{ProblemCode::store_refused,
+                         "the store refused to write this: nothing was changed",
+                         {},
+                         incident});
+    }
+  } else if (engine::SetAside culprit = culprit_of(bad); culprit.subject.is_set()) {
+    culprit.incident = incident;
+    instead.push_back({{.request = culprit, .principal = "system", .now = bad.command.now}, {}});
+    if (std::holds_alternative<engine::AttemptEnded>(bad.command.request)) {
+      instead.push_back({std::move(bad.command), {}});  // now it only gets its acknowledgement
+      return instead;
+    }
+  }
+  if (auto* came = std::get_if<engine::LetterCame>(&bad.command.request);
+      came != nullptr && !came->only_mark) {
+    came->only_mark = true;  // else the letters after it would wait for ever
+    instead.push_back({std::move(bad.command), {}});
+  }
+  return instead;
+}
+
 // The shard forgets what was decided on top of the bad one, loads what is durable, and runs the
 // kept commands again without it. Other shards do not notice.
 void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string why) {
@@ -70,19 +114,7 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
       "): " + why);
   const auto* set_aside = std::get_if<engine::SetAside>(&bad.command.request);
   if (set_aside != nullptr) {
-    // Not even that can be written: whatever led to it would only lead to it again (I8).
-    say(to_string(set_aside->subject) + " cannot be set aside: it is left alone for now");
-    seats_[bad.shard].left_out.insert(set_aside->subject);
-    metrics_.left_out.set(metrics_.left_out.value() + 1);
-    left_out_again_at_ = at_.monotonic + kLeftOutFor;
-    std::erase_if(kept, [&](const Decided& decided) {
-      const bool is_same =
-          !has_asker(decided.command.request) && culprit_of(decided).subject == set_aside->subject;
-      if (is_same) {
-        give_back_unsent(decided);
-      }
-      return is_same;
-    });
+    leave_alone(bad.shard, set_aside->subject, kept);
   }
   // A shard whose decisions go back is not handed over now; the next look may ask for it again.
   std::erase_if(kept, [&](const Decided& decided) { return decided.hand_to != 0; });
@@ -103,28 +135,8 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
     return;
   }
   Seat& seat = seats_[bad.shard];
-  std::deque<Submission> again;
-  if (bad.hand_to != 0) {
-    // Not even that it goes can be written: it stays.
-  } else if (has_asker(bad.command.request)) {
-    if (bad.answer) {
-      bad.answer(Problem{ProblemCode::store_refused,
-                         "the store refused to write this: nothing was changed",
-                         {},
-                         incident});
-    }
-  } else if (engine::SetAside culprit = culprit_of(bad); culprit.subject.is_set()) {
-    culprit.incident = incident;
-    again.push_back({{.request = culprit, .principal = "system", .now = bad.command.now}, {}});
-    if (std::holds_alternative<engine::AttemptEnded>(bad.command.request)) {
-      again.push_back({std::move(bad.command), {}});  // now it only gets its acknowledgement
-    }
-  }
-  if (auto* came = std::get_if<engine::LetterCame>(&bad.command.request);
-      came != nullptr && !came->only_mark) {
-    came->only_mark = true;  // else the letters after it would wait for ever
-    again.push_back({std::move(bad.command), {}});
-  }
+  const ShardNumber shard = bad.shard;
+  std::deque<Submission> again = instead_of(std::move(bad), incident);
   for (Decided& decided : kept) {
     decided.command.rows.reset();  // read before what is being loaded now
     again.push_back({std::move(decided.command), std::move(decided.answer)});
@@ -133,7 +145,7 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
   seat.held = std::move(again);
   seat.loads += 1;
   seat.shard.reset();
-  load(bad.shard);
+  load(shard);
 }
 
 // Takes them out of what was loaded; a step's workflow joins them.
@@ -209,7 +221,7 @@ void Hall::Inside::fenced(const std::string& why) {
 
 // The store lost or gained history (I1b): memory is worth nothing; begin anew under a new term.
 void Hall::Inside::history_changed(std::vector<Decided> undurable) {
-  raises_generation_ = lookout_.has_value();
+  raises_generation_ = lookout_ != nullptr;
   begin_anew(std::move(undurable));
 }
 

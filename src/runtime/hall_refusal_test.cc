@@ -25,7 +25,7 @@ constexpr std::string_view kMark = "POISON";
 constexpr std::string_view kSetAside = "failed: set aside";
 
 struct Op {
-  enum Kind { trigger, report, cancel, retry, save, progress } kind = trigger;
+  enum Kind : std::uint8_t { trigger, report, cancel, retry, save, progress } kind = trigger;
   std::string label;  // of the run, for life
   std::string name;   // of the definition
   std::string key;    // idempotency
@@ -355,6 +355,30 @@ class Performance {
     stage_->hall->heard(incarnation(static_cast<int>(worker)), nullptr, std::move(said));
   }
 
+  static FinishedReport report_of(const Op& op) {
+    if (op.bad) {
+      return op.variety % 2 == 0
+                 ? FinishedReport{.outcome = ReportOutcome::succeeded, .result = R"("POISON")"}
+                 : FinishedReport{.outcome = ReportOutcome::failed, .error = "POISON"};
+    }
+    if (op.instead) {
+      return {.outcome = ReportOutcome::failed,
+              .error_kind = "instead",
+              .error = "INSTEAD",
+              .do_not_retry = true};
+    }
+    switch (op.variety) {
+      case 0:
+        return {.outcome = ReportOutcome::failed, .error_kind = "handler", .error = "again"};
+      case 1:
+        return {.outcome = ReportOutcome::timed_out, .error = "late"};
+      case 2:
+        return {.outcome = ReportOutcome::refused};
+      default:
+        return {.result = "2"};
+    }
+  }
+
   void perform(const Op& op) {
     switch (op.kind) {
       case Op::trigger:
@@ -367,32 +391,13 @@ class Performance {
                                .idempotency_key = op.key},
             op.bad, "trigger " + op.label + " " + op.name);
         return;
-      case Op::report: {
-        if (open_.empty()) {
-          return;
+      case Op::report:
+        if (!open_.empty()) {
+          auto chosen = open_.begin();
+          std::advance(chosen, op.pick % static_cast<int>(open_.size()));
+          report(chosen->first, report_of(op));
         }
-        auto chosen = open_.begin();
-        std::advance(chosen, op.pick % static_cast<int>(open_.size()));
-        FinishedReport what{.result = "2"};
-        if (op.bad) {
-          what.outcome = op.variety % 2 == 0 ? ReportOutcome::succeeded : ReportOutcome::failed;
-          what.result = op.variety % 2 == 0 ? R"("POISON")" : "";
-          what.error = op.variety % 2 == 0 ? "" : "POISON";
-        } else if (op.instead) {
-          what = {.outcome = ReportOutcome::failed,
-                  .error_kind = "instead",
-                  .error = "INSTEAD",
-                  .do_not_retry = true};
-        } else if (op.variety == 0) {
-          what = {.outcome = ReportOutcome::failed, .error_kind = "handler", .error = "again"};
-        } else if (op.variety == 1) {
-          what = {.outcome = ReportOutcome::timed_out, .error = "late"};
-        } else if (op.variety == 2) {
-          what = {.outcome = ReportOutcome::refused};
-        }
-        report(chosen->first, std::move(what));
         return;
-      }
       case Op::cancel:
         if (ids_.contains(op.label)) {
           submit(engine::CancelRun{ids_[op.label]}, false, "cancel " + op.label);

@@ -259,31 +259,17 @@ void Hall::Inside::dispatch() {
   if (away_.load(std::memory_order_relaxed) || stopping_) {
     return;
   }
-  double waiting = 0;
-  double live = 0;
   bool any = true;
   while (any && committer_.undurable() < limits::kUnsentDecisions) {
     any = false;
     for (std::size_t i = 0; i < seats_.size(); ++i) {
       const std::size_t place = (next_served_ + i) % seats_.size();
-      Seat& seat = seats_[place];
-      for (int given = 0; seat.shard && seat.shard->waiting() > 0; ++given) {
-        const std::uint64_t generation = dealer_.roster().generation();
-        if (seat.seen_generation == generation && seat.seen_arrivals == seat.shard->arrivals()) {
-          break;
-        }
-        if (given == kDispatchesATurn) {
-          any = true;
-          break;
-        }
-        if (!system_command(static_cast<ShardNumber>(place), engine::DispatchNext{})) {
-          seat.seen_generation = generation;
-          seat.seen_arrivals = seat.shard->arrivals();
-        }
-      }
+      any = dispatch_some(static_cast<ShardNumber>(place)) || any;
     }
     ++next_served_;
   }
+  double waiting = 0;
+  double live = 0;
   for (const Seat& seat : seats_) {
     if (seat.shard) {
       waiting += static_cast<double>(seat.shard->waiting());
@@ -292,6 +278,25 @@ void Hall::Inside::dispatch() {
   }
   metrics_.queue_depth.set(waiting);
   metrics_.live_runs.set(live);
+}
+
+// Whether there may be more.
+bool Hall::Inside::dispatch_some(ShardNumber number) {
+  Seat& seat = seats_[number];
+  for (int given = 0; seat.shard && seat.shard->waiting() > 0; ++given) {
+    const std::uint64_t generation = dealer_.roster().generation();
+    if (seat.seen_generation == generation && seat.seen_arrivals == seat.shard->arrivals()) {
+      break;
+    }
+    if (given == kDispatchesATurn) {
+      return true;
+    }
+    if (!system_command(number, engine::DispatchNext{})) {
+      seat.seen_generation = generation;
+      seat.seen_arrivals = seat.shard->arrivals();
+    }
+  }
+  return false;
 }
 
 void Hall::Inside::send(std::shared_ptr<const store::Batch> batch) {

@@ -119,7 +119,7 @@ Histogram& Metrics::histogram(std::string_view name,
       histogram_families_.try_emplace(std::string(name), std::string(help)).first->second;
   auto& slot = family.by_labels.try_emplace(std::string(labels)).first->second;
   if (slot == nullptr) {
-    slot = &histograms_.emplace_back(bounds.empty() ? seconds_bounds() : std::move(bounds));
+    slot = &histograms_.emplace_back(bounds.empty() ? seconds_bounds() : bounds);
   }
   return *slot;
 }

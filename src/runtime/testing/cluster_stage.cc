@@ -181,8 +181,8 @@ std::map<std::string, int> ClusterStage::shares() {
   return shares;
 }
 
-ClusterStage::Answered ClusterStage::submit(const std::string& at, engine::Request request) {
-  auto answer = std::make_shared<std::optional<Outcome<engine::Reply>>>();
+Answered ClusterStage::submit(const std::string& at, engine::Request request) {
+  auto answer = std::make_shared<Answer>();
   std::vector<Submission> submissions;
   submissions.push_back({{.request = std::move(request), .principal = "test"},
                          [answer](Outcome<engine::Reply> reply) {
@@ -194,17 +194,17 @@ ClusterStage::Answered ClusterStage::submit(const std::string& at, engine::Reque
   return answer;
 }
 
-ClusterStage::Answered ClusterStage::save_job(const std::string& at,
-                                              const std::string& name,
-                                              const std::string& spec_json) {
+Answered ClusterStage::save_job(const std::string& at,
+                                const std::string& name,
+                                const std::string& spec_json) {
   auto definition = read_definition(
       DefinitionKind::job, R"({"metadata":{"name":")" + name + R"("},"spec":)" + spec_json + "}");
   return submit(at, engine::SaveDefinition{.definition = *definition});
 }
 
-ClusterStage::Answered ClusterStage::trigger(const std::string& at,
-                                             const std::string& name,
-                                             const std::string& key) {
+Answered ClusterStage::trigger(const std::string& at,
+                               const std::string& name,
+                               const std::string& key) {
   return submit(at,
                 engine::TriggerRun{.name_space = "default", .name = name, .idempotency_key = key});
 }

@@ -49,7 +49,6 @@ class ClusterStage {
   std::map<std::string, int> shares();
   std::map<std::int64_t, std::string> names();
 
-  using Answered = std::shared_ptr<std::optional<Outcome<engine::Reply>>>;
   Answered submit(const std::string& at, engine::Request request);
   Answered save_job(const std::string& at, const std::string& name, const std::string& spec_json);
   Answered trigger(const std::string& at, const std::string& name, const std::string& key = "");

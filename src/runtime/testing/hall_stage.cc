@@ -50,8 +50,8 @@ void HallStage::stop() {
   EXPECT_TRUE(stopped);
 }
 
-std::optional<Outcome<engine::Reply>> HallStage::ask(engine::Request request) {
-  auto answer = std::make_shared<std::optional<Outcome<engine::Reply>>>();
+Answer HallStage::ask(engine::Request request) {
+  auto answer = std::make_shared<Answer>();
   std::vector<Submission> submissions;
   submissions.push_back({{.request = std::move(request), .principal = "test"},
                          [answer](Outcome<engine::Reply> reply) { *answer = std::move(reply); }});
@@ -81,9 +81,9 @@ Id HallStage::save_workflow(const std::string& name, const std::string& spec_jso
   return save(*this, DefinitionKind::workflow, name, spec_json);
 }
 
-std::optional<Outcome<engine::Reply>> HallStage::trigger(const std::string& name,
-                                                         const std::string& params,
-                                                         const std::string& key) {
+Answer HallStage::trigger(const std::string& name,
+                          const std::string& params,
+                          const std::string& key) {
   return ask(engine::TriggerRun{
       .name_space = "default", .name = name, .params = params, .idempotency_key = key});
 }

@@ -4,6 +4,7 @@
 #include "runtime/feed.h"
 #include "runtime/hall.h"
 #include "runtime/metrics.h"
+#include "runtime/testing/answer.h"
 #include "runtime/testing/virtual_time.h"
 #include "store/memory/memory_store.h"
 #include "store/store.h"
@@ -49,12 +50,12 @@ class HallStage {
   Outcome<Done> start();
   void stop();
   // Submits and settles; the answer, when there is one by then.
-  std::optional<Outcome<engine::Reply>> ask(engine::Request request);
+  Answer ask(engine::Request request);
   Id save_job(const std::string& name, const std::string& spec_json);
   Id save_workflow(const std::string& name, const std::string& spec_json);
-  std::optional<Outcome<engine::Reply>> trigger(const std::string& name,
-                                                const std::string& params = "",
-                                                const std::string& key = "");
+  Answer trigger(const std::string& name,
+                 const std::string& params = "",
+                 const std::string& key = "");
   std::shared_ptr<PlayedWorker> connect(const std::string& name,
                                         Id incarnation,
                                         std::vector<std::string> handlers,
