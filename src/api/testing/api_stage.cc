@@ -91,6 +91,12 @@ ApiStage::ApiStage()
   store->join({"stage"}, [this](Outcome<store::Ticket> ticket) { ticket_ = *ticket; });
 }
 
+ApiStage::~ApiStage() {
+  for (const auto& sink : sinks_) {
+    sink->close();
+  }
+}
+
 ExchangePtr ApiStage::begin(const Asked& asked) {
   answered_.reset();
   sink_.reset();
@@ -102,7 +108,7 @@ ExchangePtr ApiStage::begin(const Asked& asked) {
     answered_ = std::move(response);
   };
   exchange->stream = [this](const std::function<void(std::shared_ptr<Sink>)>& ready) {
-    sink_ = std::make_shared<PlayedSink>();
+    sink_ = sinks_.emplace_back(std::make_shared<PlayedSink>());
     ready(sink_);
   };
   Request& request = exchange->request;

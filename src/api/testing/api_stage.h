@@ -127,6 +127,9 @@ struct Asked {
 class ApiStage {
  public:
   ApiStage();
+  ~ApiStage();  // closes the streams, as a server does
+  ApiStage(const ApiStage&) = delete;
+  ApiStage& operator=(const ApiStage&) = delete;
 
   // The answer, when there is one by the time nothing is left to run.
   std::optional<Response> try_call(const Asked& asked);
@@ -166,6 +169,7 @@ class ApiStage {
   Id last_id_;
   std::optional<Response> answered_;
   std::shared_ptr<PlayedSink> sink_;
+  std::vector<std::shared_ptr<PlayedSink>> sinks_;
 };
 
 // `progress` with what the store asks of its state: an end when final, a token when running.
