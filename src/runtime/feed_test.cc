@@ -445,6 +445,29 @@ TEST(FeedCursor, RefusesEverythingElse) {
   }
 }
 
+// Subscribes somewhere before now, hears some, and goes; how many.
+std::int64_t listen_for_a_while(Feed& feed, std::mt19937& random, const std::atomic<bool>& over) {
+  Ear ear;
+  Cursor from = feed.now();
+  for (auto& [source, next] : from.next) {
+    next = std::max<std::int64_t>(1, next - static_cast<std::int64_t>(random() % 20));
+    ear.expect_from(source, next);
+  }
+  std::atomic<bool> cancelled{false};
+  const auto subscription = feed.subscribe(from, nullptr, [&](FeedSlice slice) {
+    EXPECT_FALSE(cancelled);
+    ear.listener()(std::move(slice));
+  });
+  const auto wanted = static_cast<std::int64_t>(random() % 60);
+  while (!over && ear.count(0) + ear.count(1) < wanted) {
+    std::this_thread::yield();
+  }
+  feed.cancel(subscription);
+  cancelled = true;
+  EXPECT_EQ(ear.lagged(), 0);
+  return ear.count(0) + ear.count(1);
+}
+
 // One publisher; subscribers that come, resume from a cursor and go; a store that answers from its
 // own thread. Nobody sees a gap or a repeat, nobody is called after cancel() returned.
 TEST_F(FeedTest, HoldsUnderConcurrentPublishSubscribeAndCancel) {
@@ -468,25 +491,7 @@ TEST_F(FeedTest, HoldsUnderConcurrentPublishSubscribeAndCancel) {
     subscribers.emplace_back([&, seed] {
       std::mt19937 random(seed);
       while (!over) {
-        Ear ear;
-        Cursor from = feed.now();
-        for (auto& [source, next] : from.next) {
-          next = std::max<std::int64_t>(1, next - static_cast<std::int64_t>(random() % 20));
-          ear.expect_from(source, next);
-        }
-        std::atomic<bool> cancelled{false};
-        const auto subscription = feed.subscribe(from, nullptr, [&](FeedSlice slice) {
-          EXPECT_FALSE(cancelled);
-          ear.listener()(std::move(slice));
-        });
-        const auto wanted = static_cast<std::int64_t>(random() % 60);
-        while (!over && ear.count(0) + ear.count(1) < wanted) {
-          std::this_thread::yield();
-        }
-        feed.cancel(subscription);
-        cancelled = true;
-        heard += ear.count(0) + ear.count(1);
-        EXPECT_EQ(ear.lagged(), 0);
+        heard += listen_for_a_while(feed, random, over);
       }
     });
   }

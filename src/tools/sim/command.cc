@@ -78,6 +78,10 @@ int exit_code(const Violation& wrong) {
 
 int show_violation(std::uint64_t seed, const Options& options) {
   const Trial trial = try_seed(seed, options, true);
+  if (!trial.violation) {
+    fmt::print("\nseed {} broke a promise the first time and none the second\n", seed);
+    return kUnlike;
+  }
   const Violation& wrong = *trial.violation;
   fmt::print("\n{}\n{}\n", to_text(trial.plan), trial.excerpt);
   fmt::print("seed {} breaks a promise ({}, {}): {}\n  replay it: {}\n", seed, wrong.checker,
