@@ -224,6 +224,8 @@ TEST_F(WorkerTest, StopsBodiesBeforeTheLeaseEndsWhenNoMemberAnswers) {  // S7.7
   session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
   session->assign({.run = 2, .token = 2, .handler = "stubborn"});
   ASSERT_TRUE(ran.reaches(2));
+  // It must have seen that heartbeats are answered here before it can miss an answer.
+  session->until("some heartbeats", [](const Session::Heard& heard) { return heard.size() > 10; });
   session->fall_silent();  // the stream stands, but nobody is behind it
   session->closed();       // the worker gives it up
   session = server.accept();
