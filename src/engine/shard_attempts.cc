@@ -69,6 +69,7 @@ void Shard::Inside::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
   progress.incarnation = worker.hello.incarnation;
   progress.started = turn.now;
   run.sent = Instant{};
+  run.sent_again = false;
   progress.due = Instant{};
   progress.progress = 0;
   progress.error_kind.clear();
@@ -255,6 +256,7 @@ void Shard::Inside::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
   if (progress.state == RunState::running) {
     turn.roster.take(progress.incarnation, progress.token);
     if (!ask.held) {
+      run->sent_again = true;
       turn.out.effects.emplace_back(SendAssignment{progress.incarnation, assignment_of(*run)});
     }
   } else if (progress.state == RunState::cancelling) {
@@ -277,6 +279,9 @@ void Shard::Inside::assignment_unsent(Turn& turn, Id id, Id token, bool refused)
   RunProgress& progress = run->row.progress;
   if (progress.state != RunState::running && progress.state != RunState::cancelling) {
     return;
+  }
+  if (run->sent_again && !refused) {
+    return;  // that one did not leave; what an earlier one did nobody here knows (S6.7)
   }
   check(attempt_transition(AttemptState::assigned, AttemptEvent::return_unsent).verdict ==
             Verdict::move,

@@ -35,6 +35,7 @@ class Shard::Inside {
     int lane = 0;                  // in the plan; a step's position
     Instant armed;                 // the bound the wheel holds for it
     Instant sent;                  // when its assignment left, if that was late
+    bool sent_again = false;       // an earlier sending may have arrived
     std::unique_ptr<Graph> graph;  // workflow runs
     Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
     const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
