@@ -19,9 +19,12 @@ void Hall::Inside::send_member(std::int64_t to, decltype(MemberMessage::what) wh
   }
   for (const MemberRow& member : lookout_->image().members) {
     if (member.id == to) {
-      link_->send(
-          to, member.address,
-          {.from = committer_.member(), .term = committer_.term(), .what = std::move(what)});
+      link_->send(to, member.address,
+                  {.from = committer_.member(),
+                   .term = committer_.term(),
+                   .to_term = member.term,
+                   .number = ++said_[to],
+                   .what = std::move(what)});
       return;
     }
   }

@@ -229,6 +229,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::vector<Seat> seats_;                      // by shard number
   std::map<std::int64_t, Forwarded> forwarded_;  // by request
   std::int64_t last_request_ = 0;
+  std::map<std::int64_t, std::int64_t> said_;  // by member: the number of the last message to it
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> heard_;  // and from it, in a term
   // What each sender's process has asked already: a repeat is not carried out again.
   std::map<std::pair<std::int64_t, std::int64_t>, std::set<std::int64_t>> asked_;
   // What others know of our workers, and what they wish of them.

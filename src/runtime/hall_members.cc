@@ -201,9 +201,14 @@ bool Hall::Inside::is_of_earlier_life(const MemberMessage& message) const {
 }
 
 void Hall::Inside::member_said(MemberMessage message) {
-  if (over_ || !lookout_ || is_of_earlier_life(message)) {
+  if (over_ || !lookout_ || is_of_earlier_life(message) || message.to_term != committer_.term()) {
     return;
   }
+  std::int64_t& newest = heard_[{message.from, message.term}];
+  if (message.number <= newest) {
+    return;
+  }
+  newest = message.number;
   if (auto* command = std::get_if<ForwardedCommand>(&message.what)) {
     take_forwarded(message, std::move(*command));
   } else if (auto* answer = std::get_if<ForwardedAnswer>(&message.what)) {

@@ -101,6 +101,10 @@ struct LookNow {};
 struct MemberMessage {
   std::int64_t from = 0;
   std::int64_t term = 0;  // of the sender: a new process is another sender
+  // Whom it is for: what was meant for an earlier process, or comes a second time, is dropped. An
+  // order said twice could be carried out once and come back as unsent the other time.
+  std::int64_t to_term = 0;
+  std::int64_t number = 0;  // of the sender's messages to that member
   std::variant<LookNow,
                JournalHeads,
                ForwardedCommand,
