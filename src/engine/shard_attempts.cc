@@ -281,7 +281,12 @@ void Shard::Inside::assignment_unsent(Turn& turn, Id id, Id token, bool refused)
     return;
   }
   if (run->sent_again && !refused) {
-    return;  // that one did not leave; what an earlier one did nobody here knows (S6.7)
+    // That one did not leave; what an earlier one did nobody here knows (S6.7). Its worker will say
+    // so when it is back, unless it is gone.
+    if (turn.roster.find(progress.incarnation) == nullptr) {
+      attempt_lost(turn, {id, token, "its worker is gone"});
+    }
+    return;
   }
   check(attempt_transition(AttemptState::assigned, AttemptEvent::return_unsent).verdict ==
             Verdict::move,
