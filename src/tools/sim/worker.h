@@ -39,6 +39,7 @@ class Worker final : public LinkEnd {
   void cut_link();
   void server_ended(const Life& life);
   void calm();
+  bool is_linked_to(const Life& life) const { return link_ && link_->is_to(life); }
   bool is_up() const { return process_ != nullptr; }
   std::string name() const;
   std::size_t unacknowledged() const;

@@ -161,10 +161,16 @@ void World::judge_rest(bool came) {
     rest.unacknowledged[worker->name()] = worker->unacknowledged();
   }
   for (const auto& member : members) {
-    if (member->life() != nullptr) {
-      member->life()->hall.list_workers([&](const std::vector<runtime::WorkerView>& views) {
+    if (const auto& life = member->life()) {
+      life->hall.list_workers([&, weak = std::weak_ptr(life)](const auto& views) {
         for (const runtime::WorkerView& view : views) {
-          rest.busy[view.hello.name] += view.busy;
+          // What other members than the one that holds its stream think of it is only their share.
+          const auto there = weak.lock();
+          if (there && std::ranges::any_of(workers, [&](const auto& worker) {
+                return worker->name() == view.hello.name && worker->is_linked_to(*there);
+              })) {
+            rest.busy[view.hello.name] = view.busy;
+          }
         }
       });
     }
