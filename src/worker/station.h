@@ -139,7 +139,6 @@ class Station final : private LinkOwner {
 
   LinkStage link_stage_ = LinkStage::down;
   bool registered_once_ = false;
-  bool echoes_ = false;   // this member answers heartbeats
   bool dropped_ = false;  // this stream is being given up
   bool heartbeat_due_ = false;
   bool leave_due_ = false;

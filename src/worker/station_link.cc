@@ -181,7 +181,6 @@ void Station::link_up(const v1::Welcome& welcome) {
   up_at_ = Clock::now();
   contact_ = opened_at_;
   lease_stopped_ = false;
-  echoes_ = false;
   dropped_ = false;
   beats_.clear();
   heartbeat_due_ = true;
@@ -223,7 +222,6 @@ void Station::link_message(v1::ServerMessage& message) {
     // An end leaves at once; that a body starts may wait for the tick, unless it was asked again.
     answer = finished_.size() > finished || accepted_.size() - accepted > started.size();
     if (message.has_heard() && !beats_.empty()) {
-      echoes_ = true;
       contact_ = std::max(contact_, beats_.front());
       lease_stopped_ = false;
       beats_.pop_front();

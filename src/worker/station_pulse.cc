@@ -79,17 +79,14 @@ bool Station::tend_link(MonotonicTime now, std::unique_lock<std::mutex>& lock) {
 
 // S7.7: true when a silent link must be given up.
 bool Station::tend_lease(MonotonicTime now) {
-  if (link_stage_ == LinkStage::up && !echoes_) {
-    contact_ = now;
-    return false;
-  }
   const auto silent = now - contact_;
   if (ledger_->live() > 0 && !lease_stopped_ && silent >= lease_ * 8 / 10) {
     lease_stopped_ = true;
     say("no server was reached for most of the lease: stopping what runs");
     stop_bodies(StopReason::lease, false);
   }
-  if (link_stage_ == LinkStage::up && !dropped_ && silent >= lease_ / 2) {
+  // A Welcome that was long in coming is no reason to go.
+  if (link_stage_ == LinkStage::up && !dropped_ && now - std::max(contact_, up_at_) >= lease_ / 2) {
     dropped_ = true;
     return true;
   }
@@ -218,8 +215,8 @@ MonotonicTime Station::next_wake(MonotonicTime now) {
   if (ledger_->live() > 0 && !lease_stopped_) {
     by(std::max(contact_ + lease_ * 8 / 10, now + kCrewTick));
   }
-  if (echoes_ && !dropped_) {
-    by(std::max(contact_ + lease_ / 2, now + kCrewTick));
+  if (link_stage_ == LinkStage::up && !dropped_) {
+    by(std::max(std::max(contact_, up_at_) + lease_ / 2, now + kCrewTick));
   }
   if (stage_ != Stage::working) {
     by(now + kTick);

@@ -239,6 +239,22 @@ TEST_F(WorkerTest, StopsBodiesBeforeTheLeaseEndsWhenNoMemberAnswers) {  // S7.7
   EXPECT_EQ(session->finished(2).outcome(), v1::OUTCOME_SUCCEEDED);  // detached goes on
 }
 
+// A member that stops right after its Welcome has never answered a heartbeat.
+TEST_F(WorkerTest, GivesUpAMemberThatWasSilentFromTheBeginning) {  // S7.7
+  make().start();
+  auto session = server.accept();
+  session->fall_silent();
+  session->welcome(10, 200);
+  session->assign({.run = 1, .token = 1, .handler = "until_cancelled"});
+  ASSERT_TRUE(ran.reaches(1));
+  session->closed();
+  session = server.accept();
+  session->closed();
+  session = server.accept();
+  session->welcome(10, 200);
+  EXPECT_EQ(session->finished(1).error_kind(), "lease_lost");
+}
+
 TEST_F(WorkerTest, ALeaseIsNotLostWhileMembersAnswer) {  // S7.7
   make().start();
   const auto session = connect(10, 100);

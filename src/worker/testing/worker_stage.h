@@ -71,6 +71,9 @@ inline Result until_cancelled(Context& run) {
 
 class WorkerTest : public testing::Test {
  protected:
+  // A test that fails early leaves bodies at the gate: they would keep the worker for ever.
+  ~WorkerTest() override { gate.open(); }
+
   Worker& make(WorkerOptions options = {}, Tuning tuning = {}) {
     options.server = server.address();
     options.name = options.name.empty() ? "w1" : options.name;
