@@ -136,6 +136,74 @@ void tell(const runtime::FromWorker& said, Told& told) {
   }
 }
 
+// What one member said to another, in a few words.
+struct MessageText {
+  Told& told;
+  void operator()(const runtime::LookNow&) const { told.add({}, "look now"); }
+  void operator()(const runtime::JournalHeads& said) const {
+    for (const runtime::JournalHeads::Head& head : said.heads) {
+      told.add({}, fmt::format("[journal {}: {} to {}]", head.source, head.first, head.next));
+    }
+  }
+  void operator()(const runtime::ForwardedCommand& said) const {
+    told.add({}, fmt::format("[forwards {}: {}]", said.request, to_text(said.command.request)));
+  }
+  void operator()(const runtime::ForwardedAnswer& said) const {
+    told.add({}, fmt::format("[answers {}{}]", said.request, said.not_mine ? ": not mine" : ""));
+  }
+  void operator()(const runtime::WorkerDirectory& said) const {
+    told.add({}, fmt::format("directory {}{}", said.version, said.in_full ? " in full" : ""));
+    for (const runtime::WorkerDirectory::Entry& entry : said.here) {
+      std::vector<Id> ids{entry.hello.incarnation};
+      for (const WorkerHello::Holding& held : entry.hello.holding) {
+        ids.push_back(held.token);
+      }
+      told.add(std::move(ids),
+               fmt::format("[{} visit {} held {} then{}]", entry.hello.name, entry.visit,
+                           entry.hello.holding.size(), entry.draining ? " draining" : ""));
+    }
+    for (const Id gone : said.gone) {
+      told.add({gone}, fmt::format("[gone #{}]", to_string(gone)));
+    }
+  }
+  void operator()(const runtime::AskDirectory&) const { told.add({}, "asks for the directory"); }
+  void operator()(const runtime::CreditWish& said) const {
+    for (const runtime::CreditWish::Want& want : said.wants) {
+      told.add({}, fmt::format("[wants {} for {}]", want.runs, want.handler));
+    }
+  }
+  void operator()(const runtime::CreditGrant& said) const {
+    for (const runtime::CreditGrant::Grant& grant : said.grants) {
+      told.add({grant.incarnation},
+               fmt::format("[lends {} of #{}]", grant.runs, to_string(grant.incarnation)));
+    }
+  }
+  void operator()(const runtime::OrdersForWorker& said) const {
+    told.add({said.incarnation}, fmt::format("orders for #{}", to_string(said.incarnation)));
+    tell(said.orders, told);
+  }
+  void operator()(const runtime::OrdersUnsent& said) const {
+    for (const engine::AssignmentUnsent& one : said.those) {
+      told.add({one.run, one.token},
+               fmt::format("[unsent {} token {}]", to_string(one.run), to_string(one.token)));
+    }
+  }
+  void operator()(const runtime::SaidByWorker& said) const {
+    told.add({said.incarnation}, fmt::format("said by #{}", to_string(said.incarnation)));
+    for (const Id token : said.said.accepted) {
+      told.add({token}, fmt::format("[accepted {}]", to_string(token)));
+    }
+    tell(said.said, told);
+  }
+  void operator()(const runtime::LetterSent& said) const {
+    told.add({}, fmt::format("[letter {}]", to_string(said.letter.number)));
+  }
+  void operator()(const runtime::LetterApplied& said) const {
+    told.add({said.up_to}, fmt::format("[letters {} to {} applied up to {}]", said.from, said.to,
+                                       to_string(said.up_to)));
+  }
+};
+
 void tell(const Outcome<engine::Reply>& answer, Told& told) {
   if (answer) {
     told.add({answer->id}, "ok " + to_string(answer->id));
@@ -196,6 +264,10 @@ std::string_view to_string(Did did) {
       return "tells worker";
     case Did::heard_worker:
       return "hears worker";
+    case Did::told_member:
+      return "tells member";
+    case Did::heard_member:
+      return "hears member";
     case Did::worker_began:
       return "begins";
     case Did::worker_ended:
@@ -270,6 +342,10 @@ void History::count(const Record& record) {
       hash.add(static_cast<std::uint64_t>(one.outcome));
     }
   }
+  if (record.message != nullptr) {
+    hash.add(record.message->what.index());
+    hash.add(static_cast<std::uint64_t>(record.message->number));
+  }
   if (record.answer != nullptr) {
     hash.add(record.answer->ok() ? to_string((*record.answer)->id)
                                  : record.answer->problem().detail);
@@ -304,6 +380,9 @@ void History::write(const Record& record) {
   }
   if (record.from_worker != nullptr) {
     tell(*record.from_worker, told);
+  }
+  if (record.message != nullptr) {
+    std::visit(MessageText{told}, record.message->what);
   }
   if (record.answer != nullptr) {
     tell(*record.answer, told);

@@ -6,6 +6,7 @@
 #include "engine/decision.h"
 #include "model/event.h"
 #include "runtime/feed.h"
+#include "runtime/member_link.h"
 #include "runtime/worker_door.h"
 #include "store/batch.h"
 #include "tools/sim/scheduler.h"
@@ -33,6 +34,8 @@ enum class Did : std::uint8_t {
   gave_up,       // the client: the outcome is unknown
   told_worker,   // a message leaves the member for a worker
   heard_worker,  // what a worker said reaches the member
+  told_member,   // a message leaves the member for another; text says for which
+  heard_member,  // and is read there; number = the sender
   worker_began,  // a process of the worker; number = its incarnation
   worker_ended,  // text says how
   connected,     // a worker was welcomed
@@ -61,6 +64,7 @@ struct Record {
   const Outcome<engine::Reply>* answer = nullptr;
   const runtime::ToWorker* to_worker = nullptr;
   const runtime::FromWorker* from_worker = nullptr;
+  const runtime::MemberMessage* message = nullptr;
   const std::vector<runtime::NumberedEvent>* events = nullptr;
 
   Micros at = 0;  // set by the history

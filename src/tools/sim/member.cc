@@ -54,9 +54,13 @@ bool Member::receive(const runtime::MemberMessage& message) {
   }
   life_->inbox.push_back(message);
   // A process that stands still reads it when it goes on, in the order of their coming.
-  world_.scheduler.after(Micros{1}, life_->process, [life = life_] {
+  world_.scheduler.after(Micros{1}, life_->process, [this, life = life_] {
     const runtime::MemberMessage first = std::move(life->inbox.front());
     life->inbox.pop_front();
+    world_.history.add({.did = Did::heard_member,
+                        .who = life->process->name,
+                        .number = first.from,
+                        .message = &first});
     life->hall.member_said(first);
   });
   return true;

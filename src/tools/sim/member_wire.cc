@@ -22,8 +22,15 @@ std::size_t member_at(const std::string& address) {
 
 }  // namespace
 
-MemberWire::MemberWire(World& world, Owner owner, Node node, std::function<void(std::int64_t)> lost)
-    : world_(world), owner_(std::move(owner)), node_(node), lost_(std::move(lost)) {}
+MemberWire::MemberWire(World& world,
+                       std::shared_ptr<Process> owner,
+                       Node node,
+                       std::function<void(std::int64_t)> lost)
+    : world_(world),
+      name_(owner->name),
+      owner_(std::move(owner)),
+      node_(node),
+      lost_(std::move(lost)) {}
 
 std::string MemberWire::address_of(int member) {
   return std::string(kMachine) + std::to_string(member);
@@ -31,6 +38,10 @@ std::string MemberWire::address_of(int member) {
 
 void MemberWire::send(std::int64_t to, const std::string& address, runtime::MemberMessage message) {
   Way& way = ways_[to];
+  world_.history.add({.did = Did::told_member,
+                      .who = name_,
+                      .text = "m" + std::to_string(member_at(address)),
+                      .message = &message});
   if (world_.network.loses()) {
     world_.count("member message lost");
     breaks(to);

@@ -20,7 +20,10 @@ class MemberWire final : public runtime::MemberLink,
                          public std::enable_shared_from_this<MemberWire> {
  public:
   // Of one process. `lost` is told which member's link broke.
-  MemberWire(World& world, Owner owner, Node node, std::function<void(std::int64_t)> lost);
+  MemberWire(World& world,
+             std::shared_ptr<Process> owner,
+             Node node,
+             std::function<void(std::int64_t)> lost);
 
   // `address`: of a machine; whatever process runs there hears it.
   void send(std::int64_t to, const std::string& address, runtime::MemberMessage message) override;
@@ -35,6 +38,7 @@ class MemberWire final : public runtime::MemberLink,
   void breaks(std::int64_t to);
 
   World& world_;
+  const std::string name_;
   const Owner owner_;
   const Node node_;
   const std::function<void(std::int64_t)> lost_;
