@@ -1,3 +1,4 @@
+#include "api/json_places.h"
 #include "api/yaml_document.h"
 #include "model/json.h"
 
@@ -5,93 +6,6 @@
 
 namespace jobflow::api {
 namespace {
-
-// Walks JSON text that is known to be valid and notes the line each value stands on.
-class LineWalk {
- public:
-  LineWalk(std::string_view text, std::map<std::string, int, std::less<>>& lines)
-      : text_(text), lines_(lines) {}
-
-  void walk() { value(""); }
-
- private:
-  void blanks() {
-    while (at_ < text_.size() &&
-           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\r' || text_[at_] == '\n')) {
-      line_ += text_[at_] == '\n' ? 1 : 0;
-      ++at_;
-    }
-  }
-
-  // A string as it stands, without its quotes. Escapes stay: only plain keys get a line.
-  std::string_view quoted() {
-    const std::size_t start = ++at_;
-    while (text_[at_] != '"') {
-      at_ += text_[at_] == '\\' ? 2 : 1;
-    }
-    return text_.substr(start, at_++ - start);
-  }
-
-  static std::string escaped(std::string_view key) {
-    std::string out;
-    for (const char c : key) {
-      if (c == '~' || c == '/') {
-        out += c == '~' ? "~0" : "~1";
-      } else {
-        out.push_back(c);
-      }
-    }
-    return out;
-  }
-
-  void object(const std::string& pointer) {
-    ++at_;
-    for (blanks(); text_[at_] != '}'; blanks()) {
-      if (text_[at_] == ',') {
-        ++at_;
-        blanks();
-      }
-      const std::string child = pointer + "/" + escaped(quoted());
-      lines_.insert_or_assign(child, line_);
-      blanks();
-      ++at_;  // the colon
-      value(child);
-    }
-    ++at_;
-  }
-
-  void array(const std::string& pointer) {
-    ++at_;
-    int index = 0;
-    for (blanks(); text_[at_] != ']'; blanks()) {
-      if (text_[at_] == ',') {
-        ++at_;
-      }
-      value(pointer + "/" + std::to_string(index++));
-    }
-    ++at_;
-  }
-
-  void value(const std::string& pointer) {
-    blanks();
-    lines_.emplace(pointer, line_);
-    const char c = text_[at_];
-    if (c == '{') {
-      object(pointer);
-    } else if (c == '[') {
-      array(pointer);
-    } else if (c == '"') {
-      quoted();
-    } else {
-      at_ = std::min(text_.find_first_of(",]} \t\r\n", at_), text_.size());
-    }
-  }
-
-  std::string_view text_;
-  std::map<std::string, int, std::less<>>& lines_;
-  std::size_t at_ = 0;
-  int line_ = 1;
-};
 
 // The lines of item `index` of an array, as its own document's.
 std::map<std::string, int, std::less<>> lines_below(
@@ -118,8 +32,11 @@ Outcome<std::vector<TextDocument>> read_json(std::string_view text, const TextLi
   if (!value) {
     return value.problem();
   }
-  TextDocument whole;
-  LineWalk(text, whole.lines).walk();
+  JsonPlaces places = places_in(text);
+  if (!places.twins.empty()) {
+    return twin_keys(std::move(places.twins));
+  }
+  TextDocument whole{.lines = std::move(places.lines)};
   std::vector<TextDocument> documents;
   if (!value->is_array()) {
     whole.value = std::move(value).value();

@@ -1,5 +1,6 @@
 #include "api/json_fields.h"
 
+#include "api/json_places.h"
 #include "model/json.h"
 #include "model/limits.h"
 
@@ -86,7 +87,9 @@ void JsonFields::done() {
   }
 }
 
-Outcome<boost::json::value> read_object(std::string_view body, boost::json::storage_ptr storage) {
+Outcome<boost::json::value> read_object(std::string_view body,
+                                        boost::json::storage_ptr storage,
+                                        std::vector<FieldProblem>* twins) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return boost::json::value(boost::json::object());
   }
@@ -104,6 +107,13 @@ Outcome<boost::json::value> read_object(std::string_view body, boost::json::stor
   boost::json::value value = parser.release();
   if (!value.is_object()) {
     return Problem{ProblemCode::invalid, "the body must be a JSON object"};
+  }
+  if (has_twin_keys(body, value)) {
+    auto found = places_in(body).twins;
+    if (twins == nullptr) {
+      return twin_keys(std::move(found));
+    }
+    *twins = std::move(found);
   }
   return value;
 }

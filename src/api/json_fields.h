@@ -44,8 +44,10 @@ class JsonFields {
   std::size_t asked_count_ = 0;
 };
 
-// The body as a JSON object; an absent body is an empty one.
+// The body as a JSON object; an absent body is an empty one. Keys that are there twice go to
+// `twins`, or without it are a problem.
 Outcome<boost::json::value> read_object(std::string_view body,
-                                        boost::json::storage_ptr storage = {});
+                                        boost::json::storage_ptr storage = {},
+                                        std::vector<FieldProblem>* twins = nullptr);
 
 }  // namespace jobflow::api

@@ -11,19 +11,23 @@
 namespace jobflow::api {
 namespace {
 
-void read_params(JsonFields& fields, engine::TriggerRun& run) {
+// The problem's code, should there be one.
+ProblemCode read_params(JsonFields& fields, engine::TriggerRun& run) {
   const boost::json::value* params = fields.any("params");
   if (params == nullptr) {
-    return;
+    return ProblemCode::invalid;
   }
   if (!params->is_object()) {
     fields.wrong("params", "must be an object");
-    return;
+    return ProblemCode::invalid;
   }
   run.params = to_text(*params);
   if (run.params.size() > limits::kParamsBytes) {
-    fields.wrong("params", "is over " + std::to_string(limits::kParamsBytes) + " bytes");
+    fields.wrong("params", "is over the limit of " + std::to_string(limits::kParamsBytes) +
+                               " bytes: store it elsewhere and send where it lies");
+    return ProblemCode::too_large;
   }
+  return ProblemCode::invalid;
 }
 
 void read_start(JsonFields& fields, Instant now, engine::TriggerRun& run) {
@@ -75,8 +79,8 @@ void read_after_run(JsonFields& fields, engine::TriggerRun& run) {
 
 }  // namespace
 
-void read_trigger(JsonFields& fields, Instant now, engine::TriggerRun& run) {
-  read_params(fields, run);
+ProblemCode read_trigger(JsonFields& fields, Instant now, engine::TriggerRun& run) {
+  const ProblemCode code = read_params(fields, run);
   read_start(fields, now, run);
   read_after_run(fields, run);
   if (const auto priority = fields.integer("priority", -100, 100)) {
@@ -90,6 +94,7 @@ void read_trigger(JsonFields& fields, Instant now, engine::TriggerRun& run) {
       fields.wrong("idempotency_key", checked.problem().detail);
     }
   }
+  return code;
 }
 
 Outcome<std::string> checked_key(std::string_view key) {

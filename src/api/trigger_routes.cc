@@ -1,5 +1,6 @@
 // POST /jobs/{id}/trigger, /workflows/{id}/trigger and /runs/batch. The batch is the hot path of
 // the whole door: one parse into one arena, one submission for all items, one answer text by hand.
+#include "api/json_places.h"
 #include "api/json_text.h"
 #include "api/problem_json.h"
 #include "api/routes.h"
@@ -45,7 +46,7 @@ void trigger(const ExchangePtr& exchange, DefinitionKind kind) {
   }
   Problem problem{ProblemCode::invalid, "the request is wrong"};
   JsonFields fields(body->get_object(), "", problem.fields);
-  read_trigger(fields, exchange->doors->clock.now(), run);
+  problem.code = read_trigger(fields, exchange->doors->clock.now(), run);
   fields.done();
   if (!request.idempotency_key.empty()) {
     auto key = checked_key(request.idempotency_key);
@@ -164,7 +165,7 @@ Outcome<engine::TriggerRun> read_item(const json::value& value, std::size_t inde
   std::vector<FieldProblem> problems;
   JsonFields fields(value.get_object(), "", problems);
   auto unnamed = read_target_of_item(fields, run);
-  read_trigger(fields, now, run);
+  const ProblemCode code = read_trigger(fields, now, run);
   fields.done();
   if (unnamed) {
     return std::move(*unnamed);
@@ -174,7 +175,7 @@ Outcome<engine::TriggerRun> read_item(const json::value& value, std::size_t inde
       problem.pointer.insert(0, pointer());
     }
     std::string detail = problems.front().message;
-    return Problem{ProblemCode::invalid, std::move(detail), std::move(problems)};
+    return Problem{code, std::move(detail), std::move(problems)};
   }
   return run;
 }
@@ -201,12 +202,29 @@ Outcome<const json::array*> items_of(const json::value& body) {
   return items;
 }
 
+// Those of `twins` that are item `index`'s own: one bad item harms no other.
+std::vector<FieldProblem> twins_of_item(const std::vector<FieldProblem>& twins, std::size_t index) {
+  std::vector<FieldProblem> own;
+  for (const FieldProblem& twin : twins) {
+    if (twin.pointer.starts_with("/items/" + std::to_string(index) + "/")) {
+      own.push_back(twin);
+    }
+  }
+  return own;
+}
+
 void trigger_batch(const ExchangePtr& exchange) {
   std::array<unsigned char, 16 * 1024> first_block;
   json::monotonic_resource arena(first_block.data(), first_block.size());
-  const auto body = read_object(exchange->request.body, &arena);
+  std::vector<FieldProblem> twins;
+  const auto body = read_object(exchange->request.body, &arena, &twins);
   if (!body) {
     return exchange->refuse(body.problem());
+  }
+  for (const FieldProblem& twin : twins) {
+    if (!twin.pointer.starts_with("/items/")) {
+      return exchange->refuse(twin_keys(std::move(twins)));
+    }
   }
   const auto items = items_of(*body);
   if (!items) {
@@ -218,6 +236,10 @@ void trigger_batch(const ExchangePtr& exchange) {
   std::vector<runtime::Submission> submissions;
   submissions.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
+    if (auto own = twins_of_item(twins, i); !own.empty()) {
+      answers->problem(i, twin_keys(std::move(own)));
+      continue;
+    }
     auto run = read_item((**items)[i], i, now);
     if (!run) {
       answers->problem(i, run.problem());

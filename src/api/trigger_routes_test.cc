@@ -56,6 +56,33 @@ TEST(Trigger, EveryWrongFieldIsNamedAtOnce) {
   EXPECT_TRUE(stage.hall->commands.empty());
 }
 
+TEST(Trigger, AKeyThatIsThereTwiceIsRefusedByNameAndPlace) {
+  ApiStage stage;
+  const Response response = stage.post("/api/v1/jobs/report/trigger",
+                                       "{\"params\":{\"day\":1,\n\"x\":[{}],\"d\\u0061y\":2}}");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(must_hold(response.body, R"("code":"invalid")"), "");
+  EXPECT_EQ(must_hold(response.body, R"("pointer":"/params/day")"), "");
+  EXPECT_EQ(must_hold(response.body, "line 2: the key 'day' is there twice, first in line 1"), "");
+  EXPECT_EQ(stage.post("/api/v1/runs/1/retry", R"({"from":["a"],"from":["b"]})").status, 400);
+  EXPECT_TRUE(stage.hall->commands.empty());
+}
+
+TEST(Trigger, ParamsOverTheLimitAreTooLargeHereToo) {
+  ApiStage stage;
+  const std::string params =
+      R"("params":{"x":")" + std::string(limits::kParamsBytes, 'x') + R"("}})";
+  const Response response = stage.post("/api/v1/jobs/report/trigger", "{" + params);
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(must_hold(response.body, R"("code":"too_large")"), "");
+  EXPECT_EQ(must_hold(response.body, R"("pointer":"/params")"), "");
+  const Response batch =
+      stage.post("/api/v1/runs/batch", R"({"items":[{"job":"a",)" + params + "]}");
+  EXPECT_EQ(batch.status, 200);
+  EXPECT_EQ(must_hold(batch.body, R"("code":"too_large")"), "");
+  EXPECT_TRUE(stage.hall->commands.empty());
+}
+
 TEST(Trigger, TimesThatContradictAreRefused) {
   ApiStage stage;
   const auto status = [&](const char* body) {
@@ -146,6 +173,20 @@ TEST(Batch, OneBadItemHarmsNoOther) {
   EXPECT_EQ(must_hold(response.body, R"("pointer":"/items/3")"), "");
   EXPECT_EQ(must_hold(response.body, R"("pointer":"/items/4/priority")"), "");
   EXPECT_EQ(must_hold(response.body, R"({"id":"5","created":true}]})"), "");
+}
+
+TEST(Batch, AKeyThatIsThereTwiceHarmsItsItemOnly) {
+  ApiStage stage;
+  const Response response = stage.post(
+      "/api/v1/runs/batch",
+      R"({"items":[{"job":"a"},{"job":"a","params":{"x":1,"x":1}},{"job":"a","job":"b"}]})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(stage.hall->submissions, std::vector<std::size_t>{1});
+  EXPECT_EQ(must_hold(response.body, R"("pointer":"/items/1/params/x")"), "");
+  EXPECT_EQ(must_hold(response.body, R"("pointer":"/items/2/job")"), "");
+  EXPECT_EQ(
+      stage.post("/api/v1/runs/batch", R"({"items":[{"job":"a"}],"items":[{"job":"b"}]})").status,
+      400);
 }
 
 TEST(Batch, AnswersMayComeLateAndInAnyOrder) {

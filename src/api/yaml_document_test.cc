@@ -125,5 +125,23 @@ TEST(JsonDocument, AnArrayHoldsSeveral) {
   EXPECT_FALSE(read_json("{\"a\":"));
 }
 
+TEST(JsonDocument, AKeyThatIsThereTwiceIsRefused) {
+  const auto told = [](const char* text) {
+    const auto read = read_json(text);
+    std::string all = read ? "" : read.problem().detail;
+    for (const FieldProblem& field : read ? std::vector<FieldProblem>() : read.problem().fields) {
+      all += "|" + field.pointer + " " + std::to_string(field.line);
+    }
+    return all;
+  };
+  EXPECT_EQ(told("{\"spec\":{\n\"shell\":{\"x\":1},\n\"shell\":{\"x\":2}}}"),
+            "line 3: the key 'shell' is there twice, first in line 2: drop one of the two"
+            "|/spec/shell 3");
+  EXPECT_EQ(told(R"([{"a/b":1,"c":"\"a/b\":","a\/b":2,"":0,"":1}])"),
+            "line 1: the key 'a/b' is there twice, first in line 1: drop one of the two"
+            "|/0/a~1b 1|/0/ 1");
+  EXPECT_EQ(told(R"({"a":{"x":1,"y":{"x":1}},"b":{"x":1},"c":[{"x":1},{"x":":"}]})"), "");
+}
+
 }  // namespace
 }  // namespace jobflow::api
