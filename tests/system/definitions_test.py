@@ -83,7 +83,7 @@ class BadInput(Stage):
 
     def test_params_over_the_limit(self):
         answer = self.caller.post("/api/v1/jobs/good/trigger", {"params": {"x": "y" * 300_000}})
-        self.refused(answer, 400, "invalid", "/params", "262144")
+        self.refused(answer, 413, "too_large", "/params", "262144")
 
     def test_a_body_over_the_limit(self):
         # Refused by what its head says, before it is sent.
@@ -97,7 +97,7 @@ class BadInput(Stage):
             {"job": "good"}]})
         self.assertEqual(200, answer.status, answer.text)
         items = answer.json["items"]
-        self.assertEqual([None, "not_found", "invalid", None],
+        self.assertEqual([None, "not_found", "too_large", None],
                          [item.get("problem", {}).get("code") for item in items])
 
     def test_wrong_ids(self):
