@@ -2,6 +2,7 @@
 
 #include "engine/cron.h"
 #include "engine/expression.h"
+#include "model/builtin_handlers.h"
 #include "model/json.h"
 #include "model/spelling.h"
 
@@ -107,6 +108,23 @@ class Precedence {
   std::vector<std::vector<std::uint64_t>> rows_;
 };
 
+// Params that a built-in handler would refuse when the run has begun.
+void check_builtin(const std::string& handler,
+                   const std::string& params,
+                   const std::string& pointer,
+                   ParamsCheck how,
+                   std::vector<FieldProblem>& problems) {
+  const auto value = parse_json(params);
+  if (!value) {
+    return;
+  }
+  for (FieldProblem& problem : check_builtin_params(handler, *value, how)) {
+    if (problems.size() < static_cast<std::size_t>(limits::kProblemsMax)) {
+      problems.push_back({pointer + problem.pointer, std::move(problem.message)});
+    }
+  }
+}
+
 class WorkflowCheck {
  public:
   WorkflowCheck(const WorkflowSpec& workflow, std::vector<FieldProblem>& problems)
@@ -190,20 +208,26 @@ void check_workflow(const WorkflowSpec& workflow,
   for (std::size_t i = 0; i < workflow.steps.size(); ++i) {
     const Task& task = workflow.steps[i].task;
     const std::string at = item_pointer("/spec/steps", i);
-    check.check_text(task.params,
-                     pointer_to(at, params_member(item(steps, i), "with", task.handler)),
-                     static_cast<int>(i));
+    const std::string with = pointer_to(at, params_member(item(steps, i), "with", task.handler));
+    check.check_text(task.params, with, static_cast<int>(i));
+    check_builtin(task.handler, task.params, with, ParamsCheck::whole, problems);
   }
   check.check_text(workflow.output, "/spec/output", WorkflowCheck::kWholeRun);
 }
 
 // A job has neither inputs nor steps. Other double braces are its own business.
-void check_job(const Task& task, const JsonValue& document, std::vector<FieldProblem>& problems) {
+void check_job(const JobSpec& job, const JsonValue& document, std::vector<FieldProblem>& problems) {
+  const Task& task = job.task;
   const std::string at =
       pointer_to("/spec", params_member(member(&document, "spec"), "params", task.handler));
   for (const Reference& reference : references_in(task.params).found) {
     problems.push_back({at + reference.pointer, "a job has no '" + reference.root +
                                                     "': templates belong into a workflow's steps"});
+  }
+  check_builtin(task.handler, task.params, at, ParamsCheck::part, problems);
+  for (std::size_t i = 0; i < job.triggers.size(); ++i) {
+    check_builtin(task.handler, job.triggers[i].params,
+                  item_pointer("/spec/triggers", i) + "/params", ParamsCheck::part, problems);
   }
 }
 
@@ -218,7 +242,7 @@ std::vector<FieldProblem> check_definition(const Definition& definition) {
   if (definition.kind == DefinitionKind::workflow) {
     check_workflow(definition.workflow(), known, problems);
   } else {
-    check_job(definition.job().task, known, problems);
+    check_job(definition.job(), known, problems);
   }
   return problems;
 }

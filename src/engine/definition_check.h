@@ -1,4 +1,5 @@
-// What only the engine can say of a definition: its cron expressions and its templates (S8.2).
+// What is said of a definition when it is saved, and not again when it is read from the store: its
+// cron expressions, its templates (S8.2), the params of built-in handlers.
 #pragma once
 
 #include "model/definition.h"
@@ -9,7 +10,8 @@ namespace jobflow::engine {
 
 // Every problem at once, each with its JSON pointer into the document: cron expressions that do
 // not parse; templates that do not parse, name an unknown input, an unknown step, or a step that
-// does not precede; templates in a job's params (a job has none).
+// does not precede; templates in a job's params (a job has none);
+// params that a built-in handler does not take.
 std::vector<FieldProblem> check_definition(const Definition& definition);
 
 }  // namespace jobflow::engine

@@ -35,7 +35,7 @@ TEST(DefinitionCheck, WrongReferencesAreToldWithPlaceAndFix) {  // S8.2
       "triggers":[{"cron":"61 * * * *","params":{"day":"{{ inputs.day }}"}}],
       "steps":[{"id":"first","handler":"h","with":{"a":"{{ inputs.dya }}","b":["{{ x"]}},
                {"id":"second","needs":["first"],"shell":{"command":"{{ steps.third.output }}"}},
-               {"id":"third","handler":"shell","with":{"c":"{{ steps.frist.output }}"}},
+               {"id":"third","handler":"h","with":{"c":"{{ steps.frist.output }}"}},
                {"id":"own","sleep":{"duration":"{{ steps.own.output }}"}},
                {"id":"state","noop":{"output":"{{ steps.first.state }}"}}],
       "output":{"sum":"{{ steps.nobody.output }}"}})"),
@@ -61,6 +61,28 @@ TEST(DefinitionCheck, AJobHasNothingToReferTo) {
             "steps\n");
   EXPECT_EQ(told(DefinitionKind::job, R"({"shell":{"command":"docker ps --format {{.Names}}"}})"),
             "");
+}
+
+TEST(DefinitionCheck, ParamsThatABuiltInHandlerWouldRefuseAreToldAtSave) {
+  EXPECT_EQ(told(DefinitionKind::workflow, R"({"steps":[
+      {"id":"a","shell":{"comand":"true"}},
+      {"id":"b","handler":"shell","with":{}},
+      {"id":"c","python":{"script":"{{ steps.a.output }}","args":"{{ steps.a.output.args }}"},
+       "needs":["a"]},
+      {"id":"d","sleep":{"duration":"soon"}},
+      {"id":"e","handler":"mine","with":{"comand":1}}]})"),
+            "/spec/steps/0/shell/comand: is no param of the handler 'shell', which takes command, "
+            "argv, env, cwd, stdin: did you mean 'command'?\n"
+            "/spec/steps/1/with: say either 'command' (a text for /bin/sh) or 'argv' (a list)\n"
+            "/spec/steps/3/sleep/duration: 'soon' is not a duration: write it like 250ms, 90s, "
+            "5m, 2h, 7d, 1h30m, PT90S, or as whole milliseconds\n");
+  EXPECT_EQ(told(DefinitionKind::job, R"({"shell":{"cmd":"true"},
+      "triggers":[{"cron":"@daily","params":{"command":5,"region":"eu"}}]})"),
+            "/spec/shell/cmd: is no param of the handler 'shell', which takes command, argv, env, "
+            "cwd, stdin: did you mean 'command'?\n"
+            "/spec/triggers/0/params/command: must be a text, not a number: put it in quotes\n");
+  // What a job lacks, a trigger may add.
+  EXPECT_EQ(told(DefinitionKind::job, R"({"handler":"shell","params":{"env":{"A":1}}})"), "");
 }
 
 TEST(DefinitionCheck, WideGraphsAreCheckedInTime) {  // S8.3

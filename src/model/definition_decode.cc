@@ -1,3 +1,4 @@
+#include "model/builtin_handlers.h"
 #include "model/definition.h"
 #include "model/definition_parts.h"
 
@@ -9,7 +10,6 @@ namespace {
 
 constexpr std::string_view kApiVersion = "jobflow/v1";
 constexpr std::array<std::string_view, 2> kKinds{"Job", "Workflow"};  // by DefinitionKind
-constexpr std::array<std::string_view, 5> kShorthands{"shell", "python", "noop", "sleep", "fail"};
 constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "random", "least_loaded"};
 
 constexpr std::string_view kLater = "is not supported yet";
@@ -179,7 +179,7 @@ void read_handler(Fields& fields, std::string_view params_name, Task& task) {
   const bool handler_stated = fields.find("handler") != nullptr;
   const bool params_stated = fields.find(params_name) != nullptr;
   fields.object_text(params_name, limits::kParamsBytes, task.params);
-  for (const std::string_view shorthand : kShorthands) {
+  for (const std::string_view shorthand : builtin_handlers()) {
     const JsonValue* value = fields.find_any(shorthand);  // `noop:` alone is null in YAML
     if (value == nullptr) {
       continue;

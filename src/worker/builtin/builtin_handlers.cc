@@ -1,18 +1,37 @@
 #include "worker/builtin/builtin_handlers.h"
 
+#include "model/builtin_handlers.h"
 #include "model/time.h"
 #include "worker/builtin/process_body.h"
 
 #include <jobflow/worker.h>
 
+#include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace jobflow::worker {
 namespace {
 
-Result wrong_params(const std::string& what) {
-  return failed(what).error_kind("invalid_params").do_not_retry();
+using Function = std::function<Result(Context&)>;
+
+// The body, once the table has nothing against its params.
+Function checked(std::string_view handler, Function body) {
+  return [handler, body = std::move(body)](Context& run) {
+    const auto params = parse_json(run.params_json().empty() ? "{}" : run.params_json());
+    const auto problems =
+        params ? check_builtin_params(handler, *params, ParamsCheck::at_start)
+               : std::vector<FieldProblem>{{.pointer = "", .message = params.problem().detail}};
+    if (problems.empty()) {
+      return body(run);
+    }
+    const FieldProblem& first = problems.front();
+    return failed(first.pointer + (first.pointer.empty() ? "" : " ") + first.message)
+        .error_kind("invalid_params")
+        .do_not_retry();
+  };
 }
 
 Result noop(Context& run) {
@@ -25,33 +44,27 @@ Result noop(Context& run) {
 }
 
 Result sleep(Context& run) {
-  const Json* duration = run.params().find("duration");
-  if (duration == nullptr) {
-    return wrong_params("/duration is missing: say \"250ms\", \"10s\" or a number of milliseconds");
-  }
-  Outcome<Span> span = Span{0};
-  if (duration->is_int()) {
-    span = Span{duration->as_int()};
-  } else if (duration->is_string()) {
-    span = parse_span(duration->as_string());
-  } else {
-    return wrong_params("/duration is neither a text nor a whole number");
-  }
-  if (!span || span->ms < 0) {
-    return wrong_params("/duration: " + (span ? "is negative" : span.problem().detail));
-  }
-  return run.wait_cancelled(std::chrono::milliseconds(span->ms)) ? cancelled() : succeeded();
+  const Json& duration = run.params().at("duration");
+  const Span span =
+      duration.is_int() ? Span{duration.as_int()} : parse_span(duration.as_string()).value();
+  return run.wait_cancelled(std::chrono::milliseconds(span.ms)) ? cancelled() : succeeded();
+}
+
+// The member, or nullptr when it is absent or null.
+const Json* given(const Json& params, std::string_view name) {
+  const Json* value = params.find(name);
+  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 Result fail(Context& run) {
   const Json& params = run.params();
-  const Json* times = params.find("times");
+  const Json* times = given(params, "times");
   if (times != nullptr && run.attempt() > times->as_int()) {
     return succeeded({{"attempt", run.attempt()}});
   }
-  const Json* message = params.find("message");
+  const Json* message = given(params, "message");
   Result result = failed(message == nullptr ? "failed as asked" : message->as_string());
-  const Json* final = params.find("do_not_retry");
+  const Json* final = given(params, "do_not_retry");
   if (final != nullptr && final->as_bool()) {
     result.do_not_retry();
   }
@@ -62,18 +75,21 @@ Result fail(Context& run) {
 
 void register_builtin_handlers(Worker& worker, BuiltinOptions options) {
   worker.handle("noop", noop, {.description = "Does nothing; echoes params.output"});
-  worker.handle("sleep", sleep, {.description = "Sleeps for params.duration"});
-  worker.handle("fail", fail, {.description = "Fails while attempt <= params.times"});
+  worker.handle("sleep", checked("sleep", sleep), {.description = "Sleeps for params.duration"});
+  worker.handle("fail", checked("fail", fail),
+                {.description = "Fails while attempt <= params.times"});
   if (!options.shell && !options.python) {
     return;
   }
   const auto processes = std::make_shared<ProcessBodies>();
   if (options.shell) {
-    worker.handle("shell", [processes](Context& run) { return processes->shell(run); },
+    worker.handle("shell",
+                  checked("shell", [processes](Context& run) { return processes->shell(run); }),
                   {.description = "Runs params.command with /bin/sh, or params.argv"});
   }
   if (options.python) {
-    worker.handle("python", [processes](Context& run) { return processes->python(run); },
+    worker.handle("python",
+                  checked("python", [processes](Context& run) { return processes->python(run); }),
                   {.description = "Runs params.script or params.file with python3"});
   }
 }

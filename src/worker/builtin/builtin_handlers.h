@@ -7,6 +7,9 @@
 //   shell  {command: "…" | argv: […], env?, cwd?, stdin?}
 //   python {script: "…" | file: "…", args?, env?, cwd?, stdin?}
 //
+// What params they take exactly is model/builtin_handlers.h's to say. Any others of shell and
+// python are for the body to read.
+//
 // A process' exit code decides. Its result is the JSON it wrote to the file $JOBFLOW_OUTPUT, else
 // its last line on stdout if that is JSON, else {"exit_code": 0}. Both output streams go to the
 // run's log as they come. It finds JOBFLOW_RUN_ID, JOBFLOW_ATTEMPT, JOBFLOW_TOKEN, JOBFLOW_JOB and

@@ -226,11 +226,13 @@ TEST_F(BuiltinTest, WrongParamsSayWhere) {
     EXPECT_TRUE(end.do_not_retry());
     return end.error();
   };
-  EXPECT_NE(error(Json::object()).find("/command"), std::string::npos);
-  EXPECT_NE(error({{"command", "x"}, {"argv", {1, 2}}}).find("/argv"), std::string::npos);
+  EXPECT_NE(error(Json::object()).find("'command'"), std::string::npos);
+  EXPECT_NE(error({{"command", "x"}, {"argv", {1, 2}}}).find("'argv'"), std::string::npos);
   EXPECT_NE(error({{"command", 3}}).find("/command"), std::string::npos);
   EXPECT_NE(error({{"command", "x"}, {"env", 3}}).find("/env"), std::string::npos);
   EXPECT_NE(error({{"command", std::string("a\0b", 3)}}).find("NUL"), std::string::npos);
+  EXPECT_EQ(run("fail", {{"times", "2"}}).error(), "/times must be a whole number, not a string");
+  EXPECT_EQ(run("fail", {{"times", nullptr}, {"message", "x"}}).error(), "x");
 }
 
 TEST_F(BuiltinTest, WhatCannotStartSaysWhy) {

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <optional>
-#include <stdexcept>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,12 +25,6 @@ constexpr std::size_t kErrorTail = 2048;
 constexpr std::size_t kEnvironmentBytes = 100 * 1024;  // one variable; Linux takes 128 KiB
 constexpr std::chrono::milliseconds kRoomWait{20};
 
-// Params that are not what the handler takes; the message has the JSON pointer.
-class WrongParams : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 std::map<std::string, std::string> own_environment() {
   std::map<std::string, std::string> result;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -46,29 +39,23 @@ std::map<std::string, std::string> own_environment() {
   return result;
 }
 
-const std::string& text_at(const Json& json, const std::string& pointer) {
-  if (!json.is_string()) {
-    throw WrongParams(pointer + " is not a text");
-  }
-  if (json.as_string().find('\0') != std::string::npos) {
-    throw WrongParams(pointer + " contains a NUL character");
-  }
-  return json.as_string();
-}
-
+// The params below are what model/builtin_handlers.h lets through.
 std::string optional_text(const Json& params, const std::string& name) {
   const Json* value = params.find(name);
-  return value == nullptr || value->is_null() ? std::string() : text_at(*value, "/" + name);
+  return value == nullptr || value->is_null() ? std::string() : value->as_string();
 }
 
-std::vector<std::string> texts_at(const Json& json, const std::string& pointer) {
-  if (!json.is_array()) {
-    throw WrongParams(pointer + " is not a list");
-  }
+std::string word_of(const Json& json) {
+  return json.is_string() ? json.as_string() : json.dump();
+}
+
+std::vector<std::string> optional_texts(const Json& params, const std::string& name) {
   std::vector<std::string> texts;
-  for (const Json& item : json.as_array()) {
-    const std::string place = pointer + "/" + std::to_string(texts.size());
-    texts.push_back(item.is_number() || item.is_bool() ? item.dump() : text_at(item, place));
+  const Json* value = params.find(name);
+  if (value != nullptr && !value->is_null()) {
+    for (const Json& item : value->as_array()) {
+      texts.push_back(word_of(item));
+    }
   }
   return texts;
 }
@@ -78,15 +65,8 @@ void add_variables(const Json& params, std::map<std::string, std::string>& envir
   if (env == nullptr || env->is_null()) {
     return;
   }
-  if (!env->is_object()) {
-    throw WrongParams("/env is not an object");
-  }
   for (const auto& [name, value] : env->as_object()) {
-    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos) {
-      throw WrongParams("/env: '" + name + "' cannot name a variable");
-    }
-    environment[name] =
-        value.is_number() || value.is_bool() ? value.dump() : text_at(value, "/env/" + name);
+    environment[name] = word_of(value);
   }
 }
 
@@ -272,10 +252,6 @@ Result result_of(const ProcessEnd& end, const LogSink& sink, const std::string& 
   return cancelled();
 }
 
-Result wrong(const WrongParams& what) {
-  return failed(what.what()).error_kind("invalid_params").do_not_retry();
-}
-
 }  // namespace
 
 ProcessBodies::ProcessBodies() : environment_(own_environment()) {}
@@ -331,50 +307,31 @@ Result ProcessBodies::run_program(Context& run, const std::string& program, Proc
   return result_of(end, sink, output.path());
 }
 
-Result ProcessBodies::shell(Context& run) try {
-  const Json& params = run.params();
-  const Json* argv = params.find("argv");
-  const std::string command = optional_text(params, "command");
+Result ProcessBodies::shell(Context& run) {
+  const std::string command = optional_text(run.params(), "command");
   ProcessSpec spec;
-  if (argv == nullptr && !command.empty()) {
+  if (!command.empty()) {
     spec.arguments = {"sh", "-c", command};
     return run_program(run, "/bin/sh", std::move(spec));
   }
-  if (argv == nullptr || !command.empty()) {
-    throw WrongParams("say either /command (a text for /bin/sh) or /argv (a list)");
-  }
-  spec.arguments = texts_at(*argv, "/argv");
-  if (spec.arguments.empty() || spec.arguments.front().empty()) {
-    throw WrongParams("/argv names no program");
-  }
+  spec.arguments = optional_texts(run.params(), "argv");
   const std::string program = spec.arguments.front();
   return run_program(run, program, std::move(spec));
-} catch (const WrongParams& what) {
-  return wrong(what);
 }
 
-Result ProcessBodies::python(Context& run) try {
-  const Json& params = run.params();
-  const std::string script = optional_text(params, "script");
-  std::string file = optional_text(params, "file");
-  if (script.empty() == file.empty()) {
-    throw WrongParams("say either /script (the program's text) or /file (its path)");
-  }
-  ProcessSpec spec;
-  std::vector<std::string> arguments;
-  if (const Json* args = params.find("args")) {
-    arguments = texts_at(*args, "/args");
-  }
+Result ProcessBodies::python(Context& run) {
+  const std::string script = optional_text(run.params(), "script");
+  std::string file = optional_text(run.params(), "file");
   std::optional<ScratchFile> written;
   if (!script.empty()) {
     written.emplace(scratch_file(run, ".py")).write(script);
     file = written->path();
   }
+  ProcessSpec spec;
   spec.arguments = {"python3", "-u", file};
+  const std::vector<std::string> arguments = optional_texts(run.params(), "args");
   spec.arguments.insert(spec.arguments.end(), arguments.begin(), arguments.end());
   return run_program(run, "python3", std::move(spec));
-} catch (const WrongParams& what) {
-  return wrong(what);
 }
 
 }  // namespace jobflow::worker

@@ -19,6 +19,7 @@ class ProcessBodies {
   ProcessBodies(const ProcessBodies&) = delete;
   ProcessBodies& operator=(const ProcessBodies&) = delete;
 
+  // Of params that were checked (model/builtin_handlers.h).
   Result shell(Context& run);
   Result python(Context& run);
 
