@@ -69,10 +69,11 @@ struct AttemptReclaimed {
   Id incarnation;
   bool held = false;
 };
-// The assignment did not leave the server (S6.7).
+// The assignment did not leave the server (S6.7), this time.
 struct AssignmentUnsent {
   Id run;
   Id token;
+  bool sent_before = false;  // perhaps: by whoever had the shard, or its memory, before
 };
 
 // --- from other shards (I10)

@@ -117,9 +117,7 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const ProgressMade& ask) { progress_made(turn, ask.report); },
                  [&](const AttemptLost& ask) { attempt_lost(turn, ask); },
                  [&](const AttemptReclaimed& ask) { attempt_reclaimed(turn, ask); },
-                 [&](const AssignmentUnsent& ask) {
-                   assignment_unsent(turn, ask.run, ask.token, /*refused=*/false);
-                 },
+                 [&](const AssignmentUnsent& ask) { assignment_unsent(turn, ask); },
                  [&](const LetterCame& ask) { letter_came(turn, ask); },
                  [&](const LetterAcked& ask) { letter_acked(turn, ask); },
                  [&](const TimerDue& ask) { timer_due(turn, ask.timer); },

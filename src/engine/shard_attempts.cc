@@ -90,7 +90,8 @@ Assignment Shard::Inside::assignment_of(LiveRun& run) const {
           .params = run.row.params,
           .timeout = run.task().timeouts.execution,
           .job = run.row.step.empty() ? definition.name : definition.name + "/" + run.row.step,
-          .idempotency_key = run.row.idempotency_key};
+          .idempotency_key = run.row.idempotency_key,
+          .sent_before = run.sent_again};
 }
 
 // The attempt is over: its incarnation no longer holds it. The credit comes back by the worker's
@@ -168,7 +169,7 @@ void Shard::Inside::attempt_ended(Turn& turn, const AttemptEnded& ask) {
                      report);
       return;
     case ReportOutcome::refused:
-      assignment_unsent(turn, report.run, report.token, true);
+      return_unstarted(turn, *run, /*refused=*/true);
       return;
   }
 }
@@ -270,41 +271,42 @@ void Shard::Inside::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
   }
 }
 
+void Shard::Inside::assignment_unsent(Turn& turn, const AssignmentUnsent& ask) {
+  LiveRun* run = find_live(ask.run);
+  if (run == nullptr || run->row.progress.token != ask.token ||
+      (run->row.progress.state != RunState::running &&
+       run->row.progress.state != RunState::cancelling)) {
+    return;
+  }
+  if (!run->sent_again && !ask.sent_before) {
+    return_unstarted(turn, *run, /*refused=*/false);
+  } else if (turn.roster.find(run->row.progress.incarnation) == nullptr) {
+    // That one did not leave; what an earlier one did nobody here knows (S6.7).
+    attempt_lost(turn, {ask.run, ask.token, "its worker is gone"});
+  }
+  // Else the worker will say so when it is back.
+}
+
 // It never started: no attempt (S6.7). Unsent ones queue at once; refused ones after a pause.
-void Shard::Inside::assignment_unsent(Turn& turn, Id id, Id token, bool refused) {
-  LiveRun* run = find_live(id);
-  if (run == nullptr || run->row.progress.token != token) {
-    return;
-  }
-  RunProgress& progress = run->row.progress;
-  if (progress.state != RunState::running && progress.state != RunState::cancelling) {
-    return;
-  }
-  if (run->sent_again && !refused) {
-    // That one did not leave; what an earlier one did nobody here knows (S6.7). Its worker will say
-    // so when it is back, unless it is gone.
-    if (turn.roster.find(progress.incarnation) == nullptr) {
-      attempt_lost(turn, {id, token, "its worker is gone"});
-    }
-    return;
-  }
+void Shard::Inside::return_unstarted(Turn& turn, LiveRun& run, bool refused) {
+  RunProgress& progress = run.row.progress;
   check(attempt_transition(AttemptState::assigned, AttemptEvent::return_unsent).verdict ==
             Verdict::move,
         "an assigned attempt may come back");
-  turn.roster.give_back(progress.incarnation, token);
-  free_attempt(*run);
+  turn.roster.give_back(progress.incarnation, progress.token);
+  free_attempt(run);
   progress.attempt -= 1;
   clear_attempt(progress);
   if (progress.state == RunState::cancelling) {
-    move(*run, RunEvent::return_unsent);
-    finish(turn, *run);
+    move(run, RunEvent::return_unsent);
+    finish(turn, run);
   } else if (refused) {
-    move(*run, RunEvent::retry_later);
+    move(run, RunEvent::retry_later);
     progress.due = turn.now + kRefusedPause;
-    write(turn, *run, "refused by its worker");
+    write(turn, run, "refused by its worker");
   } else {
-    move(*run, RunEvent::return_unsent);
-    enter_queue(turn, *run);
+    move(run, RunEvent::return_unsent);
+    enter_queue(turn, run);
   }
 }
 

@@ -152,7 +152,8 @@ class Shard::Inside {
   void attempt_failed(Turn& turn, LiveRun& run, AttemptEvent event, const FinishedReport& report);
   void attempt_lost(Turn& turn, const AttemptLost& ask);
   void attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask);
-  void assignment_unsent(Turn& turn, Id run, Id token, bool refused);
+  void assignment_unsent(Turn& turn, const AssignmentUnsent& ask);
+  void return_unstarted(Turn& turn, LiveRun& run, bool refused);
   void progress_made(Turn& turn, const ProgressReport& report);
   void free_attempt(LiveRun& run);
   void keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at);

@@ -38,6 +38,9 @@ struct Assignment {
   Span timeout;        // execution timeout of the body; zero = none
   std::string job;     // name, for the body's eyes
   std::string idempotency_key;
+  // An earlier sending may have arrived, and only the worker knows: it gets this one, too, whether
+  // there is room or not. For the members on the way; not told to the worker.
+  bool sent_before = false;
 };
 
 struct CancelOrder {

@@ -132,6 +132,16 @@ void Dealer::restart_leases(Instant now, Instant monotonic) {
   }
 }
 
+void Dealer::stretch_leases(Span deaf, Instant now, Instant monotonic) {
+  for (auto& [id, seat] : seats_) {
+    seat.heard_monotonic = std::min(seat.heard_monotonic + deaf, monotonic);
+    if (auto* worker = roster_.find(id);
+        worker != nullptr && !(seat.is_here() && seat.holder == 0)) {
+      worker->since = now;
+    }
+  }
+}
+
 std::vector<Id> Dealer::expired(Instant monotonic) const {
   std::vector<Id> gone;
   for (const auto& [id, seat] : seats_) {

@@ -53,6 +53,9 @@ class Dealer {
   void expect(Id incarnation, Instant monotonic);
   // This member could not listen for a while: all leases count anew.
   void restart_leases(Instant now, Instant monotonic);
+  // For `deaf` until now it could not hear all of the others, and so not who may be with them: that
+  // is no silence. Its own streams were heard.
+  void stretch_leases(Span deaf, Instant now, Instant monotonic);
   // The incarnations whose lease has run out: gone.
   std::vector<Id> expired(Instant monotonic) const;
 

@@ -13,7 +13,9 @@ constexpr std::size_t kAskedKept = 10'000;
 
 }  // namespace
 
-void Hall::Inside::send_member(std::int64_t to, decltype(MemberMessage::what) what) {
+void Hall::Inside::send_member(std::int64_t to,
+                               decltype(MemberMessage::what) what,
+                               std::int64_t term) {
   if (link_ == nullptr || !lookout_ || to == committer_.member()) {
     return;
   }
@@ -22,7 +24,7 @@ void Hall::Inside::send_member(std::int64_t to, decltype(MemberMessage::what) wh
       link_->send(to, member.address,
                   {.from = committer_.member(),
                    .term = committer_.term(),
-                   .to_term = member.term,
+                   .to_term = term != 0 ? term : terms_[to],
                    .number = ++said_[to],
                    .what = std::move(what)});
       return;

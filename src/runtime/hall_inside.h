@@ -68,6 +68,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     std::int64_t next_event = 1;
     std::int64_t loads = 0;       // begun or done: rows read before are worth nothing (3c)
     std::deque<Submission> held;  // while it is being loaded
+    Id loaded_up_to;              // the shard's last id then: what came of older tokens we forgot
     Id given_out;  // the greatest of its ids that left under a history that is no more; once
     // Runs (a step's whole workflow with it) and triggers that cannot even be set aside: they stay
     // in the store as they are, out of memory, so that the shard can go on without them (I8). From
@@ -144,7 +145,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void greet_holders(ShardNumber number);
   void all_loaded();
 
-  bool is_of_earlier_life(const MemberMessage& message) const;
+  void note_term(std::int64_t member, std::int64_t term);
 
   // hall_forward.cc
   void send_to_owner(ShardNumber number, Submission submission);
@@ -153,7 +154,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void take_forwarded(const MemberMessage& message, ForwardedCommand forwarded);
   void take_answer(const MemberMessage& message, ForwardedAnswer answer);
   void give_up_forwarded();
-  void send_member(std::int64_t to, decltype(MemberMessage::what) what);
+  // `term`: which process of it is meant; 0 = the newest.
+  void send_member(std::int64_t to, decltype(MemberMessage::what) what, std::int64_t term = 0);
   void note_heads(const std::vector<const JournalPart*>& parts);
   void note_head(ShardNumber source, std::int64_t next);
   void read_head(std::int64_t member);
@@ -177,6 +179,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void wish();
   void take_grant(std::int64_t from, const CreditGrant& grant);
   void end_borrowed();
+  bool hears_everybody() const;
   void tend_lending();
   Instant next_lending() const;
 
@@ -229,7 +232,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::vector<Seat> seats_;                      // by shard number
   std::map<std::int64_t, Forwarded> forwarded_;  // by request
   std::int64_t last_request_ = 0;
-  std::map<std::int64_t, std::int64_t> said_;  // by member: the number of the last message to it
+  std::map<std::int64_t, std::int64_t> terms_;  // of the newest process of each member
+  std::map<std::int64_t, std::int64_t> said_;   // by member: the number of the last message to it
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> heard_;  // and from it, in a term
   // What each sender's process has asked already: a repeat is not carried out again.
   std::map<std::pair<std::int64_t, std::int64_t>, std::set<std::int64_t>> asked_;
@@ -247,8 +251,11 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   // How far our journals reach: not said yet, and said before.
   std::map<ShardNumber, JournalHeads::Head> heads_, heads_said_;
   // What we know of other members' workers, and what they lent us.
+  static constexpr std::int64_t kUnknownVersion = -1;
   struct FarMember {
-    std::int64_t version = 0;
+    std::int64_t version = kUnknownVersion;
+    bool is_known = false;            // as far as it has said, these are its workers
+    Instant heard;                    // monotonic
     std::map<Id, std::int64_t> here;  // worker -> visit
     bool wished = false;
   };

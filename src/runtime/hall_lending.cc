@@ -10,9 +10,9 @@ namespace jobflow::runtime {
 namespace {
 
 constexpr Span kSignOfLife = milliseconds(500);
+constexpr Span kDeafAfter = milliseconds(1500);  // without any
 constexpr Span kWishAgain = milliseconds(50);
 constexpr Span kLoanLasts = seconds(1);         // where it was lent to
-constexpr std::int64_t kUnknownVersion = -1;
 constexpr Span kLoanEnds = milliseconds(1500);  // where it came from: later, so that it is honoured
 
 }  // namespace
@@ -169,7 +169,7 @@ void Hall::Inside::take_orders(std::int64_t from, OrdersForWorker orders) {
           loan != loans_.end() && loan->second.runs > 0) {
         loan->second.runs -= 1;
         worker->lent -= 1;
-      } else if (worker->free() <= 0) {
+      } else if (worker->free() <= 0 && !assignment.sent_before) {
         unsent.push_back(std::move(assignment));
         continue;
       }
@@ -204,8 +204,10 @@ void Hall::Inside::send_unsent(std::int64_t to, const std::vector<Assignment>& a
 
 void Hall::Inside::take_directory(std::int64_t from, WorkerDirectory directory) {
   FarMember& far = far_[from];
+  far.heard = at_.monotonic;
   if (!directory.in_full) {
     if (directory.version != far.version) {
+      far.is_known = false;
       send_member(from, AskDirectory{});
     }
     for (const auto& [incarnation, visit] : far.here) {
@@ -214,6 +216,7 @@ void Hall::Inside::take_directory(std::int64_t from, WorkerDirectory directory) 
     return;
   }
   far.version = directory.version;
+  far.is_known = true;
   std::map<Id, std::int64_t> before = std::exchange(far.here, {});
   for (WorkerDirectory::Entry& entry : directory.here) {
     const Id incarnation = entry.hello.incarnation;
@@ -260,6 +263,23 @@ void Hall::Inside::far_worker_left(std::int64_t holder, Id incarnation) {
   if (dealer_.holder_of(incarnation) == holder) {
     dealer_.leave(incarnation, at_.monotonic);
   }
+}
+
+// Whether a worker that is with any living member would be known here: silence proves nothing while
+// it would not (S6.6).
+bool Hall::Inside::hears_everybody() const {
+  if (!lookout_ || link_ == nullptr) {
+    return true;
+  }
+  const auto& members = lookout_->image().members;
+  return std::all_of(members.begin(), members.end(), [&](const MemberRow& member) {
+    if (member.id == committer_.member() || member.state == MemberState::gone) {
+      return true;
+    }
+    const auto far = far_.find(member.id);
+    return far != far_.end() && far->second.is_known &&
+           at_.monotonic - far->second.heard <= kDeafAfter;
+  });
 }
 
 // It is dead or out of reach: what it was told lately may never have come.

@@ -103,6 +103,7 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
     return;
   }
   for (const MemberRow& member : image->members) {
+    note_term(member.id, member.term);
     if (member.state == MemberState::gone) {
       far_member_lost(member.id);
     }
@@ -193,15 +194,22 @@ void Hall::Inside::place(Placement placement) {
 
 // --- what others say
 
-bool Hall::Inside::is_of_earlier_life(const MemberMessage& message) const {
-  const auto& members = lookout_->image().members;
-  return std::any_of(members.begin(), members.end(), [&](const MemberRow& member) {
-    return member.id == message.from && member.term > message.term;
-  });
+// By the rows or by what it says, whichever is first. What the process before it was told last it
+// may not have heard, and what that one lent is void.
+void Hall::Inside::note_term(std::int64_t member, std::int64_t term) {
+  std::int64_t& newest = terms_[member];
+  if (term > newest && std::exchange(newest, term) != 0) {
+    member_lost(member);
+  }
 }
 
 void Hall::Inside::member_said(MemberMessage message) {
-  if (over_ || !lookout_ || is_of_earlier_life(message) || message.to_term != committer_.term()) {
+  if (over_ || !lookout_ || joining_ || message.to_term != committer_.term()) {
+    return;
+  }
+  note_term(message.from, message.term);
+  if (message.term < terms_[message.from]) {
+    send_member(message.from, TermIsOver{}, message.term);
     return;
   }
   std::int64_t& newest = heard_[{message.from, message.term}];
@@ -215,6 +223,8 @@ void Hall::Inside::member_said(MemberMessage message) {
     take_answer(message, std::move(*answer));
   } else if (std::holds_alternative<LookNow>(message.what)) {
     look_at_ = at_.monotonic;
+  } else if (std::holds_alternative<TermIsOver>(message.what)) {
+    fenced("member " + std::to_string(message.from) + " has seen a newer term of ours");
   } else if (auto* heads = std::get_if<JournalHeads>(&message.what)) {
     for (const JournalHeads::Head& head : heads->heads) {
       if (head.source >= seats_.size() || !seats_[head.source].is_ours) {
@@ -412,6 +422,7 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   feed_.begin(number, image.next_event);
   note_head(number, image.next_event);
   seat.shard = std::make_unique<engine::Shard>(std::move(image), at_.now);
+  seat.loaded_up_to = seat.shard->last_id();
   seat.seen_arrivals = seat.seen_generation = 0;
   // After a change of history first of all what it undid; then what had been asked before, in its
   // order; then what the load itself brings to light.

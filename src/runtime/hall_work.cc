@@ -102,6 +102,9 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
     }
     return false;
   }
+  if (auto* unsent = std::get_if<engine::AssignmentUnsent>(&command.request)) {
+    unsent->sent_before = unsent->sent_before || unsent->token <= seat.loaded_up_to;
+  }
   seat.shard->set_batches(committer_.next_place(), committer_.durable_place());
   const bool had_live_runs = seat.shard->live_runs() > 0;
   engine::Decision decision = seat.shard->decide(command, dealer_.roster());

@@ -189,6 +189,8 @@ void Hall::Inside::look_for_stall() {
   const Instant monotonic = clock_.monotonic();
   if (monotonic - leases_checked_ > kStall) {
     dealer_.restart_leases(at_.now, monotonic);
+  } else if (!hears_everybody()) {
+    dealer_.stretch_leases(monotonic - leases_checked_, at_.now, monotonic);
   }
   leases_checked_ = monotonic;
 }

@@ -97,6 +97,9 @@ struct JournalHeads {
 
 // A hint to look at the store now: shards have moved.
 struct LookNow {};
+// To a process that goes on under a term that the store has taken away: it is fenced, and cut off
+// from the store may not find out for long, with workers that listen to it.
+struct TermIsOver {};
 
 struct MemberMessage {
   std::int64_t from = 0;
@@ -106,6 +109,7 @@ struct MemberMessage {
   std::int64_t to_term = 0;
   std::int64_t number = 0;  // of the sender's messages to that member
   std::variant<LookNow,
+               TermIsOver,
                JournalHeads,
                ForwardedCommand,
                ForwardedAnswer,

@@ -140,6 +140,7 @@ void tell(const runtime::FromWorker& said, Told& told) {
 struct MessageText {
   Told& told;
   void operator()(const runtime::LookNow&) const { told.add({}, "look now"); }
+  void operator()(const runtime::TermIsOver&) const { told.add({}, "its term is over"); }
   void operator()(const runtime::JournalHeads& said) const {
     for (const runtime::JournalHeads::Head& head : said.heads) {
       told.add({}, fmt::format("[journal {}: {} to {}]", head.source, head.first, head.next));

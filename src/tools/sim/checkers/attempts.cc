@@ -39,6 +39,13 @@ class Attempts final : public Checker {
       heard_.erase(record.number);
     } else if (record.did == Did::heard_worker) {
       heard(record);
+    } else if (record.did == Did::joined) {
+      processes_[record.who] = {record.other, record.number};
+      terms_[record.other] = record.number;
+    } else if (record.batch != nullptr && record.batch->placement) {
+      for (const Placement::Revoked& revoked : record.batch->placement->revoked) {
+        terms_[revoked.member] = std::max(terms_[revoked.member], revoked.term + 1);
+      }
     }
   }
 
@@ -53,8 +60,9 @@ class Attempts final : public Checker {
 
   void heard(const Record& record) {
     const auto worker = heard_.find(record.number);
-    if (worker == heard_.end()) {
-      return;
+    const auto [member, term] = processes_[record.who];
+    if (worker == heard_.end() || term < terms_[member]) {
+      return;  // what a process hears whose term is over, its cluster does not
     }
     Heard& one = worker->second;
     if (one.last < 0 || record.at - one.last > kGap) {
@@ -193,8 +201,10 @@ class Attempts final : public Checker {
   std::map<Id, int> retries_;         // by run: asked for by people
   std::map<Id, int> revivals_;        // by run
   std::set<Id> cancels_;
-  std::set<std::string> deleted_;        // definitions, by name
-  std::map<std::int64_t, Heard> heard_;  // by incarnation
+  std::set<std::string> deleted_;                                           // definitions, by name
+  std::map<std::int64_t, Heard> heard_;                                     // by incarnation
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> processes_;  // member and term
+  std::map<std::int64_t, std::int64_t> terms_;                              // that hold, by member
 };
 
 }  // namespace
