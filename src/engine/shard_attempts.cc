@@ -108,6 +108,8 @@ void Shard::Inside::free_attempt(LiveRun& run) {
 
 void Shard::Inside::attempt_ended(Turn& turn, const AttemptEnded& ask) {
   const FinishedReport& report = ask.report;
+  // Said again, for what it said it held may have been counted since (it waited for this shard).
+  turn.roster.give_back(ask.incarnation, report.token);
   LiveRun* run = find_live(report.run);
   const bool counts = run != nullptr && run->row.progress.token == report.token &&
                       run->row.progress.incarnation == ask.incarnation &&
