@@ -88,7 +88,11 @@ void list(const ExchangePtr& exchange) {
       .states = std::move(states).value(), .before = page->cursor, .limit = page->limit};
   if (job == nullptr && workflow == nullptr) {
     if (request.asked("namespace") != nullptr) {
-      return exchange->refuse(idle_namespace());
+      auto name_space = read_namespace(request);
+      if (!name_space) {
+        return exchange->refuse(name_space.problem());
+      }
+      filter.name_space = std::move(name_space).value();
     }
     return list_page(exchange, std::move(filter));
   }

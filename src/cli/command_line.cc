@@ -197,7 +197,8 @@ class CommandLine {
       return [&to, what](Session& session) { return what(session, to); };
     };
     CLI::App* list =
-        add(group, "ls", "List them, newest first; of every namespace", bound(list_runs));
+        add(group, "ls", "List them, newest first; of every namespace unless -n says of which",
+            bound(list_runs));
     list->add_option("--job", to.job, "Only of this job");
     list->add_option("--workflow", to.workflow, "Only of this workflow");
     list->add_option("--state", to.states, "Only in this state; may be repeated")

@@ -336,6 +336,9 @@ TEST_F(CommandLineTest, ListsAreTablesOrJson) {
                 R"({"items":[{"id":"5","definition":{"name":"a","namespace":"other"}}]})");
   EXPECT_EQ(run({"run", "ls"}), kOk);
   EXPECT_NE(out().find("other/a"), std::string::npos) << out();
+  server.answer("GET /api/v1/runs?limit=20&namespace=finance", R"({"items":[{"id":"77"}]})");
+  EXPECT_EQ(run({"run", "ls", "-n", "finance"}), kOk);
+  EXPECT_NE(out().find("77"), std::string::npos) << out();
 }
 
 TEST_F(CommandLineTest, WhereThereIsNothingItSaysWhy) {

@@ -55,7 +55,7 @@ std::optional<ExitCode> print_if_json(Session& session, const Outcome<client::Re
 ExitCode list_runs(Session& session, const RunOptions& options) {
   std::string target = fmt::format("/api/v1/runs?limit={}", options.limit);
   const bool names_one = !options.job.empty() || !options.workflow.empty();
-  if (names_one) {
+  if (names_one || !session.options().name_space.empty()) {
     target += "&namespace=" + percent_encoded(session.name_space());
   }
   if (!options.job.empty()) {
@@ -94,9 +94,6 @@ ExitCode list_runs(Session& session, const RunOptions& options) {
                run.worker, first_line(run.error)});
   }
   session.print_table(table, "no runs: `jobflow trigger NAME` makes one");
-  if (!names_one && !session.options().name_space.empty()) {
-    session.say("these are of every namespace: -n says whose --job or --workflow is meant");
-  }
   if (!page->next_cursor.empty()) {
     session.say(fmt::format("there are older ones: raise --limit (now {})", options.limit));
   }

@@ -60,9 +60,10 @@ struct JoinRequest {
 // Filters and pages of lists. Newest first. `before` is exclusive; unset = from the newest.
 struct RunFilter {
   std::optional<Id> definition;
-  std::optional<Id> parent;      // steps of this workflow run
-  std::vector<RunState> states;  // empty = all
-  bool with_steps = false;       // steps are listed only with this or `parent`
+  std::optional<std::string> name_space;  // not with `definition` or `parent`, which have one
+  std::optional<Id> parent;               // steps of this workflow run
+  std::vector<RunState> states;           // empty = all
+  bool with_steps = false;                // steps are listed only with this or `parent`
   Id before;
   int limit = 50;
 };

@@ -280,11 +280,18 @@ CommandRows rows_for(const Tables& tables, std::int64_t member, const CommandRea
   return rows;
 }
 
+bool is_of_name_space(const Tables& tables, const RunRow& run, const std::string& name_space) {
+  const auto definition = tables.definitions.find(run.definition);
+  return definition != tables.definitions.end() && definition->second.head.name_space == name_space;
+}
+
 std::vector<RunRow> page_of_runs(const Tables& tables, const RunFilter& filter) {
   const auto wanted = [&](const RunRow& run) {
     const bool steps = filter.parent || filter.with_steps || run.kind != RunKind::step;
     return steps && (!filter.parent || run.parent == *filter.parent) &&
            (!filter.definition || filter.parent || run.definition == *filter.definition) &&
+           (!filter.name_space || filter.definition || filter.parent ||
+            is_of_name_space(tables, run, *filter.name_space)) &&
            (filter.states.empty() ||
             std::ranges::find(filter.states, run.progress.state) != filter.states.end());
   };

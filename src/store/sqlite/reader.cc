@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <iterator>
 #include <set>
 
 namespace jobflow::store::sqlite {
@@ -16,6 +17,7 @@ const char* statement(std::string_view name) {
   return find_statement("statements.sql", name);
 }
 
+constexpr std::size_t kFewDefinitions = 64;
 constexpr std::uint32_t kAllStates = (1U << kRunStates) - 1;
 constexpr std::uint32_t kSucceeded = 1U << static_cast<unsigned>(RunState::succeeded);
 
@@ -29,6 +31,10 @@ std::uint32_t mask_of(const std::vector<RunState>& states) {
 
 std::int64_t before_of(const RunFilter& filter) {
   return filter.before.is_set() ? filter.before.value : INT64_MAX;
+}
+
+std::string_view name_space_of(const RunFilter& filter) {
+  return filter.name_space && !filter.definition ? std::string_view(*filter.name_space) : "";
 }
 
 // The newest `limit` of several newest-first lists.
@@ -55,7 +61,8 @@ std::vector<Id> live_ids(Statement& runs_live,
     for (int shard = first_shard; shard < first_shard + shards; ++shard) {
       for (int step = 0; step <= (filter.with_steps ? 1 : 0); ++step) {
         const int key = shard << 5 | step << 4 | state;
-        for (auto row = runs_live.with(before_of(filter), definition, filter.limit, key);
+        for (auto row = runs_live.with(before_of(filter), definition, filter.limit, key,
+                                       name_space_of(filter));
              row.step();) {
           live.push_back({row.number(0)});
         }
@@ -118,6 +125,7 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       attempts_of_run_(connection_, statement("attempts_of_run")),
       definitions_(connection_, statement("definitions")),
       definitions_of_name_space_(connection_, statement("definitions_of_name_space")),
+      ids_of_name_space_(connection_, statement("ids_of_name_space")),
       definitions_of_name_(connection_, statement("definitions_of_name")),
       triggers_of_definition_(connection_, statement("triggers_of_definition")),
       skipped_firings_of_trigger_(connection_, statement("skipped_firings_of_trigger")),
@@ -292,6 +300,34 @@ std::vector<RunRow> Reader::list_runs(const RunFilter& filter) {
     return runs;
   }
   const Snapshot snapshot(*this);
+  const auto few = filter.name_space && !filter.definition && !filter.with_steps
+                       ? few_ids_of(*filter.name_space)
+                       : std::nullopt;
+  if (!few) {
+    return runs_of_one_or_all(filter, states);
+  }
+  std::vector<RunRow> runs;
+  RunFilter of_one = filter;
+  for (const Id definition : *few) {
+    of_one.definition = definition;
+    std::ranges::move(runs_of_one_or_all(of_one, states), std::back_inserter(runs));
+    keep_newest(runs, filter.limit);
+  }
+  return runs;
+}
+
+// The definitions of a name space, when they are so few that reading the newest runs of each is
+// less than looking through everybody's.
+std::optional<std::vector<Id>> Reader::few_ids_of(const std::string& name_space) {
+  std::vector<Id> ids;
+  for (auto row = ids_of_name_space_.with(std::string_view(name_space), kFewDefinitions + 1);
+       row.step();) {
+    ids.push_back({row.number(0)});
+  }
+  return ids.size() > kFewDefinitions ? std::nullopt : std::optional(std::move(ids));
+}
+
+std::vector<RunRow> Reader::runs_of_one_or_all(const RunFilter& filter, std::uint32_t states) {
   const bool ended_steps_too = filter.with_steps && (states >> 7) != 0;
   if ((states & kSucceeded) != 0 || ended_steps_too) {
     return runs_in_order(filter, states);
@@ -305,14 +341,15 @@ std::vector<RunRow> Reader::runs_in_order(const RunFilter& filter, std::uint32_t
   const auto before = before_of(filter);
   const std::int64_t definition = filter.definition ? filter.definition->value : 0;
   if (filter.with_steps) {
-    auto rows = runs_newest_.with(before, states, filter.limit, definition);
+    auto rows = runs_newest_.with(before, states, filter.limit, definition, name_space_of(filter));
     read_runs(rows, runs);
   } else if (filter.definition) {
     auto rows = runs_of_definition_.with(before, states, filter.limit, definition);
     read_runs(rows, runs);
   } else {
     for (const RunKind kind : {RunKind::job, RunKind::workflow}) {
-      auto rows = runs_of_kind_newest_.with(before, states, filter.limit, static_cast<int>(kind));
+      auto rows = runs_of_kind_newest_.with(before, states, filter.limit, static_cast<int>(kind),
+                                            name_space_of(filter));
       read_runs(rows, runs);
     }
     keep_newest(runs, filter.limit);
@@ -328,6 +365,9 @@ std::vector<RunRow> Reader::runs_by_state(const RunFilter& filter, std::uint32_t
   for (int state = 0; state < kRunStates; ++state) {
     if ((states >> state & 1U) != 0 && is_final(static_cast<RunState>(state))) {
       auto rows = ended.with(before_of(filter), definition, filter.limit, state);
+      if (!filter.definition) {
+        rows.bind(name_space_of(filter));
+      }
       read_runs(rows, runs);
     }
   }

@@ -36,6 +36,8 @@ class Reader {
   void read_letters(ShardImage& image);
   std::optional<RunRow> one_run(Id run);
   std::int64_t batch_of(std::int64_t member);
+  std::vector<RunRow> runs_of_one_or_all(const RunFilter& filter, std::uint32_t states);
+  std::optional<std::vector<Id>> few_ids_of(const std::string& name_space);
   std::vector<RunRow> runs_by_state(const RunFilter& filter, std::uint32_t states);
   std::vector<RunRow> runs_in_order(const RunFilter& filter, std::uint32_t states);
 
@@ -47,7 +49,7 @@ class Reader {
   Statement definition_head_, revision_, idempotency_key_, run_;
   Statement runs_newest_, runs_of_kind_newest_, runs_of_definition_, runs_of_parent_, runs_live_;
   Statement runs_ended_badly_, runs_of_definition_ended_badly_, attempts_of_run_;
-  Statement definitions_, definitions_of_name_space_, definitions_of_name_;
+  Statement definitions_, definitions_of_name_space_, ids_of_name_space_, definitions_of_name_;
   Statement triggers_of_definition_, skipped_firings_of_trigger_;
   Statement journal_row_at_, journal_rows_, tokens_;
   Statement letters_of_shard_, marks_of_shard_, watches_of_shard_;

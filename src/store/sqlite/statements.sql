@@ -267,11 +267,12 @@ SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attem
 FROM runs WHERE id = ?1;
 
 -- name: runs_newest
--- All runs, steps too, newest first. ?2 is a bit mask of states.
+-- All runs, steps too, newest first. ?2 is a bit mask of states, ?5 a name space or ''.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run
-FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4)
+FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4) AND (?5 = '' OR EXISTS
+    (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
 ORDER BY id DESC LIMIT ?3;
 
 -- name: runs_of_kind_newest
@@ -280,7 +281,9 @@ SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attem
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_by_kind
-WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
+WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 AND (?5 = '' OR EXISTS
+    (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
+ORDER BY id DESC LIMIT ?3;
 
 -- name: runs_of_definition
 -- Runs of one job or workflow, newest first.
@@ -303,15 +306,19 @@ WHERE parent = ?4 AND parent <> 0 AND id < ?1 AND (1 << state) & ?2 ORDER BY id 
 -- for a page is merged from many keys.
 SELECT id FROM runs INDEXED BY runs_live
 WHERE state < 7 AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) = ?4
-  AND id < ?1 AND (?2 = 0 OR definition = ?2) ORDER BY id DESC LIMIT ?3;
+  AND id < ?1 AND (?2 = 0 OR definition = ?2) AND (?5 = '' OR EXISTS
+    (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
+ORDER BY id DESC LIMIT ?3;
 
 -- name: runs_ended_badly
--- Runs that ended in one state other than succeeded, newest first.
+-- Runs that ended in one state other than succeeded, newest first. ?2 is unused.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run
 FROM runs INDEXED BY runs_ended_badly
-WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 ORDER BY id DESC LIMIT ?3;
+WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 AND (?5 = '' OR EXISTS
+    (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
+ORDER BY id DESC LIMIT ?3;
 
 -- name: runs_of_definition_ended_badly
 -- The same of one job or workflow. likely(): else SQLite seeks the range and sorts.
@@ -344,6 +351,10 @@ FROM definitions d INDEXED BY definitions_of_name_space
      JOIN revisions r ON r.definition = d.id AND r.revision = d.revision
 WHERE d.id > ?1 AND (?2 < 0 OR d.kind = ?2) AND d.name_space = ?3 AND (?4 OR d.deleted = 0)
 ORDER BY d.id LIMIT ?5;
+
+-- name: ids_of_name_space
+-- Which definitions it has, deleted ones too.
+SELECT id FROM definitions INDEXED BY definitions_of_name_space WHERE name_space = ?1 LIMIT ?2;
 
 -- name: definitions_of_name
 -- Those of one name: a job and a workflow at most in each name space, and deleted ones.

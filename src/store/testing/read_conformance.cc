@@ -190,6 +190,10 @@ TEST_P(StoreConformance, RunsAreListedNewestFirstInPages) {
     runs.push_back(row);
     changes.push_back(InsertRun{row});
   };
+  changes.push_back(SaveRevision{job_definition(kJob, "of-default")});
+  DefinitionRow of_finance = job_definition(other_job, "of-finance");
+  of_finance.name_space = "finance";
+  changes.push_back(SaveRevision{of_finance});
   for (int i = 0; i < 5; ++i) {
     const Instant now{1'700'000'000'000 + i * 10};
     add(job_run(writer.new_id(3, now), kJob, i < 3 ? RunState::succeeded : RunState::queued));
@@ -269,6 +273,29 @@ TEST_P(StoreConformance, RunsAreListedNewestFirstInPages) {
       {.definition = other_job, .states = {RunState::failed}},
       [&](const RunRow& run) { return run.definition == other_job; },
       "failed ones of a definition");
+  // Few definitions of a name space are read one by one, many by looking through all runs.
+  for (const bool are_many : {false, true}) {
+    std::vector<Change> more;
+    for (int i = 0; are_many && i < 100; ++i) {
+      more.push_back(SaveRevision{of_finance});
+      auto& row = std::get<SaveRevision>(more.back()).row;
+      row.id = writer.new_id(4);
+      row.name += std::to_string(i);
+    }
+    ASSERT_TRUE(landed(writer.commit(std::move(more))));
+    const auto of = [&](const RunRow& run) { return run.definition == other_job; };
+    expect_list({.name_space = "finance"}, of, "of a name space");
+    expect_list({.name_space = "finance", .states = {RunState::failed, RunState::queued}}, of,
+                "of a name space, by state");
+    expect_list(
+        {.name_space = "default", .states = {RunState::queued}},
+        [&](const RunRow& run) { return root(run) && in(run, RunState::queued); },
+        "live ones of a name space");
+    expect_list(
+        {.name_space = "default", .with_steps = true},
+        [&](const RunRow& run) { return run.definition == kJob; }, "of a name space, with steps");
+    EXPECT_THAT(desk.list_runs({.name_space = "nobody's"}), IsEmpty());
+  }
   EXPECT_THAT(desk.list_runs({.definition = kJob, .states = {RunState::failed}}), IsEmpty());
   EXPECT_THAT(desk.list_runs({.limit = 0}), IsEmpty());
 }
