@@ -209,6 +209,7 @@ Outcome<WorkerHello> take_hello(v1::Register& from) {
   WorkerHello hello;
   hello.name = std::move(*from.mutable_name());
   hello.incarnation = Id{from.incarnation()};
+  hello.connection = from.connection();
   if (!from.namespace_().empty()) {
     hello.name_space = std::move(*from.mutable_namespace_());
   }
@@ -217,6 +218,9 @@ Outcome<WorkerHello> take_hello(v1::Register& from) {
   findings.name("/namespace", hello.name_space);
   if (hello.incarnation.value <= 0) {
     findings.find("/incarnation", "is missing");
+  }
+  if (hello.connection < 0) {
+    findings.find("/connection", "is below zero");
   }
   if (hello.version.size() > limits::kNameBytes) {
     findings.find("/version", "is longer than " + std::to_string(limits::kNameBytes) + " bytes");

@@ -25,6 +25,7 @@ struct WorkerHello {
     Id run, token;
   };
   std::vector<Holding> holding;  // runs in its hands, ended but unacknowledged ones included
+  std::int64_t connection = 0;   // of this process, 1 = its first: the newest counts; 0 = not said
 };
 
 // Do this. Sending it again is harmless (S6.5).

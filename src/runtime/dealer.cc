@@ -11,6 +11,9 @@ Outcome<Dealer::Arrival> Dealer::connect(WorkerHello hello,
                                          std::int64_t holder) {
   const Id incarnation = hello.incarnation;
   Arrival arrival;
+  if (knows_newer(hello)) {
+    return Problem{ProblemCode::already_exists, "this worker has opened a newer stream since"};
+  }
   const bool is_known = seats_.contains(incarnation);
   for (const auto& [id, seat] : seats_) {
     if (id == incarnation || seat.hello.name != hello.name || seat.expected ||
@@ -198,6 +201,17 @@ std::vector<WorkerDirectory::Entry> Dealer::directory() const {
 bool Dealer::is_here(Id incarnation) const {
   const auto found = seats_.find(incarnation);
   return found != seats_.end() && found->second.is_here() && found->second.holder == 0;
+}
+
+bool Dealer::knows_newer(const WorkerHello& hello) const {
+  const auto found = seats_.find(hello.incarnation);
+  return found != seats_.end() && hello.connection != 0 &&
+         hello.connection < found->second.hello.connection;
+}
+
+std::int64_t Dealer::connection_of(Id incarnation) const {
+  const auto found = seats_.find(incarnation);
+  return found == seats_.end() ? 0 : found->second.hello.connection;
 }
 
 std::int64_t Dealer::holder_of(Id incarnation) const {

@@ -73,6 +73,9 @@ class Dealer {
   // Whether its stream is up and this member's own, or who else holds it.
   bool is_here(Id incarnation) const;
   std::int64_t holder_of(Id incarnation) const;
+  std::int64_t connection_of(Id incarnation) const;
+  // Whether this worker has connected again since it said that, here or elsewhere.
+  bool knows_newer(const WorkerHello& hello) const;
   std::vector<WorkerView> views() const;
   std::string name_of(Id incarnation) const;
   std::size_t size() const { return seats_.size(); }

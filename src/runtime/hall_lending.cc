@@ -220,6 +220,9 @@ void Hall::Inside::take_directory(std::int64_t from, WorkerDirectory directory) 
   std::map<Id, std::int64_t> before = std::exchange(far.here, {});
   for (WorkerDirectory::Entry& entry : directory.here) {
     const Id incarnation = entry.hello.incarnation;
+    if (dealer_.knows_newer(entry.hello)) {
+      continue;  // it is elsewhere by now, which its old stream's end will tell them
+    }
     const auto known = before.find(incarnation);
     const bool is_same = known != before.end() && known->second == entry.visit &&
                          dealer_.holder_of(incarnation) == from;
@@ -248,10 +251,18 @@ void Hall::Inside::take_directory(std::int64_t from, WorkerDirectory directory) 
 // in vain stops. Answers whether we take it so.
 bool Hall::Inside::worker_came_far(std::int64_t holder, const WorkerDirectory::Entry& entry) {
   const Id incarnation = entry.hello.incarnation;
-  if (dealer_.is_here(incarnation)) {
-    return false;  // its stream is ours; the other has not noticed yet
-  }
   WorkerHello hello = entry.hello;
+  if (dealer_.is_here(incarnation)) {
+    if (dealer_.connection_of(incarnation) >= hello.connection) {
+      return false;  // its stream is ours, for all that is known
+    }
+    directory_changed_ = true;  // ours is over, we have not noticed yet
+  }
+  for (auto& [member, far] : far_) {
+    if (member != holder && far.here.erase(incarnation) > 0) {
+      far.version = kUnknownVersion;  // does it still have it?
+    }
+  }
   std::erase_if(hello.holding, [&](const WorkerHello::Holding& held) {
     return held.run.shard() >= seats_.size() || !seats_[held.run.shard()].is_ours;
   });

@@ -56,6 +56,7 @@ void Station::write_registration(v1::Register& out) {
   out.set_protocol(kProtocol);
   out.set_name(options_.name);
   out.set_incarnation(incarnation_.value);
+  out.set_connection(++connections_);
   out.set_namespace_(options_.name_space);
   for (const std::string& tag : options_.tags) {
     out.add_tags(tag);

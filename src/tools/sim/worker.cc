@@ -67,7 +67,8 @@ void Worker::begin() {
   incarnation_ = Id{(now.ms << 22) | static_cast<std::int64_t>(number_ << 12 | incarnations_)};
   ledger_ = std::make_unique<worker::Ledger>(kRemembered, kRememberedBytes);
   bodies_.clear();
-  is_up_link_ = is_draining_ = is_lease_stopped_ = false;
+  is_up_link_ = is_draining_ = is_lease_stopped_ = is_leaving_ = false;
+  connections_ = 0;
   contact_ = world_.scheduler.now();
   world_.history.add(
       {.did = Did::worker_began, .who = process_->name, .number = incarnation_.value});
@@ -112,6 +113,7 @@ void Worker::leave_if_done() {
     world_.count("worker left");
     link_->say({.draining = true, .leaving = true});
     is_up_link_ = false;
+    is_leaving_ = true;
     world_.scheduler.after(seconds(1), process_, [this] {
       crash("left", milliseconds(world_.random.between(10, 3000)));
     });
@@ -159,6 +161,7 @@ void Worker::connect() {
     hello.handlers.push_back({.name = handler});
   }
   hello.holding = ledger_->holding();
+  hello.connection = ++connections_;
   link_->open(std::move(hello));
 }
 
@@ -187,6 +190,9 @@ void Worker::welcomed() {
 void Worker::link_down(const std::string&) {
   link_.reset();
   is_up_link_ = false;
+  if (is_leaving_) {
+    return;
+  }
   refused_ = std::min(refused_ + 1, 5);
   connect_after(milliseconds(world_.random.between(10, 50 << refused_)));
 }

@@ -88,6 +88,8 @@ class Worker final : public LinkEnd {
   std::shared_ptr<Link> link_;
   bool is_up_link_ = false;
   bool is_draining_ = false;
+  bool is_leaving_ = false;  // has said so
+  std::int64_t connections_ = 0;
   bool is_lease_stopped_ = false;
   Micros contact_ = 0;
   int refused_ = 0;
