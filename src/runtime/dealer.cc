@@ -123,6 +123,7 @@ void Dealer::expect(Id incarnation, Instant monotonic) {
     place->second.expected = true;
     place->second.hello.incarnation = incarnation;
     place->second.heard_monotonic = monotonic;
+    roster_.add(place->second.hello).connected = false;
   }
 }
 

@@ -243,7 +243,10 @@ void Hall::Inside::member_said(MemberMessage message) {
     take_orders(message.from, std::move(*orders));
   } else if (auto* unsent = std::get_if<OrdersUnsent>(&message.what)) {
     for (const engine::AssignmentUnsent& one : unsent->those) {
-      system_command(one.run.shard(), one);
+      const ShardNumber shard = one.run.shard();
+      if (shard < seats_.size() && seats_[shard].is_ours) {
+        system_command(shard, one);
+      }  // else whoever has it now asks the worker itself (S6.6)
     }
   } else if (auto* said = std::get_if<SaidByWorker>(&message.what)) {
     worker_heard(said->incarnation, std::move(said->said));
