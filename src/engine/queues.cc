@@ -74,6 +74,18 @@ void Queues::serve(const std::function<bool(Queue&)>& take) {
   }
 }
 
+// Within a priority the oldest comes first: a look a priority.
+Instant Queues::waits_since() const {
+  Instant oldest = kNever;
+  for (const Queue* queue : busy_) {
+    for (auto run = queue->runs.begin(); run != queue->runs.end();) {
+      oldest = std::min(oldest, run->since);
+      run = queue->runs.lower_bound({run->priority - 1, Instant{INT64_MIN}, {}});
+    }
+  }
+  return oldest;
+}
+
 void Queues::each(const std::function<void(const Queue&)>& look) const {
   for (const Queue* queue : busy_) {
     look(*queue);

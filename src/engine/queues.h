@@ -47,6 +47,8 @@ class Queues {
   void leave(Queue& queue, const Waiting& run);
 
   std::size_t waiting() const { return waiting_; }
+  // Since when the one that waits longest does; kNever when none does.
+  Instant waits_since() const;
   // Grows with every run that enters.
   std::uint64_t arrivals() const { return arrivals_; }
 

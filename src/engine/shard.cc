@@ -172,6 +172,9 @@ Id Shard::last_id() const {
 std::size_t Shard::waiting() const {
   return inside_->queues_.waiting();
 }
+Instant Shard::waits_since() const {
+  return inside_->queues_.waits_since();
+}
 void Shard::each_queue(
     const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const {
   inside_->queues_.each(

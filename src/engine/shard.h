@@ -56,6 +56,8 @@ class Shard {
   static constexpr Span kBoundWindow = seconds(25);
 
   std::size_t waiting() const;
+  // Since when the one that waits longest does; kNever when none does.
+  Instant waits_since() const;
   // Each queue with runs that wait: namespace, handler, how many.
   void each_queue(
       const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const;

@@ -295,6 +295,16 @@ Outcome<std::vector<LogChunk>> take_logs(v1::WorkerMessage& from) {
   return chunks;
 }
 
+std::uint64_t dropped_lines(const v1::WorkerMessage& from) {
+  std::uint64_t dropped = 0;
+  for (const v1::LogChunk& logs : from.logs()) {
+    for (const v1::LogLine& line : logs.lines()) {
+      dropped += line.dropped();
+    }
+  }
+  return dropped;
+}
+
 void put(Assignment&& assignment, v1::Assign& to) {
   to.set_run(assignment.run.value);
   to.set_token(assignment.token.value);

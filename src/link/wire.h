@@ -23,6 +23,8 @@ Outcome<WorkerHello> take_hello(v1::Register& from);
 // Everything but logs.
 Outcome<runtime::FromWorker> take_reports(v1::WorkerMessage& from);
 Outcome<std::vector<LogChunk>> take_logs(v1::WorkerMessage& from);
+// How many lines the message's lines say were left out.
+std::uint64_t dropped_lines(const v1::WorkerMessage& from);
 
 void put(Assignment&& assignment, v1::Assign& to);
 void put(const CancelOrder& cancel, v1::Cancel& to);

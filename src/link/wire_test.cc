@@ -239,6 +239,8 @@ TEST(Wire, TakesLogLinesWithinTheirLimits) {  // S10.2
   auto* odd = chunk->add_lines();
   odd->set_level(250);
   odd->set_fields_json("{");
+  odd->set_dropped(7);
+  EXPECT_EQ(dropped_lines(message), 7U);
   const auto logs = take_logs(message);
   ASSERT_TRUE(logs.ok());
   ASSERT_EQ(logs->size(), 1U);

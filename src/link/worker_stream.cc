@@ -310,6 +310,7 @@ void Stream::hear() {
 }
 
 bool Stream::hear_logs() {
+  const std::uint64_t dropped = dropped_lines(in_.get());
   Outcome<std::vector<LogChunk>> chunks = take_logs(in_.get());
   if (!chunks.ok()) {
     refuse(chunks.problem());
@@ -327,6 +328,9 @@ bool Stream::hear_logs() {
   {
     const Lock lock(mutex_);
     log_bytes_waiting_ += bytes;
+  }
+  if (dropped > 0) {
+    desk_.lines_dropped(dropped);
   }
   desk_.log_lines(
       incarnation_, std::move(*chunks),

@@ -366,6 +366,10 @@ void Hall::heard(Id incarnation, const WorkerStream*, FromWorker said) {
   });
 }
 
+void Hall::lines_dropped(std::uint64_t count) {
+  inside_->metrics_.log_dropped.add(count);
+}
+
 void Hall::log_lines(Id, std::vector<LogChunk> chunks, std::function<void(Outcome<Done>)> durable) {
   std::size_t bytes = 0;
   for (const LogChunk& chunk : chunks) {

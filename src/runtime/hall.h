@@ -83,6 +83,7 @@ class Hall final : public CommandDoor, public WorkerDesk, public MemberDesk {
   void log_lines(Id incarnation,
                  std::vector<LogChunk> chunks,
                  std::function<void(Outcome<Done>)> durable) override;
+  void lines_dropped(std::uint64_t count) override;
   void closed(Id incarnation, const WorkerStream* stream, std::vector<Assignment> unsent) override;
 
  private:

@@ -124,6 +124,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
   void run_timers();
   void dispatch();
+  void set_gauges(double waiting);
   bool dispatch_some(ShardNumber number);
   void flush_workers();
 
@@ -291,6 +292,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Instant load_again_at_ = kNever;
   Instant join_again_at_ = kNever;
   Instant sweep_at_ = kNever;
+  Instant gauges_at_;  // the costlier ones, at most ten times a second
   Instant housekeeping_at_ = kNever;
   Instant left_out_again_at_ = kNever;
   Instant stop_by_ = kNever;  // though the store has not answered

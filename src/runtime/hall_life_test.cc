@@ -26,11 +26,13 @@ class HallLife : public ::testing::Test {
   Answered submit(engine::Request request) {
     auto answer = std::make_shared<Answer>();
     std::vector<Submission> submissions;
-    submissions.push_back({{.request = std::move(request), .principal = "test"},
-                           [answer](Outcome<engine::Reply> reply) {
-                             EXPECT_FALSE(answer->has_value()) << "answered twice";
-                             *answer = std::move(reply);
-                           }});
+    Submission& submission = submissions.emplace_back();
+    submission.command.request = std::move(request);
+    submission.command.principal = "test";
+    submission.answer = [answer](Outcome<engine::Reply> reply) {
+      EXPECT_FALSE(answer->has_value()) << "answered twice";
+      *answer = std::move(reply);
+    };
     stage.hall->submit(std::move(submissions));
     stage.time.settle();
     return answer;
@@ -406,6 +408,34 @@ TEST_F(HallLife, CountsWhatHappened) {
         "jobflow_firings_total{outcome=\"fired\"} 0\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
+}
+
+TEST_F(HallLife, TellsOfQueuesSlotsAndSteps) {  // interfaces 3
+  start();
+  stage.save_workflow("w", R"({"steps":[{"id":"a","handler":"h"},
+                                        {"id":"b","handler":"h","needs":["a"]}]})");
+  const auto told = [&](const std::string& line) {
+    const std::string text = stage.metrics.text();
+    return text.find(line + "\n") != std::string::npos ? "" : line + " is not in\n" + text;
+  };
+  stage.trigger("j");
+  stage.time.advance(seconds(7));
+  stage.trigger("j");
+  EXPECT_EQ(told("jobflow_queue_oldest_age_seconds 7"), "");
+  EXPECT_EQ(told("jobflow_worker_slots{kind=\"free\"} 0"), "");
+  const auto worker = stage.connect("w", kA, {"h"}, 5);
+  EXPECT_EQ(told("jobflow_queue_oldest_age_seconds 0"), "");
+  stage.time.advance(seconds(1));
+  stage.hall->heard(kA, nullptr, {});
+  stage.time.settle();
+  EXPECT_EQ(told("jobflow_worker_slots{kind=\"busy\"} 2"), "");
+  EXPECT_EQ(told("jobflow_worker_slots{kind=\"free\"} 3"), "");
+  submit(
+      engine::TriggerRun{.kind = DefinitionKind::workflow, .name_space = "default", .name = "w"});
+  stage.finish(kA, worker->assignments.at(2));
+  EXPECT_EQ(told("jobflow_step_transition_seconds_count 2"), "");
+  stage.hall->lines_dropped(3);
+  EXPECT_EQ(told("jobflow_log_dropped_total 3"), "");
 }
 
 // House 3.5: an API run costs two row writes, a timed one three; the journal one row per touched

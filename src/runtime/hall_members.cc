@@ -182,10 +182,12 @@ void Hall::Inside::place(Placement placement) {
   for (const Placement::Revoked& one : placement.revoked) {
     dead.push_back(one.member);
   }
-  committer_.place(std::move(placement), [this, dead = std::move(dead)](bool placed) {
+  committer_.place(std::move(placement), [this, dead = std::move(dead),
+                                          since = at_.monotonic](bool placed) {
     placing_ = false;
     for (const std::int64_t member : placed ? dead : std::vector<std::int64_t>{}) {
       metrics_.takeovers.add();
+      metrics_.takeover_seconds.observe(static_cast<double>((at_.monotonic - since).ms) / 1000.0);
       read_head(member);
     }
     look_at_ = at_.monotonic + (placed ? Span{} : kLookAgain);

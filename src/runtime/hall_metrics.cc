@@ -6,6 +6,14 @@
 
 namespace jobflow::runtime {
 
+namespace {
+
+double seconds_between(Instant from, Instant to) {
+  return static_cast<double>(std::max<std::int64_t>((to - from).ms, 0)) / 1000.0;
+}
+
+}  // namespace
+
 HallMetrics::HallMetrics(Metrics& metrics)
     : commit_seconds(metrics.histogram("jobflow_commit_seconds", "Time of a batch's commit")),
       commit_batch_size(metrics.histogram("jobflow_commit_batch_size",
@@ -17,14 +25,26 @@ HallMetrics::HallMetrics(Metrics& metrics)
                             "From a trigger's planned instant to its firing's decision")),
       run_queue_wait_seconds(metrics.histogram("jobflow_run_queue_wait_seconds",
                                                "From a run's being queued to its assignment")),
+      step_transition_seconds(
+          metrics.histogram("jobflow_step_transition_seconds",
+                            "From the end of what a step needs to the step's assignment")),
+      takeover_seconds(metrics.histogram("jobflow_takeover_seconds",
+                                         "From holding a member dead to owning its shards")),
       run_duration_seconds(
           metrics.histogram("jobflow_run_duration_seconds",
                             "Of the attempt that ended a run or step, from its assignment",
                             "",
                             {0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000})),
       queue_depth(metrics.gauge("jobflow_queue_depth", "Runs that wait for a worker")),
+      queue_oldest_age_seconds(
+          metrics.gauge("jobflow_queue_oldest_age_seconds",
+                        "How long the run that waits longest has waited for a worker")),
       live_runs(metrics.gauge("jobflow_live_runs", "Runs that have not ended")),
       workers(metrics.gauge("jobflow_workers", "Workers known", "{state=\"any\"}")),
+      worker_slots_busy(metrics.gauge(
+          "jobflow_worker_slots", "Slots of the workers connected here", "{kind=\"busy\"}")),
+      worker_slots_free(metrics.gauge(
+          "jobflow_worker_slots", "Slots of the workers connected here", "{kind=\"free\"}")),
       shards_owned(metrics.gauge("jobflow_shards_owned", "Shards this member owns")),
       left_out(metrics.gauge("jobflow_left_out_items",
                              "Runs and triggers left alone: not even set aside can be written")),
@@ -37,6 +57,8 @@ HallMetrics::HallMetrics(Metrics& metrics)
       history_changed(metrics.counter("jobflow_store_history_changed_total",
                                       "Times the store was not what it had been")),
       log_bytes(metrics.counter("jobflow_log_bytes_total", "Bytes of log lines taken in")),
+      log_dropped(metrics.counter("jobflow_log_dropped_total",
+                                  "Log lines that workers left out, as they said")),
       store_refused(metrics.counter(
           "jobflow_store_errors_total", "Errors of the store by class", "{class=\"refused\"}")),
       store_away(metrics.counter(
@@ -77,6 +99,11 @@ void HallMetrics::count(const store::Batch& batch) {
     for (const Event& event : part.journal.events) {
       if (event.type == EventType::run_changed && event.state < kRunStates) {
         ++(event.parent.is_set() ? steps : runs)[event.state];
+        if (event.parent.is_set() && event.attempt == 1 &&
+            event.state == static_cast<std::uint8_t>(RunState::running)) {
+          // A step's row is made when what it needs has ended.
+          step_transition_seconds.observe(seconds_between(event.subject.time(), event.time));
+        }
       } else if (event.type == EventType::stale_report_refused) {
         ++stale;
       }
@@ -112,9 +139,6 @@ void HallMetrics::count(const Change& change) {
 }
 
 void HallMetrics::count(Id run, const RunProgress& progress) {
-  const auto seconds_between = [](Instant from, Instant to) {
-    return static_cast<double>(std::max<std::int64_t>((to - from).ms, 0)) / 1000.0;
-  };
   if (!progress.token.is_set()) {
     return;  // a workflow run, or one that never started
   }

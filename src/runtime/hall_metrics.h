@@ -23,10 +23,15 @@ struct HallMetrics {
   Histogram& commit_batch_size;
   Histogram& trigger_lateness_seconds;
   Histogram& run_queue_wait_seconds;
+  Histogram& step_transition_seconds;
+  Histogram& takeover_seconds;
   Histogram& run_duration_seconds;  // of the attempt that ended a run or step
   Gauge& queue_depth;
+  Gauge& queue_oldest_age_seconds;
   Gauge& live_runs;
   Gauge& workers;
+  Gauge& worker_slots_busy;
+  Gauge& worker_slots_free;
   Gauge& shards_owned;
   Gauge& left_out;
   Counter& stale_reports;
@@ -34,6 +39,7 @@ struct HallMetrics {
   Counter& firings_skipped;
   Counter& history_changed;
   Counter& log_bytes;
+  Counter& log_dropped;
   Counter& store_refused;
   Counter& store_away;
   Counter& takeovers;

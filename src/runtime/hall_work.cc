@@ -11,6 +11,7 @@ namespace {
 // One shard's swept every so often while there are live runs; all of them within kSweepEvery.
 constexpr Span kLate = seconds(1);  // a commit that took longer than that was held up
 constexpr int kDispatchesATurn = 64;
+constexpr Span kGaugesEvery = milliseconds(100);
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -281,6 +282,36 @@ void Hall::Inside::dispatch() {
   }
   metrics_.queue_depth.set(waiting);
   metrics_.live_runs.set(live);
+  set_gauges(waiting);
+}
+
+// Those that cost a look at every queue or worker.
+void Hall::Inside::set_gauges(double waiting) {
+  if (waiting == 0) {
+    metrics_.queue_oldest_age_seconds.set(0);
+  }
+  if (at_.monotonic < gauges_at_) {
+    return;
+  }
+  gauges_at_ = at_.monotonic + kGaugesEvery;
+  Instant oldest = at_.now;
+  for (const Seat& seat : seats_) {
+    if (seat.shard && seat.shard->waiting() > 0) {
+      oldest = std::min(oldest, seat.shard->waits_since());
+    }
+  }
+  metrics_.queue_oldest_age_seconds.set(static_cast<double>((at_.now - oldest).ms) / 1000.0);
+  double busy = 0;
+  double free = 0;
+  for (const auto& [incarnation, worker] : dealer_.roster().workers()) {
+    if (worker.connected && !worker.credits) {  // others' are theirs to tell
+      const auto held = static_cast<double>(worker.held.size());
+      busy += held;
+      free += std::max(0.0, static_cast<double>(worker.hello.slots) - held);
+    }
+  }
+  metrics_.worker_slots_busy.set(busy);
+  metrics_.worker_slots_free.set(free);
 }
 
 // Whether there may be more.

@@ -65,6 +65,8 @@ class WorkerDesk {
   virtual void log_lines(Id incarnation,
                          std::vector<LogChunk> chunks,
                          std::function<void(Outcome<Done>)> durable) = 0;
+  // Its log leaves out so many lines. Any thread.
+  virtual void lines_dropped(std::uint64_t) {}
   // The stream is over. `unsent`: assignments that were never handed to the transport.
   virtual void closed(Id incarnation,
                       const WorkerStream* stream,

@@ -36,12 +36,17 @@ void bound_line(LogLine& line) {
 
 }  // namespace
 
+// Stands for `dropped` lines that were left out.
+struct SpoolLine : LogLine {
+  std::size_t dropped = 0;
+};
+
 class RunSpool {
  public:
   explicit RunSpool(std::pair<Id, int> its_key) : key(its_key) {}
 
   const std::pair<Id, int> key;
-  std::deque<LogLine> lines;
+  std::deque<SpoolLine> lines;
   std::int64_t base = 0;       // number of lines.front()
   std::size_t sent = 0;        // of `lines`
   std::int64_t sent_ever = 0;  // number of the first line that never left
@@ -74,11 +79,11 @@ bool LogSpool::full(const RunSpool& spool) const {
   return bytes_ >= bytes_max_ || spool.bytes >= run_bytes_max_;
 }
 
-void LogSpool::push(RunSpool& spool, LogLine line) {
+void LogSpool::push(RunSpool& spool, LogLine line, std::size_t dropped) {
   spool.last_time = line.time;
   spool.bytes += cost(line);
   bytes_ += cost(line);
-  spool.lines.push_back(std::move(line));
+  spool.lines.push_back({std::move(line), dropped});
   if (!spool.queued) {
     spool.queued = true;
     unsent_.push_back(spool.key);
@@ -87,11 +92,13 @@ void LogSpool::push(RunSpool& spool, LogLine line) {
 
 void LogSpool::mark_dropped(RunSpool& spool) {
   if (spool.dropped > 0) {
-    push(spool, {spool.last_time,
-                 LogLevel::warn,
-                 "[jobflow: " + std::to_string(spool.dropped) +
-                     " lines dropped here: they came faster than the server took them]",
-                 {}});
+    push(spool,
+         {spool.last_time,
+          LogLevel::warn,
+          "[jobflow: " + std::to_string(spool.dropped) +
+              " lines dropped here: they came faster than the server took them]",
+          {}},
+         spool.dropped);
     spool.dropped = 0;
   }
 }
@@ -134,7 +141,8 @@ void LogSpool::close(RunSpool* spool) {
          {spool->last_time,
           LogLevel::warn,
           "[jobflow: " + std::to_string(spool->over_limit) + " lines dropped at the log limit]",
-          {}});
+          {}},
+         spool->over_limit);
   }
   spool->closed = true;
   const auto at = spools_.find(spool->key);
@@ -157,12 +165,13 @@ std::size_t LogSpool::move_lines(RunSpool& spool, v1::WorkerMessage& message, st
     chunk.set_offset(spool.base + static_cast<std::int64_t>(spool.sent));
     for (std::size_t count = 0;
          count < kChunkLines && spool.sent < spool.lines.size() && moved < bytes; ++count) {
-      const LogLine& line = spool.lines[spool.sent++];
+      const SpoolLine& line = spool.lines[spool.sent++];
       v1::LogLine& out = *chunk.add_lines();
       out.set_time_ms(line.time.ms);
       out.set_level(static_cast<std::uint32_t>(line.level));
       out.set_text(line.text);
       out.set_fields_json(line.fields);
+      out.set_dropped(line.dropped);
       moved += cost(line);
     }
     spool.sent_ever = std::max(spool.sent_ever, spool.base + static_cast<std::int64_t>(spool.sent));

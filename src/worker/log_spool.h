@@ -49,7 +49,7 @@ class LogSpool {
  private:
   using Key = std::pair<Id, int>;
   bool full(const RunSpool& spool) const;
-  void push(RunSpool& spool, LogLine line);
+  void push(RunSpool& spool, LogLine line, std::size_t dropped = 0);
   void mark_dropped(RunSpool& spool);
   std::size_t move_lines(RunSpool& spool, v1::WorkerMessage& message, std::size_t bytes);
   void forget_if_done(std::map<Key, std::unique_ptr<RunSpool>>::iterator at);

@@ -88,7 +88,10 @@ TEST(LogSpool, WhatDoesNotFitIsCountedWhereItIsMissing) {  // S10.2
   EXPECT_LT(kept, 100U);
   spool.acknowledge(Id{1}, 1, static_cast<std::int64_t>(kept));
   spool.append(run, line("after"));
-  const auto lines = take_all(spool);
+  v1::WorkerMessage message;
+  spool.take(message, 1'000'000);
+  EXPECT_EQ(message.logs(0).lines(0).dropped(), 100 - kept);
+  const auto lines = texts(message);
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0].find("[jobflow: " + std::to_string(100 - kept) + " lines dropped"), 0U);
   EXPECT_EQ(lines[1], "after");
