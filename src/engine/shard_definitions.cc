@@ -248,12 +248,12 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
   row.deleted = true;
   row.updated = turn.now;
   row.principal = turn.command.principal;
+  turn.out.changes.emplace_back(SaveRevision{row});
   for (const TriggerRow& trigger : known->triggers) {
     skip_overdue(turn, trigger, "deleted");
     trigger_owner_.erase(trigger.id);
     turn.out.changes.emplace_back(DeleteTrigger{trigger.id});
   }
-  turn.out.changes.emplace_back(SaveRevision{row});
   turn.out.events.push_back({.type = EventType::definition_deleted,
                              .state = static_cast<std::uint8_t>(row.kind),
                              .subject = row.id,

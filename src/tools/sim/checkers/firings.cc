@@ -32,13 +32,8 @@ class Firings final : public Checker {
     }
   }
 
-  void record(const Record& record, const Durable& now) override {
-    if (record.did == Did::landed) {
-      for (const Gone& one : std::exchange(gone_, {})) {
-        const DefinitionRow& row = now.definitions.at(one.definition);
-        covers(one.trigger, one.next, row.deleted ? row.updated : one.edited);
-      }
-    } else if (record.did == Did::settled) {
+  void record(const Record& record, const Durable&) override {
+    if (record.did == Did::settled) {
       for (const auto& [id, trigger] : triggers_) {
         if (trigger.is_active && trigger.next < Instant{record.number} - kLate) {
           violated(fmt::format("trigger {} has not fired what was due at {}, long after the last "
@@ -56,11 +51,6 @@ class Firings final : public Checker {
     Span period;
     Instant next;     // the first instant that the ledger does not cover
     Instant covered;  // the last one that it does
-  };
-  struct Gone {
-    Id trigger, definition;
-    Instant next;
-    Instant edited;
   };
 
   static Span period_of(const std::string& cron) {
@@ -125,7 +115,8 @@ class Firings final : public Checker {
     }
   }
 
-  // What was due before an edit is in the ledger (S4.7, S6.4).
+  // What was due before an edit is in the ledger (S4.7, S6.4). The edit's revision stands before
+  // what it does to triggers.
   void covers(Id id, Instant next, Instant edited) {
     if (next <= edited) {
       violated(fmt::format("an edit of trigger {} at {} swallows {} (S4.7)", to_string(id),
@@ -171,16 +162,12 @@ class Firings final : public Checker {
   void deleted(Id id, const Durable& now) {
     const auto row = now.triggers.find(id);
     if (triggers_[id].is_active && row != now.triggers.end()) {
-      gone_.push_back({.trigger = id,
-                       .definition = row->second.definition,
-                       .next = triggers_[id].next,
-                       .edited = now.definitions.at(row->second.definition).updated});
+      covers(id, triggers_[id].next, now.definitions.at(row->second.definition).updated);
     }
     triggers_.erase(id);
   }
 
   std::map<Id, Trigger> triggers_;
-  std::vector<Gone> gone_;
 };
 
 }  // namespace
