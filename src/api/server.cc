@@ -69,7 +69,12 @@ Server::Inside::Inside(ServerSettings settings_in,
                       .version = JOBFLOW_VERSION}),
       io(settings.threads),
       names_(store),
-      request_prefix_(new_token_secret().substr(3, 8) + "-") {}
+      request_prefix_(new_token_secret().substr(3, 8) + "-") {
+  metrics
+      .gauge("jobflow_build_info", "Always 1; the labels say which build this is",
+             "{version=\"" + std::string(JOBFLOW_VERSION) + "\"}")
+      .set(1);
+}
 
 Outcome<Done> Server::Inside::start() {
   auto table = Router::make(all_routes());

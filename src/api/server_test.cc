@@ -281,6 +281,7 @@ TEST_F(ServerTest, RequestsAreCountedByRoute) {
   EXPECT_EQ(
       must_hold(text, R"(jobflow_http_requests_total{route="GET /api/v1/jobs",code="401"} 1)"), "");
   EXPECT_EQ(must_hold(text, "jobflow_http_request_duration_seconds_count 3"), "");
+  EXPECT_EQ(must_hold(text, "# TYPE jobflow_build_info gauge\njobflow_build_info{version=\""), "");
 }
 
 TEST_F(ServerTest, StopLetsARequestUnderWayEnd) {

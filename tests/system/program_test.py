@@ -23,6 +23,15 @@ spec:
 """
 
 
+# Interfaces 3, but for event_subscribers, which comes with the first one.
+METRICS = """
+trigger_lateness_seconds firings_total runs_total run_queue_wait_seconds run_duration_seconds
+step_transition_seconds attempts_total retries_total queue_depth queue_oldest_age_seconds workers
+worker_slots stale_reports_refused_total shards_owned takeovers_total takeover_seconds
+commit_seconds commit_batch_size store_errors_total log_bytes_total log_dropped_total
+http_requests_total http_request_duration_seconds build_info
+""".split()
+
 HELLO = """
 apiVersion: jobflow/v1
 kind: Job
@@ -153,7 +162,10 @@ class MainJob(Stage):
         self.assertEqual(200, stranger.get("/livez").status)
         self.assertEqual(200, stranger.get("/readyz").status)
         self.assertIn("sqlite", self.caller.get("/version").text)
-        self.assertIn("jobflow_", self.caller.get("/metrics").text)
+        metrics = self.caller.get("/metrics").text
+        for name in METRICS:
+            self.assertIn(f"# HELP jobflow_{name} ", metrics)
+            self.assertIn(f"# TYPE jobflow_{name} ", metrics)
 
 
 if __name__ == "__main__":
