@@ -130,11 +130,8 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
   std::shared_ptr<const Subscribers> misled;
   {
     const std::lock_guard lock(mutex_);
-    const auto [at, fresh] = next_.try_emplace(source, next);
-    if (fresh || at->second == next) {
-      return;
-    }
-    if (next < at->second) {
+    const auto at = next_.find(source);
+    if (at != next_.end() && next < at->second) {
       misled = subscribers_;  // the store lost what they have been told
       memory_.forget(source);
       at->second = next;
@@ -142,13 +139,12 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
   }
   if (!misled) {
     advance(source, next, next);  // what others wrote meanwhile
+    return;
   }
-  if (misled) {
-    for (const auto& subscriber : *misled) {
-      const std::lock_guard lock(subscriber->mutex);
-      if (!subscriber->over) {
-        lag(*subscriber);
-      }
+  for (const auto& subscriber : *misled) {
+    const std::lock_guard lock(subscriber->mutex);
+    if (!subscriber->over) {
+      lag(*subscriber);
     }
   }
 }
@@ -158,9 +154,9 @@ void Feed::Inside::advance(ShardNumber source, std::int64_t first, std::int64_t 
   std::int64_t before = next;
   {
     const std::lock_guard lock(mutex_);
-    const auto at = next_.try_emplace(source, first).first;
-    if (next <= at->second) {
-      return;
+    const auto [at, is_news] = next_.try_emplace(source, first);
+    if (next <= at->second && !is_news) {
+      return;  // when it is news, somebody's cursor may still be before it
     }
     before = std::exchange(at->second, next);
     memory_.forget(source);
@@ -181,10 +177,10 @@ void Feed::Inside::publish(const std::vector<const JournalPart*>& parts) {
     const std::lock_guard lock(mutex_);
     subscribers = subscribers_;
     for (const JournalPart* part : parts) {
-      if (part->events.empty()) {
-        continue;
+      std::int64_t& next = next_.try_emplace(part->source, part->first).first->second;
+      if (end_of(*part) <= next) {
+        continue;  // nothing, or known from the store already
       }
-      std::int64_t& next = next_[part->source];
       if (next != part->first) {
         memory_.forget(part->source);
       }

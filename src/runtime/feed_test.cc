@@ -309,6 +309,34 @@ TEST_F(FeedTest, AnotherMembersEventsComeFromTheStore) {
   EXPECT_EQ(ear.count(0), 7);
 }
 
+// S9.3: a member that has just started is given another's cursor before it knows of that source.
+TEST_F(FeedTest, ASourceHeardOfForTheFirstTimeIsCaughtUpFromAnOlderCursor) {
+  store.add(part(5, 4));
+  store.add(part(6, 4));
+  Ear ear;
+  ear.expect_from(5, 3);
+  ear.expect_from(6, 2);
+  feed.subscribe({{{5, 3}, {6, 2}}}, nullptr, ear.listener());
+  feed.advance(5, 5, 5);  // where it stood when its owner loaded it: nothing has happened since
+  EXPECT_EQ(ear.count(5), 2);
+  feed.begin(6, 5);
+  EXPECT_EQ(ear.count(6), 3);
+}
+
+// What landed while our lease had run out is released late: the store may have told of it already.
+TEST_F(FeedTest, APartThatComesAfterItsNumbersWereKnownTakesNothingBack) {
+  const JournalPart late = part(0, 2);
+  store.add(late);
+  store.add(part(0, 1));
+  feed.advance(0, 1, 4);
+  feed.publish({&late});
+  EXPECT_EQ(feed.now().next.at(0), 4);
+  Ear ear;
+  ear.expect_from(0, 1);
+  feed.subscribe({{{0, 1}}}, nullptr, ear.listener());
+  EXPECT_EQ(ear.count(0), 3);
+}
+
 // I1b: what the store lost was told already. Numbers begin again before the end: that would be a
 // repeat, so everybody takes a fresh snapshot.
 TEST_F(FeedTest, AHistoryThatGoesBackLagsWhoHeardIt) {
