@@ -237,6 +237,17 @@ TEST_F(Undurable, AfterTheHistoryChangedNothingOldCounts) {
   }
 }
 
+// An assignment that came back was perhaps sent by whoever had the shard before (S6.7).
+TEST_F(Undurable, WhatAnEarlierOwnerMayHaveSentIsNotTakenBack) {
+  decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
+  decide(trigger_of(DefinitionKind::job));
+  const Assignment sent = assign();
+  EXPECT_TRUE(decide(AssignmentUnsent{sent.run, sent.token, true}).changes.empty());
+  roster.remove({77});
+  const Decision lost = decide(AssignmentUnsent{sent.run, sent.token, true});
+  EXPECT_EQ(std::get<UpdateRun>(lost.changes.at(0)).progress.state, RunState::failed);
+}
+
 // A step's end and the next step's start are one decision (S8.8); what a run of a job writes.
 TEST_F(Undurable, ARunOfAJobIsThreeChangesAndAStepsEndStartsTheNext) {  // house 3.5
   decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));

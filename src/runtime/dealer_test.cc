@@ -75,9 +75,35 @@ TEST_F(DealerTest, CountsAllLeasesAnewAfterAStallOfOurs) {
   EXPECT_EQ(dealer.expired(at + kLease), std::vector<Id>{kA});
 }
 
+// S6.6: what another member would have told us is no silence while we cannot hear that one.
+TEST_F(DealerTest, CountsNoTimeInWhichItWasDeaf) {
+  connect("a", kA);
+  for (int i = 0; i < 60; ++i) {
+    at = at + seconds(1);
+    dealer.stretch_leases(seconds(1), at, at);
+  }
+  EXPECT_TRUE(dealer.expired(at + kLease - milliseconds(1)).empty());
+  EXPECT_EQ(dealer.expired(at + kLease), std::vector<Id>{kA});
+}
+
+TEST_F(DealerTest, KnowsWhichStreamOfAWorkerIsTheNewest) {
+  WorkerHello second = hello("a", kA);
+  second.connection = 2;
+  ASSERT_TRUE(dealer.connect(second, std::make_shared<PlayedWorker>(), kNow, at, 7).ok());
+  WorkerHello first = second;
+  first.connection = 1;
+  EXPECT_TRUE(dealer.knows_newer(first));
+  EXPECT_FALSE(dealer.knows_newer(second));
+  EXPECT_FALSE(dealer.knows_newer(hello("a", kA))) << "it does not say";
+  EXPECT_FALSE(dealer.connect(first, std::make_shared<PlayedWorker>(), kNow, at).ok());
+  EXPECT_EQ(dealer.holder_of(kA), 7);
+}
+
 TEST_F(DealerTest, GivesWhoIsKnownFromRowsOneLeaseToComeBack) {
   dealer.expect(kA, at);
   EXPECT_TRUE(dealer.views().empty());
+  ASSERT_NE(dealer.roster().find(kA), nullptr) << "it is not gone";
+  EXPECT_FALSE(dealer.roster().find(kA)->connected);
   dealer.expect(kA, at + seconds(5));
   EXPECT_EQ(dealer.expired(at + kLease), std::vector<Id>{kA}) << "said twice, counted once";
   at = at + seconds(9);

@@ -161,7 +161,7 @@ void Hall::Inside::arm_timer() {
     const std::lock_guard lock(mutex_);
     wake();
   }
-  Instant next = std::min(committer_.next_wake(), stop_by_);
+  Instant next = std::min({committer_.next_wake(), stop_by_, next_lending()});
   if (!away_.load(std::memory_order_relaxed)) {  // else nothing is done about them (run_timers)
     next = std::min({next, housekeeping_at_, sweep_at_, look_at_, give_up_at_, load_again_at_,
                      join_again_at_,
@@ -172,7 +172,6 @@ void Hall::Inside::arm_timer() {
         due = std::min(due, seat.shard->next_due());
       }
     }
-    next = std::min(next, next_lending());
     if (due != kNever) {
       // Planned instants are on the wall clock, which may be set while we sleep: look again.
       next = std::min(next, at_.monotonic + std::clamp(due - at_.now, Span{}, kWallLookEvery));

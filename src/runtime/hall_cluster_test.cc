@@ -189,6 +189,22 @@ TEST_F(HallCluster, NobodyIsTakenOverBecauseTheStoreWasAway) {
   EXPECT_TRUE(stage.hall("a").ready());
 }
 
+// Its workers would listen to it for as long as the store is out of its reach.
+TEST_F(HallCluster, AProcessWhoseTermIsOverHearsItFromTheOthers) {
+  start(3);
+  stage.store("c").set(
+      {.commit = [](const store::Batch&) { return store::CommitFault::unavailable; },
+       .read = [] { return store::ReadFault::fails; }});
+  stage.cut("a", "c");
+  stage.cut("b", "c");
+  stage.advance(seconds(10));
+  EXPECT_EQ(stage.shares().size(), 2U);
+  EXPECT_FALSE(stage.was_fenced("c")) << "nobody could tell";
+  stage.heal();
+  stage.advance(seconds(1));
+  EXPECT_TRUE(stage.was_fenced("c"));
+}
+
 TEST_F(HallCluster, AChangedHistoryIsEverybodysNews) {  // I1b, house 8
   start(3);
   save_jobs("a");
@@ -241,6 +257,7 @@ struct Body {
   std::shared_ptr<testing::PlayedWorker> stream = {};
   std::size_t seen = 0;
   std::size_t acks_seen = 0;
+  std::int64_t connections = 0;
   std::map<Id, Assignment> live = {};       // token -> what
   std::map<Id, Assignment> reported = {};   // not acknowledged
   std::map<Id, std::vector<Id>> runs = {};  // run -> tokens that ran
@@ -253,7 +270,7 @@ struct Body {
     for (const auto& [token, assignment] : reported) {
       holding.push_back({assignment.run, token});
     }
-    stream = stage.connect(at, name, incarnation, {"h"}, slots, holding);
+    stream = stage.connect(at, name, incarnation, {"h"}, slots, holding, ++connections);
     seen = acks_seen = 0;
     for (const auto& [token, assignment] : reported) {
       stage.finish(at, incarnation, assignment);
@@ -359,6 +376,57 @@ TEST_F(HallClusterWorkers, ABodyThatRunsThroughATakeoverAndAHandOverRunsOnce) {
     body.work(false);
   }
   EXPECT_EQ(stage.shares().size(), 2U);
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
+// Its orders are with the owner's partner, and its words, too.
+TEST_F(HallClusterWorkers, AWorkerIsNotLostWhileItsMemberCannotBeHeard) {  // S6.6
+  start(2);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 40};
+  body.connect();
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+  body.work(false);
+  EXPECT_EQ(body.live.size(), 40U);
+  stage.cut("a", "b");
+  for (int i = 0; i < 60; ++i) {
+    stage.advance(milliseconds(500));
+    body.work(false);
+  }
+  stage.heal();
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
+// What its process before was told may never have come, and what came to a worker there is known
+// by that worker alone.
+TEST_F(HallClusterWorkers, AMemberStartedAnewIsAskedAnew) {
+  start(2);
+  save_jobs("a");
+  Body body{stage, "b", "w", Id{0x1000}, 40};
+  body.connect();
+  stage.advance(seconds(1));
+  for (int i = 0; i < 40; ++i) {
+    stage.trigger("a", "j" + std::to_string(i), "k");
+  }
+  stage.pause("b");  // with orders for its worker in its inbox
+  stage.advance(milliseconds(300));
+  stage.start("b");
+  body.connect();
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
+// Two members believe to have it: one of them has not noticed that it went.
+TEST_F(HallClusterWorkers, AWorkersNewestStreamCounts) {
+  start(3);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 2};
+  body.connect();
+  body.at = "b";
+  body.connect();  // nobody tells a that the first stream is over
+  EXPECT_EQ(trigger_all("c", "k"), 40);
   ASSERT_TRUE(run_out({&body}));
   expect_each_once({&body});
 }

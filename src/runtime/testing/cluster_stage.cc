@@ -214,13 +214,15 @@ std::shared_ptr<PlayedWorker> ClusterStage::connect(const std::string& at,
                                                     Id incarnation,
                                                     std::vector<std::string> handlers,
                                                     int slots,
-                                                    std::vector<WorkerHello::Holding> holding) {
+                                                    std::vector<WorkerHello::Holding> holding,
+                                                    std::int64_t connection) {
   auto stream = std::make_shared<PlayedWorker>();
   WorkerHello hello{.name = name, .incarnation = incarnation, .slots = slots};
   for (std::string& handler : handlers) {
     hello.handlers.push_back({.name = std::move(handler)});
   }
   hello.holding = std::move(holding);
+  hello.connection = connection;
   hall(at).connected(std::move(hello), stream,
                      [](const Outcome<Done>& welcome) { EXPECT_TRUE(welcome.ok()); });
   settle();

@@ -57,7 +57,8 @@ class ClusterStage {
                                         Id incarnation,
                                         std::vector<std::string> handlers,
                                         int slots = 10,
-                                        std::vector<WorkerHello::Holding> holding = {});
+                                        std::vector<WorkerHello::Holding> holding = {},
+                                        std::int64_t connection = 0);
   void finish(const std::string& at, Id incarnation, const Assignment& assignment);
   std::vector<RunRow> runs();
   Instant now() const { return monotonic_ + Span{1'700'000'000'000}; }
