@@ -394,6 +394,9 @@ TEST_F(HallClusterWorkers, AWorkerIsNotLostWhileItsMemberCannotBeHeard) {  // S6
     stage.advance(milliseconds(500));
     body.work(false);
   }
+  for (const RunRow& run : stage.runs()) {
+    EXPECT_EQ(run.progress.state, RunState::running) << run.progress.error;
+  }
   stage.heal();
   ASSERT_TRUE(run_out({&body}));
   expect_each_once({&body});
