@@ -381,7 +381,7 @@ void Hall::Inside::tend_lending() {
 }
 
 Instant Hall::Inside::next_lending() const {
-  if (!lookout_ || link_ == nullptr) {
+  if (!lookout_ || link_ == nullptr || joining_) {
     return kNever;
   }
   Instant next = wish_at_.is_set() ? std::min(directory_at_, wish_at_) : directory_at_;

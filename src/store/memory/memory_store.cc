@@ -24,6 +24,11 @@ class MemoryDatabase {
     }
   }
 
+  explicit MemoryDatabase(MemoryDatabase& other) : facts_(other.facts_) {
+    const std::scoped_lock lock(other.mutex_);
+    tables_ = other.tables_;
+  }
+
   const StoreFacts& facts() const { return facts_; }
 
   // Runs `work(tables)` alone.
@@ -492,6 +497,10 @@ class MemoryStore final : public Store {
 
 std::shared_ptr<MemoryDatabase> make_memory_database(int shard_count) {
   return std::make_shared<MemoryDatabase>(shard_count);
+}
+
+std::shared_ptr<MemoryDatabase> copy_memory_database(MemoryDatabase& database) {
+  return std::make_shared<MemoryDatabase>(database);
 }
 
 std::unique_ptr<Store> make_memory_store(std::shared_ptr<MemoryDatabase> database, Post post) {

@@ -13,6 +13,9 @@ namespace jobflow::store {
 // The shared contents. Thread-safe.
 class MemoryDatabase;
 std::shared_ptr<MemoryDatabase> make_memory_database(int shard_count = kShardsDefault);
+// What it holds now, in another one: what a stand-by has when it is promoted before it has heard
+// the last commits.
+std::shared_ptr<MemoryDatabase> copy_memory_database(MemoryDatabase& database);
 
 // How a store runs its work, callback included. Unset: at once, inside the verb, so that a
 // single-threaded simulation decides the order; it may post to its own queue instead.

@@ -58,6 +58,7 @@ struct CheckerKind {
   const char* name;
   const char* clauses;  // what it judges
   std::unique_ptr<Checker> (*make)();
+  bool outlives_history = false;  // its judgement holds even when the store forgets what it had
 };
 const std::vector<CheckerKind>& checker_kinds();
 

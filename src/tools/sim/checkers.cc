@@ -32,7 +32,9 @@ const std::vector<CheckerKind>& checker_kinds() {
       {"keys", "S5.2: one key, one run", make_keys_checker},
       {"events", "S9.1, S9.2: no gap, no repeat, nothing that is not durable", make_events_checker},
       {"rest", "I5, S1.5, S7.3: everything ends, nothing is lost, nothing is held in vain",
-       make_rest_checker},
+       make_rest_checker, true},
+      {"identity", "house 3.7, 8: no id is given out twice, though the store forgets",
+       make_identity_checker, true},
   };
   return kinds;
 }

@@ -177,7 +177,14 @@ Database::Database(
       network_(network),
       random_(random),
       history_(history),
-      store_(store::make_memory_store(shards)) {}
+      contents_(store::make_memory_database(shards)),
+      store_(store::make_memory_store(contents_)) {}
+
+void Database::forget_since(Kept kept) {
+  contents_ = std::move(kept.contents);
+  store_ = store::make_memory_store(contents_);
+  landed_ = std::move(kept.landed);
+}
 
 std::unique_ptr<store::Store> Database::connect(std::string who, Node node, Owner owner) {
   return std::make_unique<RemoteStore>(*this, std::move(who), node, std::move(owner));

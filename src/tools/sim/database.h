@@ -32,6 +32,14 @@ class Database {
   // Called once, right after the next batch lands and before anybody hears of it.
   void after_next_landing(std::function<void()> then) { after_landing_ = std::move(then); }
 
+  // What is durable at a moment, and a failover that goes back to it: the rest is forgotten.
+  struct Kept {
+    std::shared_ptr<store::MemoryDatabase> contents;
+    std::map<std::int64_t, std::int64_t> landed;
+  };
+  Kept keep() const { return {store::copy_memory_database(*contents_), landed_}; }
+  void forget_since(Kept kept);
+
   Micros slow = 0;  // added to each request, at most
   // Rows that can never be written.
   std::function<bool(const Change&)> refuses;
@@ -52,6 +60,7 @@ class Database {
   Network& network_;
   Random& random_;
   History& history_;
+  std::shared_ptr<store::MemoryDatabase> contents_;
   std::unique_ptr<store::Store> store_;
   std::map<std::int64_t, std::int64_t> landed_;  // the newest batch, by member
   std::function<void()> after_landing_;

@@ -192,6 +192,10 @@ void store_away(World& world, Strength strength) {
     world.scheduler.after(span, nullptr, [&world] { world.store_rates.away = false; });
   });
 }
+void failover(World& world, Strength strength) {
+  world.now_and_then(every(seconds(40), strength),
+                     [&world] { world.fail_over_after(some(world, 1, 400)); });
+}
 void store_slow(World& world, Strength strength) {
   world.now_and_then(every(seconds(15), strength), [&world, strength] {
     world.count("store slow");
@@ -278,6 +282,7 @@ const std::vector<Kind>& fault_kinds() {
       {"stale reads", 25, reads_stale},
       {"store away", 25, store_away},
       {"store slow", 25, store_slow},
+      {"failover", 8, failover},
       {"worker crash", 35, worker_crash},
       {"worker silent", 25, worker_silent},
       {"worker drains", 20, worker_drains},

@@ -3,6 +3,8 @@
 #include "model/json.h"
 #include "tools/sim/documents.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -14,6 +16,7 @@ constexpr Span kSettle = seconds(10);
 // Then every run has that long to end: its attempts, their bounds, the pauses between them.
 constexpr Span kRestWithin = minutes(5);
 constexpr Micros kLook = 250'000;
+constexpr std::int64_t kEventsMax = 2'000'000;    // some thirty times what the longest worlds need
 constexpr Span kSurelyRead = milliseconds(2100);  // the database has answered, or nobody waits
 
 bool has_poison(const std::string& text) {
@@ -76,6 +79,12 @@ void World::live() {
   }
   const auto run_until = [&](Micros end) {
     while (!violation_ && scheduler.run_next(end)) {
+      if (scheduler.events() >= kEventsMax) {
+        violation_ =
+            Violation{.breach = Breach::liveness,
+                      .checker = "world",
+                      .what = fmt::format("{} events and no end: they run in circles", kEventsMax)};
+      }
     }
   };
   run_until(micros(plan.chaos));
@@ -135,6 +144,10 @@ void World::disable_triggers() {
 }
 
 bool World::heeds(std::string_view checker) const {
+  if (has_lost_history_ &&
+      !std::ranges::find(checker_kinds(), checker, &CheckerKind::name)->outlives_history) {
+    return false;
+  }
   return std::ranges::find(plan.unheeded, checker) == plan.unheeded.end();
 }
 
@@ -199,12 +212,32 @@ void World::recorded(const Record& record) {
 template <class Look>
 void World::ask_checkers(const Look& look) {
   for (std::size_t i = 0; i < checkers_.size(); ++i) {
+    if (has_lost_history_ && !checker_kinds()[i].outlives_history) {
+      continue;
+    }
     look(*checkers_[i]);
     if (checkers_[i]->found && !violation_ && heeds(checker_kinds()[i].name)) {
       violation_ = checkers_[i]->found;
       violation_->checker = checker_kinds()[i].name;
     }
   }
+}
+
+void World::fail_over_after(Span span) {
+  struct Kept {
+    Database::Kept rows;
+    Durable durable;
+  };
+  auto kept = std::make_shared<Kept>(Kept{database.keep(), durable});
+  scheduler.after(span, nullptr, [this, kept] {
+    if (!is_calm_) {
+      count("history lost");
+      note_fault("the database fails over and forgets what came last");
+      has_lost_history_ = true;
+      database.forget_since(std::move(kept->rows));
+      durable = std::move(kept->durable);
+    }
+  });
 }
 
 void World::count(std::string_view what, std::int64_t times) {

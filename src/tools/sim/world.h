@@ -60,6 +60,9 @@ class World {
   std::int64_t next_command() { return ++commands_; }
   store::FaultScript store_faults(Life& life);
   void process_ended(const std::shared_ptr<Life>& life);
+  // The database fails over to a stand-by that has not heard the commits of the next `span`.
+  void fail_over_after(Span span);
+  bool has_lost_history() const { return has_lost_history_; }
 
   const Plan plan;
   Random random;
@@ -88,6 +91,7 @@ class World {
   void ask_checkers(const Look& look);
 
   bool is_calm_ = false;
+  bool has_lost_history_ = false;
   std::int64_t commands_ = 0;
   std::map<std::string, std::int64_t, std::less<>> counts_;
   std::vector<std::unique_ptr<Checker>> checkers_;

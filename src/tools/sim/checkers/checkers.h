@@ -19,6 +19,7 @@ std::unique_ptr<Checker> make_steps_checker();
 std::unique_ptr<Checker> make_keys_checker();
 std::unique_ptr<Checker> make_events_checker();
 std::unique_ptr<Checker> make_rest_checker();
+std::unique_ptr<Checker> make_identity_checker();
 
 // The definitions that rows speak of, read once.
 class Library {
