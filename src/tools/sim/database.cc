@@ -10,6 +10,8 @@ namespace {
 
 // How long a process waits for an answer of the database.
 constexpr Micros kPatience = 2'000'000;
+// How long the database bears a session that does nothing with a transaction open.
+constexpr Micros kSessionEnds = 1'000'000;
 
 store::CommitAnswer no_answer(store::CommitAnswer*) {
   return {store::CommitResult::retry, "the database does not answer"};
@@ -29,10 +31,9 @@ class RemoteStore final : public store::Store {
   const store::StoreFacts& facts() const override { return database_.store_->facts(); }
 
   void join(store::JoinRequest request, store::Callback<Outcome<store::Ticket>> done) override {
-    call<Outcome<store::Ticket>>(std::move(done),
-                                 [database = &database_, who = who_, request](const auto& answer) {
-                                   database->join(who, request, answer);
-                                 });
+    call<Outcome<store::Ticket>>(
+        std::move(done), [database = &database_, who = who_, node = node_, request](
+                             const auto& answer) { database->join(who, node, request, answer); });
   }
   void commit(std::shared_ptr<const store::Batch> batch,
               store::Callback<store::CommitAnswer> done) override {
@@ -40,9 +41,10 @@ class RemoteStore final : public store::Store {
       const auto early = std::exchange(done, [](const store::CommitAnswer&) {});
       database_.scheduler_.after(Micros{1}, owner_, [early] { early({}); });
     }
-    call<store::CommitAnswer>(std::move(done),
-                              [database = &database_, who = who_, batch = std::move(batch)](
-                                  const auto& answer) { database->commit(who, batch, answer); });
+    call<store::CommitAnswer>(std::move(done), [database = &database_, who = who_, node = node_,
+                                                batch = std::move(batch)](const auto& answer) {
+      database->commit(who, node, batch, answer);
+    });
   }
   void trim(store::TrimLimits limits, store::Callback<Outcome<int>> done) override {
     pass<Outcome<int>>(std::move(done), [=](store::Store& store, auto answer) {
@@ -155,7 +157,7 @@ class RemoteStore final : public store::Store {
                       if (!network.reaches(node, kDatabase)) {
                         return;
                       }
-                      work([&](Answer what) {
+                      work([&scheduler, &network, node, answer, owner](Answer what) {
                         if (!network.reaches(kDatabase, node)) {
                           return;
                         }
@@ -184,6 +186,7 @@ void Database::forget_since(Kept kept) {
   contents_ = std::move(kept.contents);
   store_ = store::make_memory_store(contents_);
   landed_ = std::move(kept.landed);
+  failovers_ += 1;
 }
 
 std::unique_ptr<store::Store> Database::connect(std::string who, Node node, Owner owner) {
@@ -194,9 +197,68 @@ Micros Database::random_slowness() {
   return random_.between(0, slow);
 }
 
+// --- open transactions
+
+bool Database::Rows::meets(const Rows& other) const {
+  const auto share = [](const auto& some, const auto& others) {
+    return std::ranges::any_of(some, [&](const auto& one) { return others.contains(one); });
+  };
+  return share(nodes, other.nodes) || share(members, other.members) ||
+         share(shards, other.shards) || (all_shards && !other.shards.empty()) ||
+         (other.all_shards && !shards.empty());
+}
+
+Database::Rows Database::rows_of(Node node, const store::Batch& batch) {
+  Rows rows{.nodes = {node}, .members = {batch.member}, .shards = {}};
+  for (const store::ShardPart& part : batch.parts) {
+    if (part.shard < kMemberSource) {
+      rows.shards.insert(part.shard);
+    }
+  }
+  if (batch.placement) {
+    for (const Placement::Revoked& revoked : batch.placement->revoked) {
+      rows.members.insert(revoked.member);
+    }
+    for (const Placement::Move& move : batch.placement->moves) {
+      rows.shards.insert(move.shard);
+    }
+  }
+  return rows;
+}
+
+bool Database::waits_for_lock(const Rows& rows, std::function<void()> again) {
+  const bool waits = std::ranges::any_of(open_, [&](const Rows& one) { return one.meets(rows); });
+  if (waits) {
+    waiting_.push_back(std::move(again));
+  }
+  return waits;
+}
+
+void Database::leave_open(Rows rows, std::function<void()> write) {
+  on_left_open();
+  open_.push_front(std::move(rows));
+  const bool goes_on = random_.chance(50);
+  scheduler_.after(
+      goes_on ? random_.between(1'000, kSessionEnds) : kSessionEnds, nullptr,
+      [this, one = open_.begin(), goes_on, failovers = failovers_, write = std::move(write)] {
+        open_.erase(one);
+        if (goes_on && failovers == failovers_) {
+          write();
+        }
+        for (const auto& again : std::exchange(waiting_, {})) {
+          again();
+        }
+      });
+}
+
 void Database::join(const std::string& who,
+                    Node node,
                     store::JoinRequest request,
                     const store::Callback<Outcome<store::Ticket>>& done) {
+  if (waits_for_lock({.nodes = {node}, .members = {}, .shards = {}, .all_shards = request.alone},
+                     [=, this] { join(who, node, request, done); })) {
+    return;
+  }
   store_->join(std::move(request), [&](Outcome<store::Ticket> ticket) {
     if (ticket) {
       history_.add({.did = Did::joined,
@@ -255,8 +317,23 @@ std::shared_ptr<const store::Batch> unfenced(store::Store& store, const store::B
 #endif
 
 void Database::commit(const std::string& who,
+                      Node node,
                       const std::shared_ptr<const store::Batch>& batch,
                       const store::Callback<store::CommitAnswer>& done) {
+  const Rows rows = rows_of(node, *batch);
+  if (waits_for_lock(rows, [=, this] { commit(who, node, batch, done); })) {
+    return;
+  }
+  if (random_.rarely(left_open)) {
+    leave_open(rows, [=, this] { write(who, batch, done); });
+  } else {
+    write(who, batch, done);
+  }
+}
+
+void Database::write(const std::string& who,
+                     const std::shared_ptr<const store::Batch>& batch,
+                     const store::Callback<store::CommitAnswer>& done) {
   if (refuses && std::ranges::any_of(batch->parts, [&](const store::ShardPart& part) {
         return std::ranges::any_of(part.changes, refuses);
       })) {

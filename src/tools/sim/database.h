@@ -14,9 +14,12 @@
 #include "tools/sim/scheduler.h"
 
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace jobflow::sim {
 
@@ -41,6 +44,10 @@ class Database {
   void forget_since(Kept kept);
 
   Micros slow = 0;  // added to each request, at most
+  // In thousandths: a commit whose session stalls with its rows locked. Whoever needs one of them
+  // waits, until it goes on or the database ends the session and takes back what it wrote (I1d).
+  int left_open = 0;
+  std::function<void()> on_left_open;
   // Rows that can never be written.
   std::function<bool(const Change&)> refuses;
 
@@ -48,11 +55,27 @@ class Database {
   friend class RemoteStore;
   Micros random_slowness();
   void join(const std::string& who,
+            Node node,
             store::JoinRequest request,
             const store::Callback<Outcome<store::Ticket>>& done);
   void commit(const std::string& who,
+              Node node,
               const std::shared_ptr<const store::Batch>& batch,
               const store::Callback<store::CommitAnswer>& done);
+  void write(const std::string& who,
+             const std::shared_ptr<const store::Batch>& batch,
+             const store::Callback<store::CommitAnswer>& done);
+  // Rows that a transaction changes: of members (by node, and by number), and of shards.
+  struct Rows {
+    std::set<Node> nodes;
+    std::set<std::int64_t> members;
+    std::set<ShardNumber> shards;
+    bool all_shards = false;
+    bool meets(const Rows& other) const;
+  };
+  static Rows rows_of(Node node, const store::Batch& batch);
+  bool waits_for_lock(const Rows& rows, std::function<void()> again);
+  void leave_open(Rows rows, std::function<void()> write);
 
   store::CommitAnswer refusal(const store::Batch& batch);
 
@@ -64,6 +87,9 @@ class Database {
   std::unique_ptr<store::Store> store_;
   std::map<std::int64_t, std::int64_t> landed_;  // the newest batch, by member
   std::function<void()> after_landing_;
+  int failovers_ = 0;
+  std::list<Rows> open_;  // transactions that stand
+  std::vector<std::function<void()>> waiting_;
 };
 
 }  // namespace jobflow::sim

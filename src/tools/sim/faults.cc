@@ -192,6 +192,9 @@ void store_away(World& world, Strength strength) {
     world.scheduler.after(span, nullptr, [&world] { world.store_rates.away = false; });
   });
 }
+void left_open(World& world, Strength strength) {
+  world.database.left_open = 2 + strength / 3;
+}
 void failover(World& world, Strength strength) {
   world.now_and_then(every(seconds(40), strength),
                      [&world] { world.fail_over_after(some(world, 1, 400)); });
@@ -282,6 +285,7 @@ const std::vector<Kind>& fault_kinds() {
       {"stale reads", 25, reads_stale},
       {"store away", 25, store_away},
       {"store slow", 25, store_slow},
+      {"transactions left open", 25, left_open},
       {"failover", 8, failover},
       {"worker crash", 35, worker_crash},
       {"worker silent", 25, worker_silent},

@@ -33,6 +33,8 @@ constexpr Demand kDemands[] = {
     {"request doubled", 100},
     {"clock set", 100},
     {"store away", 100},
+    {"transaction left open", 100},
+    {"history lost", 100},
 };
 
 }  // namespace

@@ -45,6 +45,7 @@ World::World(Plan the_plan, bool with_text)
     }
     return refused;
   };
+  database.on_left_open = [this] { count("transaction left open"); };
   for (const CheckerKind& kind : checker_kinds()) {
     checkers_.push_back(kind.make());
   }
@@ -116,7 +117,7 @@ void World::begin_calm() {
   network.heal_all();
   network.loss_permille = network.spikes_permille = network.doubled_permille = 0;
   store_rates = {};
-  database.slow = 0;
+  database.slow = database.left_open = 0;
   database.after_next_landing({});
   for (const auto& member : members) {
     member->calm();
