@@ -10,8 +10,8 @@
 
 namespace jobflow::api {
 
-// Reads params, start_at or delay or after_run, priority and idempotency_key into `run`. Answers the
-// code of what `fields` then says is wrong: too_large, when the params are.
+// Reads params, start_at or delay or after_run, priority and idempotency_key into `run`. Answers
+// the code of what `fields` then says is wrong: too_large, when the params are.
 ProblemCode read_trigger(JsonFields& fields, Instant now, engine::TriggerRun& run);
 
 // Names what to run: an id (digits) or a name of `name_space`. A problem says what is wrong with

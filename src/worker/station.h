@@ -140,7 +140,7 @@ class Station final : private LinkOwner {
   LinkStage link_stage_ = LinkStage::down;
   bool registered_once_ = false;
   std::int64_t connections_ = 0;  // tried, so that servers can tell which is the newest
-  bool dropped_ = false;  // this stream is being given up
+  bool dropped_ = false;          // this stream is being given up
   bool heartbeat_due_ = false;
   bool leave_due_ = false;
   bool left_ = false;
