@@ -1,5 +1,6 @@
 // A shard loaded, and the way into it.
 #include "engine/shard_inside.h"
+#include "model/sabotage.h"
 
 #include <algorithm>
 
@@ -24,6 +25,9 @@ bool Shard::Inside::Turn::has_row_budget() const {
 
 Shard::Inside::Inside(ShardImage image, Instant now)
     : number_(image.shard), epoch_(image.epoch), last_id_(image.last_id), wheel_(now) {
+  if (sabotaged(Sabotage::ids_from_clock)) {
+    last_id_ = next_id(Id{}, number_, now);
+  }
   gathering_ = image.batch + 1;
   recent_.set_landed(image.batch);
   recent_.distrust_before(image.batch);

@@ -1,6 +1,7 @@
 // Letters: what this shard tells others and hears from them (I10), and runs that wait for another
 // run's end, of whatever shard.
 #include "engine/shard_inside.h"
+#include "model/sabotage.h"
 
 #include <algorithm>
 
@@ -94,13 +95,14 @@ void Shard::Inside::letter_came(Turn& turn, const LetterCame& ask) {
   const LetterRow& letter = ask.letter;
   const auto marked = marks_.find(letter.from);
   Id mark = marked == marks_.end() ? Id{} : marked->second;
-  if (letter.number > mark) {
-    if (letter.after > mark || std::holds_alternative<UnknownLetter>(letter.body)) {
+  const bool is_unnumbered = sabotaged(Sabotage::unnumbered_letters);
+  if (letter.number > mark || is_unnumbered) {
+    if ((letter.after > mark && !is_unnumbered) ||
+        std::holds_alternative<UnknownLetter>(letter.body)) {
       return;  // one before it is missing, or it is for a newer member: it comes again
     }
-    mark = marks_[letter.from] = letter.number;
-    turn.out.changes.emplace_back(
-        MarkLetter{{.to = number_, .from = letter.from, .number = letter.number}});
+    mark = marks_[letter.from] = std::max(mark, letter.number);
+    turn.out.changes.emplace_back(MarkLetter{{.to = number_, .from = letter.from, .number = mark}});
     if (ask.only_mark) {
       // Its asker waits until its bound (I5); the letters after it go on.
     } else if (const auto* watch = std::get_if<WatchRun>(&letter.body)) {

@@ -1,6 +1,7 @@
 #include "runtime/committer.h"
 
 #include "model/check.h"
+#include "model/sabotage.h"
 
 #include <algorithm>
 #include <iterator>
@@ -188,6 +189,16 @@ void Committer::send(std::vector<Decided> decided, Moment at) {
     beat_at_ = at.monotonic + times_.beat_every;
   }
   owner_.send(flight_.batch);
+  if (sabotaged(Sabotage::effects_first)) {
+    for (Decided& one : flight_.decided) {
+      if (one.hand_to == 0) {
+        owner_.released(one);
+        one.decision.effects.clear();
+        one.answer = {};
+      }
+    }
+    owner_.flushed();
+  }
 }
 
 void Committer::release(std::vector<Decided> decided) {
@@ -201,7 +212,7 @@ void Committer::release(std::vector<Decided> decided) {
 // In order; what the lease no longer covers waits for a beat that proves it anew.
 void Committer::release(Flight flight, Moment at) {
   late_.push_back(std::move(flight));
-  if (times_.lease.ms > 0 &&
+  if (times_.lease.ms > 0 && !sabotaged(Sabotage::no_own_lease) &&
       (!lease_from_.is_set() || at.monotonic - lease_from_ >= times_.lease)) {
     beat_at_ = at.monotonic;
     return;
@@ -251,6 +262,12 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
       has_landed(at);
       return;
     case retry:
+#ifdef JOBFLOW_SABOTAGE
+      if (sabotaged(Sabotage::receipt_by_read)) {
+        take_back(at);
+        return;
+      }
+#endif
       send_again(at.monotonic,
                  flight_.tries == 0
                      ? Span{}
@@ -295,6 +312,23 @@ void Committer::send_again(Instant monotonic, Span pause) {
     retry_at_ = monotonic + pause;
   }
 }
+
+#ifdef JOBFLOW_SABOTAGE
+// A read said that it has not landed: so it goes with what gathered since, under its number.
+void Committer::take_back(Moment at) {
+  Flight flight = std::exchange(flight_, {});
+  unbuild(*flight.batch, flight.decided);
+  if (flight.placed) {
+    placements_.insert(placements_.begin(), {*flight.batch->placement, std::move(flight.placed)});
+  } else if (!pieces_.empty()) {
+    pieces_.push_front(std::move(flight.decided));
+  } else {
+    gathering_.insert(gathering_.begin(), std::make_move_iterator(flight.decided.begin()),
+                      std::make_move_iterator(flight.decided.end()));
+  }
+  kick(at);
+}
+#endif
 
 void Committer::wake(Instant monotonic) {
   if (retry_at_ <= monotonic) {

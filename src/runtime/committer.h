@@ -125,6 +125,7 @@ class Committer {
   void split();
   void report_bad(Decided bad, const std::string& why);
   void send_again(Instant monotonic, Span pause);
+  void take_back(Moment at);
   void take_shard(std::vector<Decided>& from, ShardNumber shard, std::vector<Decided>& into);
 
   CommitterOwner& owner_;

@@ -1,5 +1,7 @@
 #include "runtime/dealer.h"
 
+#include "model/sabotage.h"
+
 #include <algorithm>
 
 namespace jobflow::runtime {
@@ -122,7 +124,8 @@ void Dealer::expect(Id incarnation, Instant monotonic) {
   if (is_new) {
     place->second.expected = true;
     place->second.hello.incarnation = incarnation;
-    place->second.heard_monotonic = monotonic;
+    place->second.heard_monotonic =
+        sabotaged(Sabotage::lease_not_restarted) ? Instant{} : monotonic;
     roster_.add(place->second.hello).connected = false;
   }
 }

@@ -121,6 +121,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void begin_reading(const std::shared_ptr<Reading>& reading);
   void rows_read(const std::shared_ptr<Reading>& reading, Outcome<CommandRows> rows);
   void begin_waiting_reads();
+  void read_receipt(const std::shared_ptr<const store::Batch>& sent);
   bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
   void run_timers();
   void dispatch();

@@ -1,5 +1,6 @@
 // The hall's work: commands to their shards, timers, dispatch, and what follows a commit.
 #include "model/crash_point.h"
+#include "model/sabotage.h"
 #include "runtime/hall_inside.h"
 
 #include <algorithm>
@@ -337,13 +338,45 @@ void Hall::Inside::send(std::shared_ptr<const store::Batch> batch) {
   store_.commit(batch, [weak = weak_from_this(), sent = batch](store::CommitAnswer answer) {
     if (const auto self = weak.lock()) {
       self->post([answer = std::move(answer), sent](Inside& inside) {
-        if (!inside.over_ && inside.committer_.in_flight() == sent) {
-          inside.committer_.answered(answer, inside.at_);
+        if (inside.over_ || inside.committer_.in_flight() != sent) {
+          return;
         }
+#ifdef JOBFLOW_SABOTAGE
+        if (sabotaged(Sabotage::receipt_by_read) && answer.result == store::CommitResult::retry) {
+          inside.read_receipt(sent);
+          return;
+        }
+#endif
+        inside.committer_.answered(answer, inside.at_);
       });
     }
   });
 }
+
+#ifdef JOBFLOW_SABOTAGE
+// Believes what the store shows of this member, instead of asking for the receipt.
+void Hall::Inside::read_receipt(const std::shared_ptr<const store::Batch>& sent) {
+  store_.read_cluster([weak = weak_from_this(), sent](Outcome<ClusterImage> image) {
+    if (const auto self = weak.lock()) {
+      self->post([image = std::move(image), sent](Inside& inside) {
+        if (inside.over_ || inside.committer_.in_flight() != sent) {
+          return;
+        }
+        if (!image) {
+          inside.send(sent);
+          return;
+        }
+        const bool is_there = std::ranges::any_of(image->members, [&](const MemberRow& member) {
+          return member.id == sent->member && member.batch >= sent->number;
+        });
+        inside.committer_.answered(
+            {is_there ? store::CommitResult::landed : store::CommitResult::retry, "as it was read"},
+            inside.at_);
+      });
+    }
+  });
+}
+#endif
 
 void Hall::Inside::landed(const store::Batch& batch, std::size_t decisions, Span took) {
   crash_point("before_effects");

@@ -1,5 +1,6 @@
 #include "store/memory/memory_tables.h"
 
+#include "model/sabotage.h"
 #include "store/row_rules.h"
 
 #include <algorithm>
@@ -109,8 +110,9 @@ bool Transaction::place(MemberRow& writer, const Placement& placement) {
 
 void Transaction::hand_over(const ShardPart& part) {
   if (part.hand_to != 0) {
+    const std::int64_t epoch = part.epoch + (sabotaged(Sabotage::handed_without_epoch) ? 0 : 1);
     put(tables_.shards, part.shard,
-        ShardOwner{.shard = part.shard, .owner = part.hand_to, .epoch = part.epoch + 1});
+        ShardOwner{.shard = part.shard, .owner = part.hand_to, .epoch = epoch});
     ++tables_.rows_written;
   }
 }
@@ -277,7 +279,8 @@ bool Transaction::write_journal(const Batch& batch, const ShardPart& part) {
     newest = first + static_cast<std::int64_t>(row.events.size()) - 1;
     newest_id = row.last_id;
   }
-  if (newest != part.journal.first - 1 || part.last_id < newest_id) {
+  const bool goes_back = part.last_id < newest_id && !sabotaged(Sabotage::ids_from_clock);
+  if (newest != part.journal.first - 1 || goes_back) {
     return false;
   }
   if (!part.journal.events.empty() || part.last_id != newest_id) {

@@ -49,6 +49,9 @@ std::string replay(std::uint64_t seed, const Options& options) {
   for (const std::string& name : options.unheeded) {
     command += " --unheeded " + name;
   }
+#ifdef JOBFLOW_SABOTAGE
+  command += fmt::format(" --sabotage {}", kSabotageNames.at(static_cast<std::size_t>(sabotage)));
+#endif
   return command + " --trace";
 }
 
@@ -171,18 +174,19 @@ bool read_range(const std::string& text, Options& options) {
          last.ec == std::errc{} && options.first <= options.last;
 }
 
-bool take_sabotage(const std::string& name) {
-  if (name.empty()) {
-    return true;
-  }
+// What is wrong with the name of a protection; "" when that one is turned off now.
+std::string take_sabotage(const std::string& name) {
 #ifdef JOBFLOW_SABOTAGE
-  const auto found = std::ranges::find(kSabotageNames, name);
-  if (found != kSabotageNames.end()) {
-    sabotage = static_cast<Sabotage>(found - kSabotageNames.begin());
-    return true;
+  const auto found = std::ranges::find(kSabotageNames, name.empty() ? "none" : name);
+  if (found == kSabotageNames.end()) {
+    return fmt::format("there is no protection '{}'; there are {}", name,
+                       fmt::join(kSabotageNames.begin() + 1, kSabotageNames.end(), ", "));
   }
+  sabotage = static_cast<Sabotage>(found - kSabotageNames.begin());
+  return {};
+#else
+  return name.empty() ? "" : "this build turns no protections off";
 #endif
-  return false;
 }
 
 int complain(const std::string& what) {
@@ -238,8 +242,8 @@ int run_command(const std::vector<std::string>& arguments) {
   if (!span || span->ms <= 0) {
     return complain("--for takes a length of time, such as 60s");
   }
-  if (!take_sabotage(sabotage_name)) {
-    return complain("this build cannot turn off '" + sabotage_name + "'");
+  if (const std::string wrong = take_sabotage(sabotage_name); !wrong.empty()) {
+    return complain(wrong);
   }
   const Quiet quiet;
   if (seed->count() > 0) {

@@ -37,10 +37,6 @@ class RemoteStore final : public store::Store {
   }
   void commit(std::shared_ptr<const store::Batch> batch,
               store::Callback<store::CommitAnswer> done) override {
-    if (sabotaged(Sabotage::effects_first)) {
-      const auto early = std::exchange(done, [](const store::CommitAnswer&) {});
-      database_.scheduler_.after(Micros{1}, owner_, [early] { early({}); });
-    }
     call<store::CommitAnswer>(std::move(done), [database = &database_, who = who_, node = node_,
                                                 batch = std::move(batch)](const auto& answer) {
       database->commit(who, node, batch, answer);
@@ -271,23 +267,25 @@ void Database::join(const std::string& who,
   });
 }
 
-// Nothing of the batch stays; sabotaged, what came before the bad row does.
-store::CommitAnswer Database::refusal(const store::Batch& batch) {
-  if (sabotaged(Sabotage::no_rollback)) {
-    auto rest = std::make_shared<store::Batch>(batch);
-    bool is_over = false;
-    for (store::ShardPart& part : rest->parts) {
-      const auto bad = is_over ? part.changes.begin() : std::ranges::find_if(part.changes, refuses);
-      is_over = is_over || bad != part.changes.end();
-      part.changes.erase(bad, part.changes.end());
-    }
-    store_->commit(rest, [](const store::CommitAnswer&) {});
-  }
-  return {store::CommitResult::refused, "the database refuses a row"};
-}
-
 #ifdef JOBFLOW_SABOTAGE
 namespace {
+
+// What was written of a batch before its bad row, in the order of the statements: the fence, the
+// rows, and nothing of the journals.
+std::shared_ptr<const store::Batch> before_bad_row(
+    const store::Batch& batch, const std::function<bool(const Change&)>& refuses) {
+  auto written = std::make_shared<store::Batch>(batch);
+  bool is_over = false;
+  for (store::ShardPart& part : written->parts) {
+    const auto bad = is_over ? part.changes.begin() : std::ranges::find_if(part.changes, refuses);
+    is_over = is_over || bad != part.changes.end();
+    part.changes.erase(bad, part.changes.end());
+    part.journal.events.clear();
+    part.hand_to = 0;
+  }
+  written->placement.reset();
+  return written;
+}
 
 // What the batch would have to say to land, whoever has taken its member's term away.
 std::shared_ptr<const store::Batch> unfenced(store::Store& store, const store::Batch& batch) {
@@ -337,7 +335,13 @@ void Database::write(const std::string& who,
   if (refuses && std::ranges::any_of(batch->parts, [&](const store::ShardPart& part) {
         return std::ranges::any_of(part.changes, refuses);
       })) {
-    done(refusal(*batch));
+#ifdef JOBFLOW_SABOTAGE
+    if (sabotaged(Sabotage::no_rollback)) {
+      const auto part = before_bad_row(*batch, refuses);
+      land(who, part, part, [](const store::CommitAnswer&) {});
+    }
+#endif
+    done({store::CommitResult::refused, "the database refuses a row"});
     return;
   }
   std::shared_ptr<const store::Batch> wanted = batch;
@@ -346,11 +350,19 @@ void Database::write(const std::string& who,
     wanted = unfenced(*store_, *batch);
   }
 #endif
-  store_->commit(wanted, [&](store::CommitAnswer answer) {
+  land(who, batch, wanted, done);
+}
+
+// `written`: how it is written, should its fence be turned off.
+void Database::land(const std::string& who,
+                    const std::shared_ptr<const store::Batch>& batch,
+                    const std::shared_ptr<const store::Batch>& written,
+                    const store::Callback<store::CommitAnswer>& done) {
+  store_->commit(written, [&](store::CommitAnswer answer) {
     // Only once is it news: an earlier sending of this number may have landed.
     std::int64_t& newest = landed_[batch->member];
-    if (answer.result == store::CommitResult::landed && wanted->number > newest) {
-      newest = wanted->number;
+    if (answer.result == store::CommitResult::landed && written->number > newest) {
+      newest = written->number;
       history_.add({.did = Did::landed,
                     .who = who,
                     .number = batch->number,

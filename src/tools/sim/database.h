@@ -77,7 +77,10 @@ class Database {
   bool waits_for_lock(const Rows& rows, std::function<void()> again);
   void leave_open(Rows rows, std::function<void()> write);
 
-  store::CommitAnswer refusal(const store::Batch& batch);
+  void land(const std::string& who,
+            const std::shared_ptr<const store::Batch>& batch,
+            const std::shared_ptr<const store::Batch>& written,
+            const store::Callback<store::CommitAnswer>& done);
 
   Scheduler& scheduler_;
   Network& network_;

@@ -44,6 +44,13 @@ void Durable::apply(const Change& change) {
     row.note = advance->note;
   } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
     triggers.erase(gone->trigger);
+  } else if (const auto* letter = std::get_if<InsertLetter>(&change)) {
+    letters.emplace(letter->row.from, letter->row.to, letter->row.number);
+  } else if (const auto* applied = std::get_if<DeleteLetters>(&change)) {
+    std::erase_if(letters, [&](const auto& one) {
+      const auto& [from, to, number] = one;
+      return from == applied->from && to == applied->to && number <= applied->up_to;
+    });
   }
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Durable {
   std::map<Id, DefinitionRow> definitions;  // the newest revision, deleted or not
   std::map<std::pair<Id, int>, DefinitionRow> revisions;
   std::map<Id, TriggerRow> triggers;
+  std::set<std::tuple<ShardNumber, ShardNumber, Id>>
+      letters;                                        // from, to, number: not yet forgotten
   std::map<ShardNumber, std::vector<Event>> journal;  // number 1 first
 
   // Shows `look` each change before it holds.

@@ -153,6 +153,29 @@ void delays(World& world, Strength strength) {
 void doubling(World& world, Strength strength) {
   world.network.doubled_permille = 20 + strength * 3;
 }
+// What a member says to another comes late, from the moment on that it gives a run to one of that
+// other's workers: its shards may be others' by then.
+void orders_stall(World& world, Strength strength) {
+  if (world.members.size() == 1) {
+    return;
+  }
+  world.now_and_then(every(seconds(5), strength), [&world] {
+    world.network.before_next_order = [&world](Node from, Node to) {
+      world.count("order held up");
+      const Span span = some(world, 50, 4000);
+      world.note_fault(fmt::format("what m{} says to m{} is held up for {} ms", from, to, span.ms));
+      world.network.stall(from, to, world.scheduler.now() + micros(span));
+      if (world.random.chance(50)) {
+        world.scheduler.after(some(world, 5, 700), nullptr, [&world, from] {
+          if (!world.is_calm()) {
+            world.note_fault(fmt::format("m{} stops in order", from));
+            world.members[static_cast<std::size_t>(from - kMembers)]->stop();
+          }
+        });
+      }
+    };
+  });
+}
 void broken_streams(World& world, Strength strength) {
   world.now_and_then(every(seconds(8), strength), [&world] {
     world.count("stream broken");
@@ -297,6 +320,7 @@ const std::vector<Kind>& fault_kinds() {
       {"reports twice", 35, reports_twice},
       {"reports late", 30, reports_late},
       {"rows refused", 20, poisoned_results},
+      {"orders held up", 50, orders_stall},
   };
   return kinds;
 }

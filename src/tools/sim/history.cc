@@ -93,6 +93,13 @@ void tell(const Change& change, Told& told) {
     told.add({trigger->row.id},
              fmt::format("[{} is {} {} due {}]", to_string(trigger->row.id), trigger->row.cron,
                          to_string(trigger->row.state), to_rfc3339(trigger->row.next_due)));
+  } else if (const auto* letter = std::get_if<InsertLetter>(&change)) {
+    const LetterRow& row = letter->row;
+    told.add({row.number}, fmt::format("[letter {} to shard {}: {}]", to_string(row.number), row.to,
+                                       encode_letter(row.body)));
+  } else if (const auto* mark = std::get_if<MarkLetter>(&change)) {
+    told.add({mark->row.number}, fmt::format("[letter {} of shard {} is applied]",
+                                             to_string(mark->row.number), mark->row.from));
   }
 }
 
@@ -269,6 +276,8 @@ std::string_view to_string(Did did) {
       return "tells member";
     case Did::heard_member:
       return "hears member";
+    case Did::worker_told:
+      return "is told";
     case Did::worker_began:
       return "begins";
     case Did::worker_ended:

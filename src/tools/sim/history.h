@@ -22,7 +22,7 @@ namespace jobflow::sim {
 
 enum class Did : std::uint8_t {
   fault,         // text says which
-  member_began,  // a process of the member
+  member_began,  // a process of the member; other = its lease in ms, 0 when it is alone
   member_ready,
   member_ended,  // text says how
   joined,        // the store: number = term
@@ -36,6 +36,7 @@ enum class Did : std::uint8_t {
   heard_worker,  // what a worker said reaches the member
   told_member,   // a message leaves the member for another; text says for which
   heard_member,  // and is read there; number = the sender
+  worker_told,   // and is read there; number = the incarnation
   worker_began,  // a process of the worker; number = its incarnation
   worker_ended,  // text says how
   connected,     // a worker was welcomed

@@ -162,6 +162,10 @@ void Link::arrive_down() {
   const Down down = std::move(down_.front());
   down_.pop_front();
   if (down.message) {
+    world_.history.add({.did = Did::worker_told,
+                        .who = guest_->name,
+                        .number = incarnation_.value,
+                        .to_worker = &*down.message});
     end_.received(*down.message);
   } else if (down.heartbeat) {
     end_.heartbeat_heard(*down.heartbeat);

@@ -168,6 +168,49 @@ void poisoned(World& world, Strength strength) {
   });
 }
 
+// Runs that are cancelled while they are being given out.
+void regrets(World& world, Strength strength) {
+  world.now_and_then(every(milliseconds(800), strength), [&world] {
+    if (world.jobs.empty()) {
+      return;
+    }
+    world.any_client().ask(triggering(world, DefinitionKind::job, world.random.any(world.jobs)), 4,
+                           [&world](const Outcome<engine::Reply>& reply) {
+                             if (!reply) {
+                               return;
+                             }
+                             world.scheduler.after(world.random.between(0, 400'000), nullptr,
+                                                   [&world, run = reply->id] {
+                                                     world.any_client().ask(engine::CancelRun{run});
+                                                   });
+                           });
+  });
+}
+
+// Runs that wait for other runs, of whatever shard, or for one that never was: letters (I10).
+void waits(World& world, Strength strength) {
+  world.now_and_then(every(seconds(2), strength), [&world] {
+    if (world.runs.empty() || (world.jobs.empty() && world.workflows.empty())) {
+      return;
+    }
+    const bool is_job = world.workflows.empty() || (!world.jobs.empty() && world.random.chance(80));
+    engine::TriggerRun ask =
+        triggering(world, is_job ? DefinitionKind::job : DefinitionKind::workflow,
+                   world.random.any(is_job ? world.jobs : world.workflows));
+    ask.start_at = {};
+    ask.after_run = world.random.any(world.runs);
+    if (world.random.chance(5)) {
+      ask.after_run.value += 1;
+    }
+    world.any_client().ask(std::move(ask), 4, [&world](const Outcome<engine::Reply>& reply) {
+      if (reply) {
+        world.count("run waits for another");
+        world.runs.push_back(reply->id);
+      }
+    });
+  });
+}
+
 }  // namespace
 
 const std::vector<Kind>& load_kinds() {
@@ -175,6 +218,7 @@ const std::vector<Kind>& load_kinds() {
       {"jobs", 90, jobs},       {"workflows", 60, workflows}, {"crons", 60, crons},
       {"edits", 40, edits},     {"deletions", 30, deletions}, {"cancels", 50, cancels},
       {"retries", 50, retries}, {"batches", 30, batches},     {"poisoned commands", 15, poisoned},
+      {"waits", 50, waits},     {"regrets", 50, regrets},
   };
   return kinds;
 }

@@ -71,7 +71,10 @@ void Member::begin() {
     return;
   }
   life_ = std::make_shared<Life>(world_, number_, ++lives_);
-  world_.history.add({.did = Did::member_began, .who = life_->process->name});
+  const runtime::ClusterSettings defaults;
+  world_.history.add({.did = Did::member_began,
+                      .who = life_->process->name,
+                      .other = world_.plan.members == 1 ? 0 : defaults.lease.ms});
   const std::weak_ptr<Life> weak = life_;
   // Whatever the hall says, it says on its executor: what follows happens outside its turn.
   life_->hall.on_fenced([this, weak](const std::string&) {

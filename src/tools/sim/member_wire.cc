@@ -63,7 +63,15 @@ void MemberWire::send(std::int64_t to, const std::string& address, runtime::Memb
           }
         });
   };
-  way.arrival = std::max(way.arrival + 1, world_.scheduler.now() + world_.network.delay());
+  const auto* orders = std::get_if<runtime::OrdersForWorker>(&message.what);
+  const Node there = kMembers + static_cast<Node>(member_at(address));
+  if (orders != nullptr && !orders->orders.assignments.empty()) {
+    if (const auto hold = std::exchange(world_.network.before_next_order, {})) {
+      hold(node_, there);
+    }
+  }
+  way.arrival = std::max({way.arrival + 1, world_.scheduler.now() + world_.network.delay(),
+                          world_.network.stalled_until(node_, there)});
   carry(way.arrival);
   if (world_.network.doubles()) {
     world_.count("member message doubled");

@@ -9,6 +9,11 @@ Micros Network::delay() {
   return random_.between(80, 900);
 }
 
+Micros Network::stalled_until(Node from, Node to) const {
+  const auto found = stalled_.find({from, to});
+  return found == stalled_.end() ? 0 : found->second;
+}
+
 void Network::cut(Node from, Node to) {
   cut_.insert({from, to});
 }
@@ -21,6 +26,8 @@ void Network::heal(Node from, Node to) {
 
 void Network::heal_all() {
   cut_.clear();
+  stalled_.clear();
+  before_next_order = {};
 }
 
 }  // namespace jobflow::sim

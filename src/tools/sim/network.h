@@ -5,6 +5,7 @@
 
 #include "tools/sim/scheduler.h"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -25,6 +26,12 @@ class Network {
   bool reaches(Node from, Node to) const { return !cut_.contains({from, to}); }
   Micros delay();
 
+  // What is sent that way until then arrives after it, in its order; nothing is lost.
+  void stall(Node from, Node to, Micros until) { stalled_[{from, to}] = until; }
+  Micros stalled_until(Node from, Node to) const;
+  // Called once, when a member is about to send another one an order for a worker.
+  std::function<void(Node from, Node to)> before_next_order;
+
   // One direction. Cut twice, it must be healed twice.
   void cut(Node from, Node to);
   void heal(Node from, Node to);
@@ -41,6 +48,7 @@ class Network {
 
   Random& random_;
   std::multiset<std::pair<Node, Node>> cut_;
+  std::map<std::pair<Node, Node>, Micros> stalled_;
 };
 
 }  // namespace jobflow::sim

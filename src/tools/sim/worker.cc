@@ -1,6 +1,5 @@
 #include "tools/sim/worker.h"
 
-#include "model/sabotage.h"
 #include "tools/sim/member.h"
 #include "tools/sim/world.h"
 
@@ -266,7 +265,7 @@ void Worker::received(const runtime::ToWorker& message) {
 void Worker::assign(const Assignment& order) {
   if (ledger_->find(order.token) != nullptr) {
     tell(order.token);  // what is known of it
-  } else if (ledger_->outdated(order.run, order.epoch) && !sabotaged(Sabotage::no_worker_epoch)) {
+  } else if (ledger_->outdated(order.run, order.epoch)) {
     world_.count("old epoch refused");
     refuse(order.run, order.token, order.attempt, "old_epoch");
   } else if (is_draining_) {

@@ -160,7 +160,7 @@ bool World::is_at_rest() {
     return next != subscriber.next().end() &&
            next->second == static_cast<std::int64_t>(entry.second.size()) + 1;
   });
-  return all_final && (all_heard || !heeds("events")) &&
+  return all_final && durable.letters.empty() && (all_heard || !heeds("events")) &&
          std::ranges::all_of(clients, [](const auto& one) { return one->open_asks() == 0; }) &&
          std::ranges::all_of(workers, [](const auto& one) { return one->unacknowledged() == 0; });
 }

@@ -31,6 +31,8 @@ class Attempts final : public Checker {
       began(record, now);
     } else if (record.did == Did::body_ended) {
       ends_[record.token] = record.text;
+    } else if (record.did == Did::worker_told) {
+      told(record);
     } else if (record.did == Did::delivered) {
       delivered(*record.request, now);
     } else if (record.did == Did::worker_began) {
@@ -166,12 +168,36 @@ class Attempts final : public Checker {
                            to_string(record.run)),
                {record.run, record.token});
     }
+    if (const auto outdated = outdated_.find(record.token); outdated != outdated_.end()) {
+      violated(
+          fmt::format("token {} of run {} is executed for an owner of old; its worker knows of "
+                      "epoch {} (S6.5)",
+                      to_string(record.token), to_string(record.run), outdated->second),
+          {record.run, record.token});
+    }
     const Task* task = library_.task_of(now, *run);
     const auto allowed = static_cast<std::size_t>(task->retry.max_attempts + revivals_[record.run]);
     if (begun_[record.run].size() > allowed) {
       violated(fmt::format("run {} is executed {} times, {} are allowed (S1.2, S6.7)",
                            to_string(record.run), begun_[record.run].size(), allowed),
                {record.run, record.token});
+    }
+  }
+
+  // S6.5: it refuses an epoch lower than the highest it has seen of that shard.
+  void told(const Record& record) {
+    auto& seen = epochs_[record.number];
+    for (const runtime::ShardEpoch& one : record.to_worker->epochs) {
+      seen[one.shard] = std::max(seen[one.shard], one.epoch);
+    }
+    for (const Assignment& one : record.to_worker->assignments) {
+      std::int64_t& highest = seen[one.run.shard()];
+      if (one.epoch < highest) {
+        outdated_[one.token] = highest;
+      } else {
+        highest = one.epoch;
+        outdated_.erase(one.token);
+      }
     }
   }
 
@@ -205,6 +231,8 @@ class Attempts final : public Checker {
   std::map<std::int64_t, Heard> heard_;                                     // by incarnation
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> processes_;  // member and term
   std::map<std::int64_t, std::int64_t> terms_;                              // that hold, by member
+  std::map<std::int64_t, std::map<ShardNumber, std::int64_t>> epochs_;      // that it has seen
+  std::map<Id, std::int64_t> outdated_;  // tokens whose order was of a lower one than that
 };
 
 }  // namespace

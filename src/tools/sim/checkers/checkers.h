@@ -18,6 +18,8 @@ std::unique_ptr<Checker> make_firings_checker();
 std::unique_ptr<Checker> make_steps_checker();
 std::unique_ptr<Checker> make_keys_checker();
 std::unique_ptr<Checker> make_events_checker();
+std::unique_ptr<Checker> make_leases_checker();
+std::unique_ptr<Checker> make_letters_checker();
 std::unique_ptr<Checker> make_rest_checker();
 std::unique_ptr<Checker> make_identity_checker();
 

@@ -29,7 +29,7 @@ class Effects final : public Checker {
   }
 
   void record(const Record& record, const Durable& now) override {
-    if (record.to_worker == nullptr) {
+    if (record.did != Did::told_worker) {
       return;
     }
     for (const Assignment& one : record.to_worker->assignments) {
