@@ -9,7 +9,13 @@ namespace jobflow::crash_points {
 
 std::atomic<const char*> armed{std::getenv("JOBFLOW_CRASH_AT")};
 
+std::atomic<void (*)(const char* name)> listener{nullptr};
+
 void passing(const char* name) {
+  if (const auto listens = listener.load(std::memory_order_relaxed)) {
+    listens(name);
+    return;
+  }
   static std::atomic<int> passed{0};
   std::string_view wanted = armed.load(std::memory_order_relaxed);
   int count = 1;

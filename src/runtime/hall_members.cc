@@ -1,4 +1,5 @@
 // The hall among others: joining, looking at who is there, shards that come and go (house 3a, 4).
+#include "model/crash_point.h"
 #include "runtime/hall_inside.h"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
     join_again_at_ = at_.monotonic + kLoadPause;
     return;
   }
+  fault_point("joined");
   committer_.begin(*ticket);
   // Above the requests of this member's earlier processes: their answers may still be on the way.
   last_request_ = std::max(last_request_, ticket->term << 32);
@@ -186,6 +188,7 @@ void Hall::Inside::place(Placement placement) {
                                           since = at_.monotonic](bool placed) {
     placing_ = false;
     for (const std::int64_t member : placed ? dead : std::vector<std::int64_t>{}) {
+      fault_point("taken_over");
       metrics_.takeovers.add();
       metrics_.takeover_seconds.observe(static_cast<double>((at_.monotonic - since).ms) / 1000.0);
       read_head(member);
@@ -346,6 +349,7 @@ void Hall::Inside::hand_over(ShardNumber number, std::int64_t to) {
   seat.loads += 1;
   std::erase_if(more_, [&](const auto& more) { return more.first == number; });
   committer_.add(std::move(last_word));
+  fault_point("last_word");
 }
 
 // The others get our shards before we go (S12.2).
@@ -358,6 +362,7 @@ void Hall::Inside::leave() {
 
 void Hall::Inside::handed_over(const Decided& last_word) {
   Seat& seat = seats_[last_word.shard];
+  fault_point("handed_over");
   seat.is_ours = false;
   seat.owner = last_word.hand_to;
   heads_said_.erase(last_word.shard);
@@ -452,6 +457,7 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   if (lookout_) {
     greet_holders(number);
   }
+  fault_point("shard_loaded");
 }
 
 // A shard that came from another member: whoever holds its attempts learns its new epoch and is

@@ -1,4 +1,5 @@
 // What the hall does when the store does not simply say "landed" (house 3b).
+#include "model/crash_point.h"
 #include "runtime/hall_inside.h"
 
 #include <cstdio>
@@ -108,6 +109,7 @@ std::deque<Submission> Hall::Inside::instead_of(Decided bad, const std::string& 
 // The shard forgets what was decided on top of the bad one, loads what is durable, and runs the
 // kept commands again without it. Other shards do not notice.
 void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string why) {
+  fault_point("refused");
   metrics_.store_refused.add();
   const std::string incident = to_string(Id{bad.last_id.value ^ (committer_.next_place() << 1)});
   say("the store refuses a row of shard " + std::to_string(bad.shard) + " (incident " + incident +
@@ -226,6 +228,7 @@ void Hall::Inside::history_changed(std::vector<Decided> undurable) {
 }
 
 void Hall::Inside::begin_anew(std::vector<Decided> undurable) {
+  fault_point("begin_anew");
   metrics_.history_changed.add();
   say("history changed: the store is not what it was; everything is loaded again");
   set_not_ready("the store's history changed: loading again");

@@ -335,6 +335,7 @@ bool Hall::Inside::dispatch_some(ShardNumber number) {
 }
 
 void Hall::Inside::send(std::shared_ptr<const store::Batch> batch) {
+  fault_point("before_send");
   store_.commit(batch, [weak = weak_from_this(), sent = batch](store::CommitAnswer answer) {
     if (const auto self = weak.lock()) {
       self->post([answer = std::move(answer), sent](Inside& inside) {
@@ -396,6 +397,7 @@ void Hall::Inside::landed(const store::Batch& batch, std::size_t decisions, Span
 }
 
 void Hall::Inside::released(Decided& decided) {
+  fault_point("between_effects");
   if (decided.hand_to != 0) {
     handed_over(decided);
     return;

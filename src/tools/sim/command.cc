@@ -2,6 +2,7 @@
 
 #include "engine/transitions.h"
 #include "model/sabotage.h"
+#include "tools/sim/fault_points.h"
 #include "tools/sim/quiet.h"
 #include "tools/sim/trial.h"
 
@@ -72,6 +73,18 @@ void print_sum(const Sum& sum, double took) {
       hours_simulated / took);
   for (const auto& [what, times] : sum.counts) {
     fmt::print("  {:>9}  {}\n", times, what);
+  }
+}
+
+void print_points_missed(const Sum& sum) {
+  std::string missed;
+  for (const std::string_view point : fault_points()) {
+    if (!sum.counts.contains(fmt::format("at {}", point))) {
+      missed += fmt::format("  {}\n", point);
+    }
+  }
+  if (!missed.empty()) {
+    fmt::print("named points of the server's code that no seed reached:\n{}", missed);
   }
 }
 
@@ -151,10 +164,11 @@ int run_many(const Options& options) {
   if (const std::string untaken = engine::untaken_moves(); !untaken.empty()) {
     fmt::print("moves of the state machines that no seed took:\n{}\n", untaken);
   }
+  print_points_missed(sum);
   if (worst != kUnlike) {
     return worst;
   }
-  if (const std::string missing = poverty(sum); !missing.empty()) {
+  if (const std::string missing = poverty(sum, options.members); !missing.empty()) {
     fmt::print("clean, but these seeds met too little:\n{}", missing);
     return kPoor;
   }

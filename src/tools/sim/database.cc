@@ -37,6 +37,9 @@ class RemoteStore final : public store::Store {
   }
   void commit(std::shared_ptr<const store::Batch> batch,
               store::Callback<store::CommitAnswer> done) override {
+    if (!batch->parts.empty()) {
+      database_.sent_[batch->member] = batch->number;
+    }
     call<store::CommitAnswer>(std::move(done), [database = &database_, who = who_, node = node_,
                                                 batch = std::move(batch)](const auto& answer) {
       database->commit(who, node, batch, answer);
@@ -135,6 +138,9 @@ class RemoteStore final : public store::Store {
   template <class Answer>
   void call(store::Callback<Answer> done,
             std::function<void(const store::Callback<Answer>&)> work) {
+    if (owner_->over) {
+      return;  // it died in the middle of its code
+    }
     Scheduler& scheduler = database_.scheduler_;
     Network& network = database_.network_;
     auto once = std::make_shared<store::Callback<Answer>>(std::move(done));
@@ -187,6 +193,12 @@ void Database::forget_since(Kept kept) {
 
 std::unique_ptr<store::Store> Database::connect(std::string who, Node node, Owner owner) {
   return std::make_unique<RemoteStore>(*this, std::move(who), node, std::move(owner));
+}
+
+bool Database::is_under_way(std::int64_t member) const {
+  const auto sent = sent_.find(member);
+  const auto landed = landed_.find(member);
+  return sent != sent_.end() && (landed == landed_.end() || sent->second > landed->second);
 }
 
 Micros Database::random_slowness() {

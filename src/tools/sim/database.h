@@ -42,6 +42,8 @@ class Database {
   };
   Kept keep() const { return {store::copy_memory_database(*contents_), landed_}; }
   void forget_since(Kept kept);
+  // Whether a batch that writes has left this member and is not known to have landed.
+  bool is_under_way(std::int64_t member) const;
 
   Micros slow = 0;  // added to each request, at most
   // In thousandths: a commit whose session stalls with its rows locked. Whoever needs one of them
@@ -89,6 +91,7 @@ class Database {
   std::shared_ptr<store::MemoryDatabase> contents_;
   std::unique_ptr<store::Store> store_;
   std::map<std::int64_t, std::int64_t> landed_;  // the newest batch, by member
+  std::map<std::int64_t, std::int64_t> sent_;    // the newest that writes
   std::function<void()> after_landing_;
   int failovers_ = 0;
   std::list<Rows> open_;  // transactions that stand

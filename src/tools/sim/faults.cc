@@ -52,6 +52,12 @@ void process_crash(World& world, Strength strength) {
   });
 }
 
+void crash_at_point(World& world, Strength strength) {
+  world.now_and_then(every(seconds(8), strength), [&world] {
+    world.die_at = fault_points()[world.random.below(fault_points().size())];
+  });
+}
+
 void rolling_restart(World& world, Strength strength) {
   world.now_and_then(every(seconds(25), strength), [&world] {
     world.count("restart in order");
@@ -320,6 +326,7 @@ const std::vector<Kind>& fault_kinds() {
       {"reports twice", 35, reports_twice},
       {"reports late", 30, reports_late},
       {"rows refused", 20, poisoned_results},
+      {"crash at a point", 35, crash_at_point},
       {"orders held up", 50, orders_stall},
   };
   return kinds;

@@ -111,6 +111,9 @@ bool Link::send(runtime::ToWorker message) {
   if (!server_open_) {
     return false;
   }
+  if (server_->over) {
+    return true;  // it died in the middle of its code
+  }
   world_.history.add({.did = Did::told_worker,
                       .who = server_->name,
                       .number = incarnation_.value,

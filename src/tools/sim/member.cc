@@ -26,6 +26,7 @@ Life::Life(World& world, int member, int number)
                clock,
                process,
                [this, &world, member] {
+                 world.acting = this;
                  if (tasks_left == 0 || --tasks_left > 0) {
                    return true;
                  }
@@ -116,12 +117,12 @@ void Member::end(const std::shared_ptr<Life>& life, const std::string& how) {
 }
 
 void Member::crash(const std::string& why) {
-  if (life_ != nullptr) {
+  if (const auto life = life_) {  // kept until its code has returned
     world_.count("process crash");
-    if (life_->is_stopping) {
+    if (life->is_stopping) {
       world_.count("crash while stopping");
     }
-    end(life_, "crashes " + why);
+    end(life, "crashes " + why);
   }
 }
 

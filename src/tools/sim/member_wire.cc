@@ -37,6 +37,9 @@ std::string MemberWire::address_of(int member) {
 }
 
 void MemberWire::send(std::int64_t to, const std::string& address, runtime::MemberMessage message) {
+  if (owner_->over) {
+    return;  // it died in the middle of its code
+  }
   Way& way = ways_[to];
   world_.history.add({.did = Did::told_member,
                       .who = name_,

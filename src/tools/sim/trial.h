@@ -42,6 +42,6 @@ struct Sum {
 
 // What a range of seeds must have met to be worth its name, each so often in 10,000 seeds (the
 // fault rows' count() names). Answers what is missing; "" when it was rich.
-std::string poverty(const Sum& sum);
+std::string poverty(const Sum& sum, int members);
 
 }  // namespace jobflow::sim

@@ -31,6 +31,31 @@ bool is_refused(const Change& change) {
   return update != nullptr && has_poison(update->progress.result);
 }
 
+bool is_refused(const store::Batch& batch) {
+  return std::ranges::any_of(batch.parts, [](const store::ShardPart& part) {
+    return std::ranges::any_of(part.changes, [](const Change& one) { return is_refused(one); });
+  });
+}
+
+// What makes the life of several members worth living through: shards that change hands.
+void count_moves(World& world, const store::Batch& batch) {
+  for (const store::ShardPart& part : batch.parts) {
+    if (part.hand_to != 0) {
+      const bool is_loaded = std::ranges::any_of(world.durable.runs, [&](const auto& entry) {
+        return entry.first.shard() == part.shard && !is_final(entry.second.progress.state);
+      });
+      world.count(is_loaded ? "hand-over under load" : "hand-over");
+    }
+  }
+  if (!batch.placement) {
+    return;
+  }
+  for (const Placement::Revoked& revoked : batch.placement->revoked) {
+    world.count(world.database.is_under_way(revoked.member) ? "takeover with a batch in flight"
+                                                            : "takeover");
+  }
+}
+
 }  // namespace
 
 World::World(Plan the_plan, bool with_text)
@@ -119,6 +144,7 @@ void World::begin_calm() {
   store_rates = {};
   database.slow = database.left_open = 0;
   database.after_next_landing({});
+  die_at = {};
   for (const auto& member : members) {
     member->calm();
   }
@@ -203,6 +229,7 @@ void World::judge_rest(bool came) {
 void World::recorded(const Record& record) {
   if (record.batch != nullptr) {
     durable.at = record.at;
+    count_moves(*this, *record.batch);
     durable.apply(*record.batch, [&](const Change& change) {
       ask_checkers([&](Checker& checker) { checker.change(change, *record.batch, durable); });
     });
@@ -283,9 +310,23 @@ void World::process_ended(const std::shared_ptr<Life>& life) {
   subscriber.server_ended(*life);
 }
 
+void World::passes(const char* point) {
+  count(std::string("at ") + point);
+  if (die_at != point) {
+    return;
+  }
+  for (const auto& member : members) {
+    if (member->life().get() == acting && acting != nullptr) {
+      die_at = {};
+      member->crash(std::string("at ") + point);
+      return;
+    }
+  }
+}
+
 store::FaultScript World::store_faults(Life& life) {
   store::FaultScript script;
-  script.commit = [this](const store::Batch&) {
+  script.commit = [this](const store::Batch& batch) {
     using enum store::CommitFault;
     if (store_rates.away) {
       return unavailable;
@@ -297,7 +338,7 @@ store::FaultScript World::store_faults(Life& life) {
       return lost;
     }
     if (dice < rates.lost + rates.answer_lost) {
-      count("answer lost, landed");
+      count(is_refused(batch) ? "answer lost, refused" : "answer lost, landed");
       return answer_lost;
     }
     if (dice < rates.lost + rates.answer_lost + rates.lands_late) {

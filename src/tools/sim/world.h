@@ -6,6 +6,7 @@
 #include "tools/sim/checker.h"
 #include "tools/sim/database.h"
 #include "tools/sim/durable.h"
+#include "tools/sim/fault_points.h"
 #include "tools/sim/history.h"
 #include "tools/sim/member.h"
 #include "tools/sim/network.h"
@@ -63,6 +64,10 @@ class World {
   // The database fails over to a stand-by that has not heard the commits of the next `span`.
   void fail_over_after(Span span);
   bool has_lost_history() const { return has_lost_history_; }
+  // The server's code is at a named point; whoever acts may die there.
+  void passes(const char* point);
+  const Life* acting = nullptr;  // whose task runs, or ran last
+  std::string_view die_at;       // the next process that passes it dies
 
   const Plan plan;
   Random random;
@@ -90,6 +95,7 @@ class World {
   template <class Look>
   void ask_checkers(const Look& look);
 
+  const PointsWatch watch_{*this};
   bool is_calm_ = false;
   bool has_lost_history_ = false;
   std::int64_t commands_ = 0;
