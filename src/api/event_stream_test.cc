@@ -146,6 +146,7 @@ TEST_F(EventStreamTest, WhatTheSnapshotShowsAlreadyIsNotToldAgain) {
   change(noise, RunState::running);
   change(run, RunState::running);
   EXPECT_EQ(types(*sink), (Types{"snapshot", "run.changed"}));
+  sink->close();
 }
 
 TEST_F(EventStreamTest, AnOldCursorIsToldLaggedAndGetsAFreshSnapshot_S9_2) {
