@@ -84,6 +84,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
     }
     reflected_.clear();
     reflected_until_ = 0;
+    generation_ = doors_->hall.feed().now().generation;
     if (filter_.run.is_set()) {
       snapshot_run(kSnapshotTries);
     } else {
@@ -121,7 +122,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
           }
           shared->run = std::move(run->row);
           note_reflected(*shared, run->as_of);
-          runtime::Cursor cursor;
+          runtime::Cursor cursor{.next = {}, .generation = generation_};
           cursor.next[filter_.run.shard()] = before + 1;
           doors_->names.look_up({shared->run.definition},
                                 hop<Names>(exchange_, [self = shared_from_this(), shared,
@@ -322,6 +323,7 @@ class Stream final : public std::enable_shared_from_this<Stream> {
   std::optional<std::int64_t> subscription_;
   std::uint64_t turn_ = 0;  // which subscription's slices count
   runtime::Cursor cursor_;
+  std::int64_t generation_ = 1;  // of the history when the snapshot began
   std::map<Id, Rank> reflected_;
   std::int64_t reflected_until_ = 0;
   std::int64_t own_ = 0;

@@ -115,7 +115,9 @@ bool Committer::send_without_decisions(Moment at) {
     placements_.erase(placements_.begin());
   }
   flight_.batch = std::move(batch);
-  beat_at_ = at.monotonic + times_.beat_every;
+  if (times_.beat_every.ms > 0) {
+    beat_at_ = at.monotonic + times_.beat_every;
+  }
   owner_.send(flight_.batch);
   return true;
 }

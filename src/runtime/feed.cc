@@ -65,6 +65,7 @@ class Feed::Inside : public std::enable_shared_from_this<Feed::Inside> {
   Inside(store::Store& store, FeedLimits limits)
       : store_(store), limits_(limits), memory_(limits.recent_bytes) {}
 
+  void begin_generation(std::int64_t generation);
   void begin(ShardNumber source, std::int64_t next);
   void advance(ShardNumber source, std::int64_t first, std::int64_t next);
   void publish(const std::vector<const JournalPart*>& parts);
@@ -89,11 +90,13 @@ class Feed::Inside : public std::enable_shared_from_this<Feed::Inside> {
   bool must_wait(Subscriber& subscriber) const;
   void give(const std::shared_ptr<Subscriber>& subscriber, std::vector<NumberedEvent> events);
   void lag(Subscriber& subscriber);
+  void lag_all(const Subscribers& subscribers);
   void remove(std::int64_t subscription);
 
   store::Store& store_;
   const FeedLimits limits_;
   mutable std::mutex mutex_;
+  std::int64_t generation_ = 1;
   std::map<ShardNumber, std::int64_t> next_;  // the next number each source will publish
   FeedMemory memory_;
   std::shared_ptr<const Subscribers> subscribers_ = std::make_shared<const Subscribers>();
@@ -126,6 +129,21 @@ struct Receipt {
 
 }  // namespace
 
+void Feed::Inside::begin_generation(std::int64_t generation) {
+  std::shared_ptr<const Subscribers> misled;
+  {
+    const std::lock_guard lock(mutex_);
+    if (generation_ == generation) {
+      return;
+    }
+    generation_ = generation;
+    next_.clear();
+    memory_.clear();
+    misled = subscribers_;
+  }
+  lag_all(*misled);
+}
+
 void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
   std::shared_ptr<const Subscribers> misled;
   {
@@ -141,12 +159,7 @@ void Feed::Inside::begin(ShardNumber source, std::int64_t next) {
     advance(source, next, next);  // what others wrote meanwhile
     return;
   }
-  for (const auto& subscriber : *misled) {
-    const std::lock_guard lock(subscriber->mutex);
-    if (!subscriber->over) {
-      lag(*subscriber);
-    }
-  }
+  lag_all(*misled);
 }
 
 void Feed::Inside::advance(ShardNumber source, std::int64_t first, std::int64_t next) {
@@ -229,14 +242,16 @@ std::int64_t Feed::Inside::subscribe(Cursor start, Wanted wanted, Listener liste
   auto subscriber = std::make_shared<Subscriber>();
   subscriber->wanted = std::move(wanted);
   subscriber->listener = std::move(listener);
-  subscriber->next = std::move(start.next);
+  subscriber->next = start.next;
   for (const auto& [source, next] : subscriber->next) {
     subscriber->behind.insert(source);
   }
   std::int64_t number = 0;
+  bool is_of_another_history = false;
   const std::lock_guard order(subscriber->mutex);
   {
     const std::lock_guard lock(mutex_);
+    is_of_another_history = !start.next.empty() && start.generation != generation_;
     number = subscriber->number = ++last_subscription_;
     for (const auto& [source, next] : next_) {
       subscriber->next.try_emplace(source, next);
@@ -245,7 +260,11 @@ std::int64_t Feed::Inside::subscribe(Cursor start, Wanted wanted, Listener liste
     more->push_back(subscriber);
     subscribers_ = std::move(more);
   }
-  catch_up(subscriber);
+  if (is_of_another_history) {
+    lag(*subscriber);
+  } else {
+    catch_up(subscriber);
+  }
   return number;
 }
 
@@ -289,7 +308,7 @@ void Feed::Inside::remove(std::int64_t subscription) {
 
 Cursor Feed::Inside::now() const {
   const std::lock_guard lock(mutex_);
-  return {next_};
+  return {next_, generation_};
 }
 
 int Feed::Inside::subscribers() const {
@@ -424,11 +443,24 @@ void Feed::Inside::lag(Subscriber& subscriber) {
   remove(subscriber.number);  // after the call, so that cancel() waits for it
 }
 
+void Feed::Inside::lag_all(const Subscribers& subscribers) {
+  for (const auto& subscriber : subscribers) {
+    const std::lock_guard lock(subscriber->mutex);
+    if (!subscriber->over) {
+      lag(*subscriber);
+    }
+  }
+}
+
 Feed::Feed(store::Store& store, FeedLimits limits)
     : inside_(std::make_shared<Inside>(store, limits)) {}
 
 Feed::~Feed() {
   inside_->close();
+}
+
+void Feed::begin_generation(std::int64_t generation) {
+  inside_->begin_generation(generation);
 }
 
 void Feed::begin(ShardNumber source, std::int64_t next) {

@@ -21,9 +21,11 @@
 
 namespace jobflow::runtime {
 
-// The next wanted number of each source. Opaque to clients: to_text gives a URL-safe string.
+// The next wanted number of each source, in one generation of the store's history. Opaque to
+// clients: to_text gives a URL-safe string.
 struct Cursor {
   std::map<ShardNumber, std::int64_t> next;
+  std::int64_t generation = 1;
 };
 std::string to_text(const Cursor& cursor);
 Outcome<Cursor> parse_cursor(std::string_view text);
@@ -59,7 +61,10 @@ class Feed {
   explicit Feed(store::Store& store, FeedLimits limits = {});
   ~Feed();  // cancels every subscription
 
-  // The hall: at load (the next number of a source), then each landed part.
+  // The hall: which history this is. When it is another one, numbers mean something else now: all
+  // that was known is forgotten, and who listens, or comes with an older cursor, has lagged.
+  void begin_generation(std::int64_t generation);
+  // At load (the next number of a source), then each landed part.
   void begin(ShardNumber source, std::int64_t next);
   // Another member's source: the journal in the store now holds numbers from `first`, which are
   // news when nothing is known of that source, up to `next`.

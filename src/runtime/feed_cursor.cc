@@ -1,4 +1,5 @@
-// The text form of a cursor: "1" for the form, then "~source.next" in base 36 for each source.
+// The text form of a cursor: "1" for the form, ".generation" unless it is the first, then
+// "~source.next" for each source, in base 36.
 #include "runtime/feed.h"
 
 #include <charconv>
@@ -33,6 +34,10 @@ Problem not_a_cursor() {
 
 std::string to_text(const Cursor& cursor) {
   std::string out = "1";
+  if (cursor.generation != 1) {
+    out.push_back('.');
+    put(out, cursor.generation);
+  }
   for (const auto& [source, next] : cursor.next) {
     out.push_back('~');
     put(out, source);
@@ -48,6 +53,12 @@ Outcome<Cursor> parse_cursor(std::string_view text) {
   }
   text.remove_prefix(1);
   Cursor cursor;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (!take(text, cursor.generation) || cursor.generation < 2) {
+      return not_a_cursor();
+    }
+  }
   while (!text.empty()) {
     std::int64_t source = 0;
     std::int64_t next = 0;

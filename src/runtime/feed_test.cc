@@ -350,6 +350,32 @@ TEST_F(FeedTest, AHistoryThatGoesBackLagsWhoHeardIt) {
   EXPECT_EQ(feed.subscribers(), 0);
 }
 
+// A lost end that was written over does not show in the numbers: only the generation tells.
+TEST_F(FeedTest, WhoComesFromAnotherGenerationLags) {  // S9.2, house 8
+  Ear ear;
+  ear.expect_from(0, 1);
+  feed.subscribe({}, nullptr, ear.listener());
+  happen(0, 4);
+  const Cursor old = feed.now();
+  feed.begin_generation(1);
+  EXPECT_EQ(ear.lagged(), 0);
+  feed.begin_generation(2);
+  EXPECT_EQ(ear.lagged(), 1);
+  feed.begin(0, 5);
+  happen(0, 3);
+  EXPECT_EQ(ear.count(0), 4);
+  Ear late;
+  feed.subscribe(*parse_cursor(to_text(old)), nullptr, late.listener());
+  EXPECT_EQ(late.lagged(), 1);
+  EXPECT_EQ(feed.subscribers(), 0);
+  Ear anew;
+  anew.expect_from(0, 8);
+  feed.subscribe(*parse_cursor(to_text(feed.now())), nullptr, anew.listener());
+  happen(0, 1);
+  EXPECT_EQ(anew.lagged(), 0);
+  EXPECT_EQ(anew.count(0), 1);
+}
+
 TEST_F(FeedTest, CancelWithinTheListenerIsTheLastCall) {
   int calls = 0;
   std::int64_t subscription = 0;
@@ -459,16 +485,20 @@ TEST(FeedMemory, KeepsTheNewestOfAllWithinItsBound) {
 }
 
 TEST(FeedCursor, ReadsBackWhatItWrote) {
-  const Cursor cursor{{{0, 1}, {63, 123'456'789'012}, {kMemberSource, 7}}};
-  const std::string text = to_text(cursor);
-  EXPECT_EQ(text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz.~"), std::string::npos);
-  EXPECT_EQ(parse_cursor(text)->next, cursor.next);
+  for (const std::int64_t generation : {1, 2, 77}) {
+    const Cursor cursor{{{0, 1}, {63, 123'456'789'012}, {kMemberSource, 7}}, generation};
+    const std::string text = to_text(cursor);
+    EXPECT_EQ(text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz.~"), std::string::npos);
+    EXPECT_EQ(parse_cursor(text)->next, cursor.next);
+    EXPECT_EQ(parse_cursor(text)->generation, generation);
+  }
   EXPECT_TRUE(parse_cursor(to_text({}))->next.empty());
 }
 
 TEST(FeedCursor, RefusesEverythingElse) {
-  for (const char* text : {"", "2", "1~", "1~0", "1~0.", "1~0.0", "1~0.-1", "1~zzzz.1", "1~0.1~0.2",
-                           "1~0.1x!", "1~0.zzzzzzzzzzzzzzzzz", "x"}) {
+  for (const char* text :
+       {"", "2", "1.", "1.1", "1.0", "1.x!", "1~", "1~0", "1~0.", "1~0.0", "1~0.-1", "1~zzzz.1",
+        "1~0.1~0.2", "1~0.1x!", "1~0.zzzzzzzzzzzzzzzzz", "x"}) {
     EXPECT_FALSE(parse_cursor(text).ok()) << text;
   }
 }

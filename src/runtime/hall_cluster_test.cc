@@ -245,6 +245,53 @@ TEST_F(HallCluster, EventsOfAllShardsReachASubscriberAtAnyMember) {  // S9.3
   stage.hall("c").feed().cancel(subscription);
 }
 
+// S9.3: who is told by nobody finds it in the store. Of a and c one declares b dead, the other
+// only sees it.
+TEST_F(HallCluster, TheEndOfADeadMembersOwnEventsIsHeardEverywhere) {
+  start(3);
+  stage.cut("a", "b");
+  stage.cut("b", "c");
+  stage.cut("a", "c");
+  const auto heard = std::make_shared<std::map<std::string, int>>();
+  for (const char* name : {"a", "c"}) {
+    stage.hall(name).feed().subscribe(
+        {}, [](const Event& event) { return event.type == EventType::worker_changed; },
+        [heard, name](const FeedSlice& slice) {
+          (*heard)[name] += static_cast<int>(slice.events.size());
+        });
+  }
+  const auto stream = stage.connect("b", "w", Id{0x1000}, {"h"});
+  stage.advance(milliseconds(100));
+  EXPECT_TRUE(heard->empty());
+  stage.kill("b");
+  stage.advance(seconds(4));
+  EXPECT_EQ((*heard)["a"], 1);
+  EXPECT_EQ((*heard)["c"], 1);
+}
+
+TEST_F(HallCluster, ACursorFromBeforeAChangeOfHistoryLagsEverywhere) {  // S9.2, house 8
+  start(3);
+  save_jobs("a");
+  const Cursor old = stage.hall("c").feed().now();
+  const auto lagged = std::make_shared<int>(0);
+  const auto listener = [lagged](const FeedSlice& slice) { *lagged += slice.lagged ? 1 : 0; };
+  for (const char* name : {"a", "b", "c"}) {
+    stage.hall(name).feed().subscribe(old, nullptr, listener);
+  }
+  EXPECT_EQ(*lagged, 0);
+  int faults = 1;
+  stage.store("b").set({.commit = [&](const store::Batch&) {
+    return faults-- > 0 ? store::CommitFault::history_changed : store::CommitFault::none;
+  }});
+  stage.advance(seconds(4));
+  EXPECT_EQ(*lagged, 3) << "who was listening";
+  for (const char* name : {"a", "b", "c"}) {
+    stage.hall(name).feed().subscribe(old, nullptr, listener);
+    stage.hall(name).feed().subscribe(stage.hall("a").feed().now(), nullptr, listener);
+  }
+  EXPECT_EQ(*lagged, 6) << "who came with the old cursor, and nobody else";
+}
+
 // --- workers
 
 // A worker process: does what it is told, wherever its stream is, and knows each token once (S6.5).

@@ -132,6 +132,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   // hall_members.cc
   void join();
   void joined(const Outcome<store::Ticket>& ticket);
+  void begin_alone(const Outcome<ClusterImage>& image);
+  void begin_generation(std::int64_t generation);
+  void claimed();
   void look();
   void looked(const Outcome<ClusterImage>& image, Instant began);
   bool claim_anew();
@@ -160,7 +163,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void send_member(std::int64_t to, decltype(MemberMessage::what) what, std::int64_t term = 0);
   void note_heads(const std::vector<const JournalPart*>& parts);
   void note_head(ShardNumber source, std::int64_t next);
-  void read_head(std::int64_t member);
+  void read_head(const MemberRow& gone);
   void say_heads(bool again);
 
   // hall_lending.cc
@@ -252,6 +255,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::size_t next_claim_ = 0;
   // How far our journals reach: not said yet, and said before.
   std::map<ShardNumber, JournalHeads::Head> heads_, heads_said_;
+  std::set<std::pair<std::int64_t, std::int64_t>> heads_read_;  // of members that have gone: terms
   // What we know of other members' workers, and what they lent us.
   static constexpr std::int64_t kUnknownVersion = -1;
   struct FarMember {
@@ -264,7 +268,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::map<std::int64_t, FarMember> far_;
   std::map<Id, Instant> borrowed_;    // until when
   std::unique_ptr<Lookout> lookout_;  // none while alone
-  std::int64_t generation_ = 0;       // of the cluster, as last seen
+  std::int64_t generation_ = 0;       // of the store's history, as last seen
   bool looking_ = false;
   bool placing_ = false;
   bool raises_generation_ = false;  // we saw that history changed: everybody must begin anew

@@ -90,7 +90,7 @@ TEST_F(HallLife, SaysWhatItsStoreSaidAndGoesOnByItself) {
                         [&](const Outcome<Done>& answer) { welcome = answer.ok(); });
   stage.time.settle();
   EXPECT_FALSE(welcome.has_value());
-  stage.time.advance(seconds(1));
+  stage.time.advance(seconds(2));
   EXPECT_TRUE(stage.hall->ready());
   EXPECT_EQ(welcome, true);
   stage.save_job("j", R"({"handler":"h"})");
@@ -245,6 +245,7 @@ TEST_F(HallLife, BeginsAnewWhenHistoryChanged) {
   start();
   const auto first = stage.connect("w", kA, {"h"});
   const Id kept = (*stage.trigger("j"))->id;
+  const std::int64_t generation = stage.hall->feed().now().generation;
   int faults = 1;
   held.store.set({.commit = [&](const store::Batch&) {
     return faults-- > 0 ? CommitFault::history_changed : CommitFault::none;
@@ -257,6 +258,7 @@ TEST_F(HallLife, BeginsAnewWhenHistoryChanged) {
   stage.hall->closed(kA, first.get(), {});
   stage.time.settle();
   ASSERT_TRUE(stage.hall->ready());
+  EXPECT_EQ(stage.hall->feed().now().generation, generation + 1) << "no older cursor counts";
   const auto second = stage.connect("w", kA, {"h"}, 10, {{kept, first->assignments[0].token}});
   EXPECT_TRUE(second->assignments.empty());
   // House 8: what was out is lost, whatever it still says.

@@ -50,15 +50,49 @@ void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
   member_source_ = static_cast<ShardNumber>(
       std::min<std::int64_t>(kMemberSource + ticket->member - 1, kLastSource));
   if (settings_.cluster.alone) {
-    has_claimed_ = true;
-    for (std::size_t i = 0; i < seats_.size(); ++i) {
-      seats_[i].is_ours = true;
-      load(static_cast<ShardNumber>(i));
-    }
+    store_.read_cluster([weak = weak_from_this(), era = era_](Outcome<ClusterImage> image) {
+      if (const auto self = weak.lock()) {
+        self->post([image = std::move(image), era](Inside& inside) {
+          if (!inside.over_ && era == inside.era_) {
+            inside.begin_alone(image);
+          }
+        });
+      }
+    });
   } else {
     lookout_ = std::make_unique<Lookout>(ticket->member, settings_.cluster.lease);
     look();
   }
+}
+
+void Hall::Inside::begin_alone(const Outcome<ClusterImage>& image) {
+  if (!image) {
+    joined(image.problem());
+    return;
+  }
+  begin_generation(image->generation + (raises_generation_ ? 1 : 0));
+  if (std::exchange(raises_generation_, false)) {
+    committer_.place({.generation = image->generation}, [](bool) {});
+  }
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    seats_[i].is_ours = true;
+    load(static_cast<ShardNumber>(i));
+  }
+  claimed();
+}
+
+// Numbers of journals that were seen or said under an earlier history mean nothing any more.
+void Hall::Inside::begin_generation(std::int64_t generation) {
+  generation_ = generation;
+  heads_.clear();
+  heads_said_.clear();
+  heads_read_.clear();
+  feed_.begin_generation(generation);
+}
+
+// What an earlier process of this member owned is in a new epoch.
+void Hall::Inside::claimed() {
+  has_claimed_ = true;
   load(member_source_);
 }
 
@@ -88,12 +122,14 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
   if (!image) {
     return;  // what goes wrong for long makes the lookout blind
   }
-  if (generation_ != 0 && image->generation > generation_) {
-    generation_ = image->generation;
-    begin_anew(committer_.take_all());
-    return;
+  if (image->generation > generation_) {
+    const bool is_news = generation_ != 0;
+    begin_generation(image->generation);
+    if (is_news) {
+      begin_anew(committer_.take_all());
+      return;
+    }
   }
-  generation_ = std::max(generation_, image->generation);
   lookout_->saw(*image, began);
   if (committer_.lease_from().is_set()) {
     lookout_->beat_landed(committer_.lease_from());
@@ -107,6 +143,7 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
   for (const MemberRow& member : image->members) {
     note_term(member.id, member.term);
     if (member.state == MemberState::gone) {
+      read_head(member);
       far_member_lost(member.id);
     }
   }
@@ -126,7 +163,7 @@ bool Hall::Inside::claim_anew() {
   }
   claim.generation = raises_generation_ ? lookout_->image().generation : 0;
   if (claim.moves.empty() && claim.generation == 0) {
-    has_claimed_ = true;
+    claimed();
     return false;
   }
   if (!placing_) {
@@ -134,10 +171,12 @@ bool Hall::Inside::claim_anew() {
     const std::int64_t generation = claim.generation;
     committer_.place(std::move(claim), [this, generation](bool placed) {
       placing_ = false;
-      has_claimed_ = has_claimed_ || placed;
       if (placed && generation != 0) {
         raises_generation_ = false;
-        generation_ = generation + 1;
+        begin_generation(generation + 1);
+      }
+      if (placed) {
+        claimed();
       }
       look_at_ = at_.monotonic + (placed ? Span{} : kLookAgain);
     });
@@ -180,18 +219,13 @@ void Hall::Inside::place(Placement placement) {
                  static_cast<long long>(dead.member));
   }
   placing_ = true;
-  std::vector<std::int64_t> dead;
-  for (const Placement::Revoked& one : placement.revoked) {
-    dead.push_back(one.member);
-  }
-  committer_.place(std::move(placement), [this, dead = std::move(dead),
-                                          since = at_.monotonic](bool placed) {
+  const std::size_t dead = placement.revoked.size();
+  committer_.place(std::move(placement), [this, dead, since = at_.monotonic](bool placed) {
     placing_ = false;
-    for (const std::int64_t member : placed ? dead : std::vector<std::int64_t>{}) {
+    for (std::size_t i = 0; placed && i < dead; ++i) {
       fault_point("taken_over");
       metrics_.takeovers.add();
       metrics_.takeover_seconds.observe(static_cast<double>((at_.monotonic - since).ms) / 1000.0);
-      read_head(member);
     }
     look_at_ = at_.monotonic + (placed ? Span{} : kLookAgain);
   });
@@ -232,6 +266,9 @@ void Hall::Inside::member_said(MemberMessage message) {
     fenced("member " + std::to_string(message.from) + " has seen a newer term of ours");
   } else if (auto* heads = std::get_if<JournalHeads>(&message.what)) {
     for (const JournalHeads::Head& head : heads->heads) {
+      if (heads->generation != generation_) {
+        break;  // one of us has not noticed yet; they are said again
+      }
       if (head.source >= seats_.size() || !seats_[head.source].is_ours) {
         feed_.advance(head.source, head.first, head.next);
       }
@@ -289,19 +326,32 @@ void Hall::Inside::note_head(ShardNumber source, std::int64_t next) {
   }
 }
 
-// The dead member's own events end where the journal says.
-void Hall::Inside::read_head(std::int64_t member) {
+// A member that has gone says nothing any more: its own events end where the journal says.
+void Hall::Inside::read_head(const MemberRow& gone) {
+  const std::pair member{gone.id, gone.term};
+  if (!heads_read_.insert(member).second) {
+    return;
+  }
   const auto source =
-      static_cast<ShardNumber>(std::min<std::int64_t>(kMemberSource + member - 1, kLastSource));
+      static_cast<ShardNumber>(std::min<std::int64_t>(kMemberSource + gone.id - 1, kLastSource));
   store_.load_shard(committer_.member(), source,
-                    [weak = weak_from_this(), source](const Outcome<ShardImage>& image) {
+                    [weak = weak_from_this(), source, member,
+                     generation = generation_](const Outcome<ShardImage>& image) {
                       const auto self = weak.lock();
-                      if (self && image) {
-                        self->post([source, next = image->next_event](Inside& inside) {
-                          inside.feed_.advance(source, next, next);
-                          inside.note_head(source, next);
-                        });
+                      if (!self) {
+                        return;
                       }
+                      const std::int64_t next = image ? image->next_event : 0;
+                      self->post([source, member, generation, next](Inside& inside) {
+                        if (generation != inside.generation_) {
+                          return;
+                        }
+                        if (next == 0) {
+                          inside.heads_read_.erase(member);  // the next look tries again
+                        } else {
+                          inside.feed_.advance(source, next, next);
+                        }
+                      });
                     });
 }
 
@@ -317,7 +367,7 @@ void Hall::Inside::say_heads(bool again) {
   for (const auto& [source, head] : std::exchange(heads_, {})) {
     heads_said_.try_emplace(source, head).first->second.next = head.next;
   }
-  JournalHeads heads;
+  JournalHeads heads{.generation = generation_, .heads = {}};
   for (const auto& [source, head] : heads_said_) {
     heads.heads.push_back(head);
   }

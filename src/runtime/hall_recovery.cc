@@ -223,7 +223,7 @@ void Hall::Inside::fenced(const std::string& why) {
 
 // The store lost or gained history (I1b): memory is worth nothing; begin anew under a new term.
 void Hall::Inside::history_changed(std::vector<Decided> undurable) {
-  raises_generation_ = lookout_ != nullptr;
+  raises_generation_ = true;
   begin_anew(std::move(undurable));
 }
 
