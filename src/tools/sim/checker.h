@@ -33,8 +33,8 @@ struct Rest {
   Instant earliest, latest;         // what the members' wall clocks show
   std::vector<RunRow> runs;         // all rows, as the store has them
   std::map<std::string, int> busy;  // slots taken, by worker, as the member sees it
-  std::map<std::string, std::size_t> unacknowledged;  // ends, by worker
-  std::map<ShardNumber, std::int64_t> next;           // the subscriber's next number of each source
+  std::map<std::string, std::size_t> unacknowledged;      // ends, by worker
+  std::vector<std::map<ShardNumber, std::int64_t>> next;  // each subscriber's, of each source
   Span lease;
 };
 

@@ -292,6 +292,8 @@ std::string_view to_string(Did did) {
       return "hears events";
     case Did::lagged:
       return "lagged";
+    case Did::resumed:
+      return "resumes at";
     case Did::calm:
       return "calm";
     case Did::settled:

@@ -44,6 +44,7 @@ enum class Did : std::uint8_t {
   body_ended,    // text: the outcome
   heard_events,  // a subscriber
   lagged,        // a subscriber was told to begin anew
+  resumed,       // one goes on with what the first one has heard; text: at which member
   calm,          // from now on nothing fails any more
   settled,       // the members had time to be where they should be; number = their clock
   at_rest,       // nothing is left to do

@@ -1,5 +1,6 @@
 #include "tools/sim/people.h"
 
+#include "model/check.h"
 #include "tools/sim/member.h"
 #include "tools/sim/world.h"
 
@@ -142,7 +143,7 @@ void Client::hear(const std::shared_ptr<Ask>& ask, const Outcome<engine::Reply>&
 // --- the subscriber
 
 void Subscriber::begin() {
-  // From the first event on: sources without one begin there.
+  // Sources without an event begin with the first.
   for (int shard = 0; shard < world_.plan.shards; ++shard) {
     next_[static_cast<ShardNumber>(shard)] = 1;
   }
@@ -152,8 +153,23 @@ void Subscriber::begin() {
   connect();
 }
 
+std::shared_ptr<Life> Subscriber::server() const {
+  if (other_ == nullptr) {
+    return world_.member_to_reach();
+  }
+  const auto its = other_->life_.lock();
+  const std::size_t first = world_.random.below(world_.members.size());
+  for (std::size_t i = 0; i < world_.members.size(); ++i) {
+    const auto& life = world_.members[(first + i) % world_.members.size()]->life();
+    if (life != nullptr && life != its && life->hall.ready()) {
+      return life;
+    }
+  }
+  return nullptr;
+}
+
 void Subscriber::connect() {
-  const auto life = world_.member_to_reach();
+  const auto life = server();
   if (!life || !life->hall.ready()) {
     world_.scheduler.after(milliseconds(100), nullptr, [this] { connect(); });
     return;
@@ -162,10 +178,20 @@ void Subscriber::connect() {
   is_connected_ = true;
   life_ = life;
   arrival_ = 0;
-  runtime::Cursor cursor;
-  cursor.next = next_;
+  if (other_ != nullptr) {
+    next_ = other_->next_;
+    generation_ = other_->generation_;
+    world_.count("cursor taken to another member");
+    world_.history.add({.did = Did::resumed, .who = name_, .text = life->process->name});
+  }
+  if (generation_ == 0) {
+    generation_ = life->hall.feed().now().generation;
+  }
+  const auto cursor =
+      runtime::parse_cursor(runtime::to_text({.next = next_, .generation = generation_}));
+  check(cursor.ok(), "a cursor that nobody can read");
   subscription_ = life->hall.feed().subscribe(
-      cursor, [](const Event&) { return true; },
+      *cursor, [](const Event&) { return true; },
       [this, connection, server = life->process](const runtime::FeedSlice& slice) {
         arrival_ = std::max(arrival_ + 1, world_.scheduler.now() + world_.network.delay());
         world_.scheduler.at(arrival_, nullptr,
@@ -178,14 +204,15 @@ void Subscriber::arrived(int connection, const runtime::FeedSlice& slice) {
     return;
   }
   if (!slice.events.empty()) {
-    world_.history.add({.did = Did::heard_events, .who = "sub", .events = &slice.events});
+    world_.history.add({.did = Did::heard_events, .who = name_, .events = &slice.events});
     for (const runtime::NumberedEvent& one : slice.events) {
       next_[one.source] = one.number + 1;
     }
   }
   if (slice.lagged) {
     world_.count("subscriber lagged");
-    world_.history.add({.did = Did::lagged, .who = "sub"});
+    world_.history.add({.did = Did::lagged, .who = name_});
+    generation_ = 0;
     disconnect();
   }
 }

@@ -52,10 +52,12 @@ class Client {
   std::size_t open_ = 0;
 };
 
-// One who follows all events, from member to member, with a cursor (S9.2, S9.3).
+// One who follows all events, from member to member, with a cursor (S9.2, S9.3): its own, from the
+// first event on, or each time that of another one, whose member it does not go to.
 class Subscriber {
  public:
-  explicit Subscriber(World& world) : world_(world) {}
+  Subscriber(World& world, std::string name, const Subscriber* other = nullptr)
+      : world_(world), name_(std::move(name)), other_(other) {}
 
   void begin();
   void disconnect();
@@ -65,11 +67,15 @@ class Subscriber {
 
  private:
   void connect();
+  std::shared_ptr<Life> server() const;
   void arrived(int connection, const runtime::FeedSlice& slice);
 
   World& world_;
+  const std::string name_;
+  const Subscriber* const other_;
   std::map<ShardNumber, std::int64_t> next_;
-  int connection_ = 0;  // grows with each
+  std::int64_t generation_ = 1;  // 0 = it was told to begin anew
+  int connection_ = 0;           // grows with each
   bool is_connected_ = false;
   std::weak_ptr<Life> life_;
   std::int64_t subscription_ = 0;

@@ -17,6 +17,7 @@ constexpr Span kSettle = seconds(10);
 constexpr Span kRestWithin = minutes(5);
 constexpr Micros kLook = 250'000;
 constexpr std::int64_t kEventsMax = 2'000'000;    // some thirty times what the longest worlds need
+constexpr Span kHop = seconds(2);                 // between two members, on average
 constexpr Span kSurelyRead = milliseconds(2100);  // the database has answered, or nobody waits
 
 bool has_poison(const std::string& text) {
@@ -97,6 +98,10 @@ void World::live() {
     worker->begin();
   }
   subscriber.begin();
+  if (plan.members > 1) {
+    second_subscriber.begin();
+    now_and_then(kHop, [this] { second_subscriber.disconnect(); });
+  }
   for (const Chosen& fault : plan.faults) {
     fault.kind->begin(*this, fault.strength);
   }
@@ -181,19 +186,27 @@ bool World::heeds(std::string_view checker) const {
 bool World::is_at_rest() {
   const bool all_final = std::ranges::all_of(
       durable.runs, [](const auto& entry) { return is_final(entry.second.progress.state); });
-  const bool all_heard = std::ranges::all_of(durable.journal, [&](const auto& entry) {
-    const auto next = subscriber.next().find(entry.first);
-    return next != subscriber.next().end() &&
-           next->second == static_cast<std::int64_t>(entry.second.size()) + 1;
-  });
+  const bool all_heard =
+      has_heard_all(subscriber) && (plan.members == 1 || has_heard_all(second_subscriber));
   return all_final && durable.letters.empty() && (all_heard || !heeds("events")) &&
          std::ranges::all_of(clients, [](const auto& one) { return one->open_asks() == 0; }) &&
          std::ranges::all_of(workers, [](const auto& one) { return one->unacknowledged() == 0; });
 }
 
+bool World::has_heard_all(const Subscriber& one) const {
+  return std::ranges::all_of(durable.journal, [&](const auto& entry) {
+    const auto next = one.next().find(entry.first);
+    return next != one.next().end() &&
+           next->second == static_cast<std::int64_t>(entry.second.size()) + 1;
+  });
+}
+
 void World::judge_rest(bool came) {
   Rest rest{.came = came};
-  rest.next = subscriber.next();
+  rest.next.push_back(subscriber.next());
+  if (plan.members > 1) {
+    rest.next.push_back(second_subscriber.next());
+  }
   for (const auto& client : clients) {
     rest.open_asks += client->open_asks();
   }
@@ -308,6 +321,7 @@ void World::process_ended(const std::shared_ptr<Life>& life) {
     worker->server_ended(*life);
   }
   subscriber.server_ended(*life);
+  second_subscriber.server_ended(*life);
 }
 
 void World::passes(const char* point) {

@@ -80,7 +80,8 @@ class World {
   std::vector<std::unique_ptr<Member>> members;
   std::vector<std::unique_ptr<Worker>> workers;
   std::vector<std::unique_ptr<Client>> clients;
-  Subscriber subscriber{*this};
+  Subscriber subscriber{*this, "sub"};
+  Subscriber second_subscriber{*this, "sub2", &subscriber};  // where there are several members
   // What the loads know of: names of definitions, and runs that were acknowledged.
   std::vector<std::string> jobs, workflows;
   std::vector<Id> runs;
@@ -91,6 +92,7 @@ class World {
   void disable_triggers();
   bool heeds(std::string_view checker) const;
   bool is_at_rest();
+  bool has_heard_all(const Subscriber& one) const;
   void judge_rest(bool came);
   template <class Look>
   void ask_checkers(const Look& look);
