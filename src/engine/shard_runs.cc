@@ -52,6 +52,11 @@ void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
                          "a run starts at an instant or after another run: give one of them"});
     return;
   }
+  if (ask.after_run.is_set() && ask.after_run.shard() == number_ && ask.after_run > last_id_) {
+    // The next id could be its own: it would wait for itself.
+    answer(turn, Problem{ProblemCode::not_found, "there is no run " + to_string(ask.after_run)});
+    return;
+  }
   if (live_.size() >= limits::kLiveRunsPerShard) {
     answer(turn, Problem{ProblemCode::queue_full, "this shard holds its limit of " +
                                                       std::to_string(limits::kLiveRunsPerShard) +

@@ -248,6 +248,15 @@ TEST_F(Undurable, WhatAnEarlierOwnerMayHaveSentIsNotTakenBack) {
   EXPECT_EQ(std::get<UpdateRun>(lost.changes.at(0)).progress.state, RunState::failed);
 }
 
+TEST_F(Undurable, ARunWaitsForNoneThatIsYetToCome) {  // it could be itself
+  decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
+  auto ask = trigger_of(DefinitionKind::job);
+  ask.after_run = next_id(shard.last_id(), shard.last_id().shard(), now);
+  const Decision refused = decide(ask);
+  EXPECT_TRUE(refused.changes.empty());
+  EXPECT_EQ(refused.answer->problem().code, ProblemCode::not_found);
+}
+
 // A step's end and the next step's start are one decision (S8.8); what a run of a job writes.
 TEST_F(Undurable, ARunOfAJobIsThreeChangesAndAStepsEndStartsTheNext) {  // house 3.5
   decide(save_of(DefinitionKind::job, R"({"handler":"h"})"));
