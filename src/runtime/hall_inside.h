@@ -69,11 +69,16 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     std::int64_t loads = 0;       // begun or done: rows read before are worth nothing (3c)
     std::deque<Submission> held;  // while it is being loaded
     Id loaded_up_to;              // the shard's last id then: what came of older tokens we forgot
+    Id newest_id;                 // of its memory when that went
     Id given_out;  // the greatest of its ids that left under a history that is no more; once
     // Runs (a step's whole workflow with it) and triggers that cannot even be set aside: they stay
     // in the store as they are, out of memory, so that the shard can go on without them (I8). From
     // time to time they are tried again.
     std::set<Id> left_out;
+    void forget() {
+      newest_id = shard ? std::max(newest_id, shard->last_id()) : newest_id;
+      shard.reset();
+    }
     // Where dispatch last found nothing to do, so that it need not look again.
     std::uint64_t seen_generation = 0;
     std::uint64_t seen_arrivals = 0;

@@ -135,7 +135,11 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
     lookout_->beat_landed(committer_.lease_from());
   }
   for (const ShardOwner& shard : lookout_->image().shards) {
-    seats_[shard.shard].owner = shard.owner;
+    Seat& seat = seats_[shard.shard];
+    seat.owner = shard.owner;
+    if (shard.owner != committer_.member()) {
+      seat.given_out = {};  // theirs to mind, whatever we know of it
+    }
   }
   if (!has_claimed_ && claim_anew()) {
     return;
@@ -395,7 +399,7 @@ void Hall::Inside::hand_over(ShardNumber number, std::int64_t to) {
                     .hand_to = to};
   last_word.command.now = at_.now;
   seat.left_epoch = seat.shard->epoch();
-  seat.shard.reset();
+  seat.forget();
   seat.loads += 1;
   std::erase_if(more_, [&](const auto& more) { return more.first == number; });
   committer_.add(std::move(last_word));

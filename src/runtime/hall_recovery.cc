@@ -146,7 +146,7 @@ void Hall::Inside::refused(Decided bad, std::vector<Decided> kept, std::string w
   std::move(seat.held.begin(), seat.held.end(), std::back_inserter(again));
   seat.held = std::move(again);
   seat.loads += 1;
-  seat.shard.reset();
+  seat.forget();
   load(shard);
 }
 
@@ -178,7 +178,7 @@ void Hall::Inside::try_left_out_again() {
     if (!seat.left_out.empty() && seat.shard) {
       seat.left_out.clear();
       seat.loads += 1;
-      seat.shard.reset();
+      seat.forget();
       load(static_cast<ShardNumber>(i));
     }
   }
@@ -250,10 +250,8 @@ void Hall::Inside::begin_anew(std::vector<Decided> undurable) {
   for (Seat& seat : seats_) {
     seat.loads += 1;
     seat.is_ours = false;
-    if (seat.shard) {
-      seat.given_out = seat.shard->last_id();
-    }
-    seat.shard.reset();
+    seat.forget();
+    seat.given_out = seat.newest_id;
   }
   join();
 }

@@ -59,6 +59,7 @@ struct CheckerKind {
   const char* clauses;  // what it judges
   std::unique_ptr<Checker> (*make)();
   bool outlives_history = false;  // its judgement holds even when the store forgets what it had
+  bool trusts_clocks = false;     // and then only while nobody's clock goes wrong
 };
 const std::vector<CheckerKind>& checker_kinds();
 

@@ -38,7 +38,7 @@ const std::vector<CheckerKind>& checker_kinds() {
       {"rest", "I5, S1.5, S7.3: everything ends, nothing is lost, nothing is held in vain",
        make_rest_checker, true},
       {"identity", "house 3.7, 8: no id is given out twice, though the store forgets",
-       make_identity_checker, true},
+       make_identity_checker, true, true},
   };
   return kinds;
 }
