@@ -24,6 +24,7 @@ void Hall::Inside::send_member(std::int64_t to,
       link_->send(to, member.address,
                   {.from = committer_.member(),
                    .term = committer_.term(),
+                   .generation = generation_,
                    .to_term = term != 0 ? term : terms_[to],
                    .number = ++said_[to],
                    .what = std::move(what)});

@@ -260,6 +260,11 @@ void Hall::Inside::member_said(MemberMessage message) {
     return;
   }
   newest = message.number;
+  if (message.generation != generation_ && !std::holds_alternative<TermIsOver>(message.what)) {
+    // An acknowledgement from a history that is no more would take back what has to come again.
+    look_at_ = message.generation > generation_ ? at_.monotonic : look_at_;
+    return;
+  }
   if (auto* command = std::get_if<ForwardedCommand>(&message.what)) {
     take_forwarded(message, std::move(*command));
   } else if (auto* answer = std::get_if<ForwardedAnswer>(&message.what)) {

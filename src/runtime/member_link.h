@@ -105,6 +105,8 @@ struct TermIsOver {};
 struct MemberMessage {
   std::int64_t from = 0;
   std::int64_t term = 0;  // of the sender: a new process is another sender
+  // Of the history that the sender knows: what was true in another one says nothing in ours.
+  std::int64_t generation = 0;
   // Whom it is for: what was meant for an earlier process, or comes a second time, is dropped. An
   // order said twice could be carried out once and come back as unsent the other time.
   std::int64_t to_term = 0;
