@@ -122,6 +122,21 @@ class HttpTransport::Connection {
     return failed;
   }
 
+  // A server that refuses a body says so before it has all of it, and ends the connection: then
+  // the answer counts, and `cut_short` is set.
+  error_code exchange(const HttpSettings& settings,
+                      const Request& request,
+                      http::response<http::string_body>& answer,
+                      bool& cut_short) {
+    const error_code unsent = send(settings, request, false);
+    cut_short = unsent && unsent != beast::error::timeout;
+    if (unsent && !cut_short) {
+      return unsent;
+    }
+    const error_code unread = receive(answer);
+    return cut_short && unread ? unsent : unread;
+  }
+
   using StreamParser = http::response_parser<http::buffer_body>;
 
   error_code receive_header(StreamParser& parser) {
@@ -192,14 +207,8 @@ Outcome<Response> HttpTransport::call(const Request& request) {
       kept_ = std::move(fresh);
     }
     http::response<http::string_body> answer;
-    error_code failed = kept_->send(settings_, request, false);
-    // A server that refuses a body says so before it has all of it, and ends the connection.
-    const bool cut_short = failed && failed != beast::error::timeout;
-    if (!failed || cut_short) {
-      const error_code unread = kept_->receive(answer);
-      failed = cut_short && unread ? failed : unread;
-    }
-    if (failed) {
+    bool cut_short = false;
+    if (const error_code failed = kept_->exchange(settings_, request, answer, cut_short)) {
       kept_.reset();
       if (reused && request.method == "GET" && failed != beast::error::timeout) {
         continue;  // once: the next connection is a fresh one

@@ -254,6 +254,7 @@ TEST_F(Undurable, ARunWaitsForNoneThatIsYetToCome) {  // it could be itself
   ask.after_run = next_id(shard.last_id(), shard.last_id().shard(), now);
   const Decision refused = decide(ask);
   EXPECT_TRUE(refused.changes.empty());
+  ASSERT_TRUE(refused.answer.has_value());
   EXPECT_EQ(refused.answer->problem().code, ProblemCode::not_found);
 }
 

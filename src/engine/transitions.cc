@@ -19,15 +19,15 @@ constexpr Cell<State> to(State state) {
 }
 
 // A table of every state x event pair, and which moves were looked up in this process.
-template <class State, class Event, int States, int Events>
+template <class State, class Event, int states, int events>
 struct Table {
-  std::array<std::array<Cell<State>, Events>, States> cells;
-  mutable std::array<std::array<std::atomic<bool>, Events>, States> taken{};
+  std::array<std::array<Cell<State>, events>, states> cells;
+  mutable std::array<std::array<std::atomic<bool>, events>, states> taken{};
 
   Cell<State> look_up(State state, Event event) const {
     const auto row = static_cast<std::size_t>(state);
     const auto column = static_cast<std::size_t>(event);
-    check(row < States && column < Events, "transition out of range");
+    check(row < states && column < events, "transition out of range");
     taken[row][column].store(true, std::memory_order_relaxed);
     return cells[row][column];
   }
@@ -122,13 +122,13 @@ const TriggerTable& trigger_table() {
   return table;
 }
 
-template <class State, class Event, int States, int Events>
+template <class State, class Event, int states, int events>
 void print_table(std::string& page,
-                 const Table<State, Event, States, Events>& table,
+                 const Table<State, Event, states, events>& table,
                  std::string_view title) {
   page.append("\n## ").append(title).append("\n\n```mermaid\nstateDiagram-v2\n");
-  for (int row = 0; row < States; ++row) {
-    for (int column = 0; column < Events; ++column) {
+  for (int row = 0; row < states; ++row) {
+    for (int column = 0; column < events; ++column) {
       const auto& cell =
           table.cells[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)];
       if (cell.verdict == Verdict::move) {
@@ -139,14 +139,14 @@ void print_table(std::string& page,
     }
   }
   page.append("```\n\n| state |");
-  for (int column = 0; column < Events; ++column) {
+  for (int column = 0; column < events; ++column) {
     page.append(" ").append(to_string(static_cast<Event>(column))).append(" |");
   }
   page.append("\n|---|");
-  for (int column = 0; column < Events; ++column) {
+  for (int column = 0; column < events; ++column) {
     page.append("---|");
   }
-  for (int row = 0; row < States; ++row) {
+  for (int row = 0; row < states; ++row) {
     page.append("\n| **").append(to_string(static_cast<State>(row))).append("** |");
     for (const auto& cell : table.cells[static_cast<std::size_t>(row)]) {
       switch (cell.verdict) {
@@ -165,12 +165,12 @@ void print_table(std::string& page,
   page.append("\n");
 }
 
-template <class State, class Event, int States, int Events>
+template <class State, class Event, int states, int events>
 void list_untaken(std::string& text,
-                  const Table<State, Event, States, Events>& table,
+                  const Table<State, Event, states, events>& table,
                   std::string_view machine) {
-  for (std::size_t row = 0; row < States; ++row) {
-    for (std::size_t column = 0; column < Events; ++column) {
+  for (std::size_t row = 0; row < states; ++row) {
+    for (std::size_t column = 0; column < events; ++column) {
       const auto& cell = table.cells[row][column];
       if (cell.verdict == Verdict::move &&
           !table.taken[row][column].load(std::memory_order_relaxed)) {

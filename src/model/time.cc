@@ -105,9 +105,9 @@ constexpr std::array<Unit, 2> kIsoDateUnits{{{"W", 7 * kDayMs}, {"D", kDayMs}}};
 constexpr std::array<Unit, 3> kIsoTimeUnits{{{"H", 3'600'000}, {"M", 60'000}, {"S", 1000}}};
 
 // One part such as "90s" or "1.5h": a number and a unit smaller than the one before. Moves `rest`.
-template <std::size_t N>
+template <std::size_t count>
 std::optional<std::int64_t> take_part(std::string_view& rest,
-                                      const std::array<Unit, N>& units,
+                                      const std::array<Unit, count>& units,
                                       std::size_t& next_unit) {
   std::size_t length = 0;
   std::size_t point = std::string_view::npos;
@@ -154,8 +154,8 @@ std::optional<std::int64_t> take_part(std::string_view& rest,
   return ms;
 }
 
-template <std::size_t N>
-bool take_parts(std::string_view& rest, const std::array<Unit, N>& units, std::int64_t& total) {
+template <std::size_t count>
+bool take_parts(std::string_view& rest, const std::array<Unit, count>& units, std::int64_t& total) {
   std::size_t next_unit = 0;
   while (!rest.empty() && rest.front() != 'T') {
     const auto part = take_part(rest, units, next_unit);

@@ -156,6 +156,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void all_loaded();
 
   void note_term(std::int64_t member, std::int64_t term);
+  bool is_to_be_heard(const MemberMessage& message);
+  void take_unsent(const OrdersUnsent& unsent);
+  void take_heads(const JournalHeads& heads);
 
   // hall_forward.cc
   void send_to_owner(ShardNumber number, Submission submission);

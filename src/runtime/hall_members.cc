@@ -246,23 +246,31 @@ void Hall::Inside::note_term(std::int64_t member, std::int64_t term) {
   }
 }
 
-void Hall::Inside::member_said(MemberMessage message) {
+// Whether it is for this process, from a process and of a history that count, and not a repeat.
+bool Hall::Inside::is_to_be_heard(const MemberMessage& message) {
   if (over_ || !lookout_ || joining_ || message.to_term != committer_.term()) {
-    return;
+    return false;
   }
   note_term(message.from, message.term);
   if (message.term < terms_[message.from]) {
     send_member(message.from, TermIsOver{}, message.term);
-    return;
+    return false;
   }
   std::int64_t& newest = heard_[{message.from, message.term}];
   if (message.number <= newest) {
-    return;
+    return false;
   }
   newest = message.number;
   if (message.generation != generation_ && !std::holds_alternative<TermIsOver>(message.what)) {
     // An acknowledgement from a history that is no more would take back what has to come again.
     look_at_ = message.generation > generation_ ? at_.monotonic : look_at_;
+    return false;
+  }
+  return true;
+}
+
+void Hall::Inside::member_said(MemberMessage message) {
+  if (!is_to_be_heard(message)) {
     return;
   }
   if (auto* command = std::get_if<ForwardedCommand>(&message.what)) {
@@ -274,14 +282,7 @@ void Hall::Inside::member_said(MemberMessage message) {
   } else if (std::holds_alternative<TermIsOver>(message.what)) {
     fenced("member " + std::to_string(message.from) + " has seen a newer term of ours");
   } else if (auto* heads = std::get_if<JournalHeads>(&message.what)) {
-    for (const JournalHeads::Head& head : heads->heads) {
-      if (heads->generation != generation_) {
-        break;  // one of us has not noticed yet; they are said again
-      }
-      if (head.source >= seats_.size() || !seats_[head.source].is_ours) {
-        feed_.advance(head.source, head.first, head.next);
-      }
-    }
+    take_heads(*heads);
   } else if (auto* directory = std::get_if<WorkerDirectory>(&message.what)) {
     take_directory(message.from, std::move(*directory));
   } else if (std::holds_alternative<AskDirectory>(message.what)) {
@@ -293,16 +294,20 @@ void Hall::Inside::member_said(MemberMessage message) {
   } else if (auto* orders = std::get_if<OrdersForWorker>(&message.what)) {
     take_orders(message.from, std::move(*orders));
   } else if (auto* unsent = std::get_if<OrdersUnsent>(&message.what)) {
-    for (const engine::AssignmentUnsent& one : unsent->those) {
-      const ShardNumber shard = one.run.shard();
-      if (shard < seats_.size() && seats_[shard].is_ours) {
-        system_command(shard, one);
-      }  // else whoever has it now asks the worker itself (S6.6)
-    }
+    take_unsent(*unsent);
   } else if (auto* said = std::get_if<SaidByWorker>(&message.what)) {
     worker_heard(said->incarnation, std::move(said->said));
   } else {
     take_letters(std::move(message.what));
+  }
+}
+
+void Hall::Inside::take_unsent(const OrdersUnsent& unsent) {
+  for (const engine::AssignmentUnsent& one : unsent.those) {
+    const ShardNumber shard = one.run.shard();
+    if (shard < seats_.size() && seats_[shard].is_ours) {
+      system_command(shard, one);
+    }  // else whoever has it now asks the worker itself (S6.6)
   }
 }
 
@@ -318,6 +323,17 @@ void Hall::Inside::member_lost(std::int64_t member) {
 }
 
 // --- events of all shards at any member (S9.3)
+
+void Hall::Inside::take_heads(const JournalHeads& heads) {
+  if (heads.generation != generation_) {
+    return;  // one of us has not noticed yet; they are said again
+  }
+  for (const JournalHeads::Head& head : heads.heads) {
+    if (head.source >= seats_.size() || !seats_[head.source].is_ours) {
+      feed_.advance(head.source, head.first, head.next);
+    }
+  }
+}
 
 void Hall::Inside::note_heads(const std::vector<const JournalPart*>& parts) {
   for (const JournalPart* part : parts) {

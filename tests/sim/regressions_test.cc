@@ -12,7 +12,8 @@ Plan empty_plan() {
 }
 
 void expect_clean(World& world) {
-  EXPECT_FALSE(world.violation()) << world.violation()->what;
+  const std::optional<Violation>& found = world.violation();
+  EXPECT_FALSE(found.has_value()) << (found ? found->what : std::string());
 }
 
 // A worker that came between a failed join and the next try met shards that were not there, and the

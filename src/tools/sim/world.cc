@@ -261,9 +261,11 @@ void World::ask_checkers(const Look& look) {
       continue;
     }
     look(*checkers_[i]);
-    if (checkers_[i]->found && !violation_ && heeds(checker_kinds()[i].name)) {
-      violation_ = checkers_[i]->found;
-      violation_->checker = checker_kinds()[i].name;
+    const std::optional<Violation>& found = checkers_[i]->found;
+    if (found && !violation_ && heeds(checker_kinds()[i].name)) {
+      Violation first = *found;
+      first.checker = checker_kinds()[i].name;
+      violation_ = std::move(first);
     }
   }
 }
