@@ -23,6 +23,8 @@ class NullHall final : public runtime::CommandDoor {
       submission.answer(engine::Reply{.id = {7'398'042'579'763'212'288}, .created = true});
     }
   }
+  Id make_command_ids(int) override { return {1}; }
+  void find_command(Id, std::function<void(std::optional<CommandRow>)>) override {}
   void list_workers(std::function<void(std::vector<runtime::WorkerView>)>) override {}
   bool ready() const override { return true; }
   std::string not_ready_reason() const override { return ""; }

@@ -85,8 +85,7 @@ void answer_saved(const ExchangePtr& exchange,
 
 void submit_one(const ExchangePtr& exchange, engine::Request request, runtime::Answer answer) {
   std::vector<runtime::Submission> submissions(1);
-  submissions[0].command.request = std::move(request);
-  submissions[0].command.principal = exchange->request.principal.name;
+  submissions[0].command = command_of(exchange->request, std::move(request));
   submissions[0].answer = std::move(answer);
   exchange->doors->hall.submit(std::move(submissions));
 }
@@ -237,8 +236,8 @@ void apply_really(const ExchangePtr& exchange, const std::shared_ptr<Applied>& a
   std::vector<runtime::Submission> submissions;
   for (std::size_t i = 0; i < applied->definitions().size(); ++i) {
     runtime::Submission& submission = submissions.emplace_back();
-    submission.command.request = engine::SaveDefinition{.definition = applied->definitions()[i]};
-    submission.command.principal = exchange->request.principal.name;
+    submission.command = command_of(
+        exchange->request, engine::SaveDefinition{.definition = applied->definitions()[i]}, i);
     submission.answer = [applied, i](Outcome<engine::Reply> reply) {
       applied->set(i, std::move(reply));
     };
@@ -423,7 +422,8 @@ std::vector<Route> definition_routes() {
                              .handler = apply,
                              .query = {"dry_run", "namespace"},
                              .body = Body::document,
-                             .body_bytes_max = limits::kDefinitionBytes}};
+                             .body_bytes_max = limits::kDefinitionBytes,
+                             .commands = limits::kBatchItems}};
   add_routes<DefinitionKind::job>(routes, {.all = "/api/v1/jobs",
                                            .one = "/api/v1/jobs/{id}",
                                            .validate = "/api/v1/jobs/validate",

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,6 +78,13 @@ struct Exchange {
   void refuse(const Problem& problem);
 };
 using ExchangePtr = std::shared_ptr<Exchange>;
+
+// Gives a request that may change something the id of its command: the caller's, or a new one. With
+// several commands theirs follow on.
+std::optional<Problem> name_command(Exchange& exchange, int commands);
+// What is asked, with who asks and under which id; `item` of several.
+engine::Command command_of(const Request& request, engine::Request asked, std::size_t item = 0);
+
 using Handler = void (*)(const ExchangePtr&);
 
 // A callback for any thread that goes on with `next` on the exchange's loop.

@@ -1,6 +1,7 @@
 // A request and its answer as values, free of any transport. Handlers read and write these.
 #pragma once
 
+#include "model/id.h"
 #include "runtime/access.h"
 
 #include <cstddef>
@@ -30,6 +31,11 @@ struct Request {
   std::string if_match;
   std::string if_none_match;
   std::string last_event_id;
+  std::string sent_command;  // Jobflow-Command
+
+  // Of what it changes: of its first item, when it has several; theirs follow on (S12.4).
+  Id command;
+  bool is_repeat = false;  // the caller names a command that it sent before
 
   std::string body;
   runtime::Principal principal;

@@ -49,21 +49,22 @@ bool is_request_id(std::string_view text) {
 // without an answer (a hall that ended with the command in it) leaves the client with the truth.
 class HttpSession::WayBack {
  public:
-  WayBack(std::shared_ptr<HttpSession> session, std::string request_id)
-      : session_(std::move(session)), request_id_(std::move(request_id)) {}
+  WayBack(std::shared_ptr<HttpSession> session, std::string request_id, Id command)
+      : session_(std::move(session)), request_id_(std::move(request_id)), command_(command) {}
   WayBack(const WayBack&) = delete;
   WayBack& operator=(const WayBack&) = delete;
   ~WayBack() {
     try {
       answer(problem_response({ProblemCode::outcome_unknown,
                                "the server let go of the request: look whether it happened"},
-                              request_id_));
+                              request_id_, command_));
     } catch (...) {
       // No memory for it: the connection ends with its session instead.
     }
   }
 
   bool is_open() const { return !taken_; }
+  Id command() const { return command_; }
   void answer(Response response) {
     if (const auto session = take()) {
       session->answer(std::move(response));
@@ -83,6 +84,7 @@ class HttpSession::WayBack {
   std::atomic<bool> taken_{false};
   std::shared_ptr<HttpSession> session_;
   std::string request_id_;
+  const Id command_;
 };
 
 std::string_view reason_of(int status) {
@@ -235,6 +237,7 @@ bool HttpSession::read_headers(Request& request) {
   request.if_match = view(message[http::field::if_match]);
   request.if_none_match = view(message[http::field::if_none_match]);
   request.last_event_id = view(message["Last-Event-ID"]);
+  request.sent_command = view(message["Jobflow-Command"]);
   return count <= inside_->settings.limits.headers;
 }
 
@@ -279,8 +282,14 @@ void HttpSession::handle() {
     response.headers.emplace_back("Upgrade", "websocket");
     return write(std::move(response));
   }
+  if (changes_) {
+    if (const auto problem = name_command(*exchange_, route_->commands)) {
+      return write(problem_response(*problem, request_id_));
+    }
+  }
   const ExchangePtr exchange = std::move(exchange_);
-  const auto back = std::make_shared<WayBack>(shared_from_this(), request_id_);
+  const auto back =
+      std::make_shared<WayBack>(shared_from_this(), request_id_, exchange->request.command);
   exchange->answer = [back](Response response) { back->answer(std::move(response)); };
   exchange->stream = [back](StreamReady ready) { back->stream(std::move(ready)); };
   asked_ = back;
@@ -343,10 +352,9 @@ void HttpSession::give_up() {
   }
   const Problem problem =
       changes_ ? Problem{ProblemCode::outcome_unknown,
-                         "the store did not answer in time: this may happen yet; look whether it "
-                         "did, or send it again with the same Idempotency-Key"}
+                         "the store did not answer in time: this may happen yet"}
                : Problem{ProblemCode::unavailable, "the store did not answer in time: try later"};
-  back->answer(problem_response(problem, request_id_));
+  back->answer(problem_response(problem, request_id_, back->command()));
 }
 
 void HttpSession::make_head(const Response& response) {

@@ -341,6 +341,12 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("cancel_run", "/api/v1/runs/" + flow_run + "/cancel", 202);
   drive("retry_run", "/api/v1/runs/" + run + "/retry", 409, "{}");
 
+  const std::string command = to_string(Id{clock.now().ms << 22});
+  drive("cancel_run", "/api/v1/runs/" + run + "/cancel", 202, "",
+        "Jobflow-Command: " + command + "\r\n");
+  drive("get_command", "/api/v1/commands/" + command, 200);
+  drive("get_command", "/api/v1/commands/7", 404);
+
   // --- streams: their heads
   drive("stream_logs", "/api/v1/runs/" + run + "/logs/stream", 200);
   drive("stream_events", "/api/v1/events?run=" + flow_run, 200);

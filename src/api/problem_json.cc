@@ -53,14 +53,27 @@ void append_errors(std::string& out, const std::vector<FieldProblem>& fields) {
   }
 }
 
+std::string how_to_know(Id command) {
+  const std::string id = to_string(command);
+  return "; GET /api/v1/commands/" + id +
+         " tells whether it was done; sent again with the header " + "'Jobflow-Command: " + id +
+         "' it is done once";
+}
+
 void append_document(std::string& out,
                      int status,
                      std::string_view title,
                      const Problem& problem,
-                     std::string_view request_id) {
+                     std::string_view request_id,
+                     Id command = {}) {
+  const bool may_be_done = problem.code == ProblemCode::outcome_unknown && command.is_set();
   JsonObject document(out);
   document.text("type", "about:blank").text("title", title).number("status", status);
-  document.text("detail", problem.detail).text("code", to_string(problem.code));
+  document.text("detail", may_be_done ? problem.detail + how_to_know(command) : problem.detail);
+  document.text("code", to_string(problem.code));
+  if (may_be_done) {
+    document.id("command", command);
+  }
   if (!problem.fields.empty()) {
     append_errors(document.open("errors"), problem.fields);
   }
@@ -106,13 +119,17 @@ int status_of(ProblemCode code) {
   return 500;
 }
 
-void append_problem(std::string& out, const Problem& problem, std::string_view request_id) {
-  append_document(out, status_of(problem.code), title_of(problem.code), problem, request_id);
+void append_problem(std::string& out,
+                    const Problem& problem,
+                    std::string_view request_id,
+                    Id command) {
+  append_document(out, status_of(problem.code), title_of(problem.code), problem, request_id,
+                  command);
 }
 
-Response problem_response(const Problem& problem, std::string_view request_id) {
+Response problem_response(const Problem& problem, std::string_view request_id, Id command) {
   Response response{.status = status_of(problem.code), .content_type = "application/problem+json"};
-  append_problem(response.body, problem, request_id);
+  append_problem(response.body, problem, request_id, command);
   if (response.status == 401) {
     response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"jobflow\"");
   } else if (response.status == 429 || response.status == 503) {
@@ -139,7 +156,7 @@ Problem invalid(std::string pointer, std::string message) {
 }
 
 void Exchange::refuse(const Problem& problem) {
-  answer(problem_response(problem, request.id));
+  answer(problem_response(problem, request.id, request.command));
 }
 
 }  // namespace jobflow::api

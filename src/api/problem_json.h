@@ -13,10 +13,14 @@ namespace jobflow::api {
 int status_of(ProblemCode code);
 
 // Appends the document. `request_id` "" leaves it out: inside a batch's answer it is said once.
-void append_problem(std::string& out, const Problem& problem, std::string_view request_id);
+// `command`: under which id its outcome, when that is unknown, can be asked for later (S12.4).
+void append_problem(std::string& out,
+                    const Problem& problem,
+                    std::string_view request_id,
+                    Id command = {});
 
 // The whole answer, with WWW-Authenticate or Retry-After where the status asks for one.
-Response problem_response(const Problem& problem, std::string_view request_id);
+Response problem_response(const Problem& problem, std::string_view request_id, Id command = {});
 
 // A problem of HTTP itself (405, 415, 426, 431), which has no code of its own.
 Response http_problem(int status,

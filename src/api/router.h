@@ -30,6 +30,7 @@ struct Route {
   Body body = Body::none;
   std::size_t body_bytes_max = 0;
   bool websocket = false;
+  int commands = 1;  // how many one request may bring: so many ids are set aside (S12.4)
 };
 
 class Router {

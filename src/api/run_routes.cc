@@ -169,8 +169,7 @@ void list_steps(const ExchangePtr& exchange) {
 
 void ask(const ExchangePtr& exchange, engine::Request request) {
   std::vector<runtime::Submission> submissions(1);
-  submissions[0].command.request = std::move(request);
-  submissions[0].command.principal = exchange->request.principal.name;
+  submissions[0].command = command_of(exchange->request, std::move(request));
   submissions[0].answer = [exchange](Outcome<engine::Reply> reply) {
     if (!reply) {
       return exchange->refuse(reply.problem());

@@ -238,9 +238,36 @@ TEST_F(ServerTest, WhileTheStoreIsAwayAnAskerIsToldThatNobodyKnows_S12_4) {
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(must_hold(reply.body, R"("code":"outcome_unknown")"), "");
   EXPECT_EQ(reply.headers.at("retry-after"), "1");
+  EXPECT_EQ(must_hold(reply.body, R"("command":"5000")"), "");
+  EXPECT_EQ(must_hold(reply.body, "GET /api/v1/commands/5000 tells"), "");
+  EXPECT_EQ(hall.held[0].command.id, Id{5'000});
+  EXPECT_FALSE(hall.held[0].command.is_repeat);
   hall.held[0].answer(engine::Reply{.id = {7}, .created = true});  // dropped
   EXPECT_EQ(wire.ask("GET", "/version").status, 200) << "the connection goes on";
   EXPECT_EQ(wire.ask("POST", "/api/v1/jobs/j/trigger", "{}").status, 503) << "told again";
+}
+
+TEST_F(ServerTest, ACommandIsSentAgainUnderItsId_S12_4) {
+  start();
+  Wire wire(port());
+  const auto ask = [&](const std::string& target, const std::string& body, const std::string& id) {
+    return wire.ask("POST", target, body, "Jobflow-Command: " + id + "\r\n").status;
+  };
+  const Id sent{clock.now().ms << 22};
+  EXPECT_EQ(ask("/api/v1/jobs/j/trigger", "{}", to_string(sent)), 201);
+  EXPECT_EQ(hall.commands.at(0).id, sent);
+  EXPECT_TRUE(hall.commands.at(0).is_repeat);
+  EXPECT_EQ(ask("/api/v1/runs/batch", R"({"items":[{"job":"a"},{"jib":""},{"job":"b"}]})",
+                to_string(sent)),
+            200);
+  EXPECT_EQ(hall.commands.at(1).id, sent);
+  EXPECT_EQ(hall.commands.at(2).id, Id{sent.value + 2}) << "each item by its place";
+  for (const std::string& wrong :
+       {std::string("x"), std::string("7"), to_string(Id{(clock.now() - minutes(11)).ms << 22}),
+        to_string(Id{(clock.now() + minutes(11)).ms << 22})}) {
+    EXPECT_EQ(ask("/api/v1/jobs/j/trigger", "{}", wrong), 400) << wrong;
+  }
+  EXPECT_EQ(hall.commands.size(), 3U);
 }
 
 TEST_F(ServerTest, NoAskerWaitsForEver_I5) {

@@ -64,8 +64,7 @@ void trigger(const ExchangePtr& exchange, DefinitionKind kind) {
     return exchange->refuse(problem);
   }
   std::vector<runtime::Submission> submissions(1);
-  submissions[0].command.request = std::move(run);
-  submissions[0].command.principal = request.principal.name;
+  submissions[0].command = command_of(request, std::move(run));
   submissions[0].answer = [exchange](Outcome<engine::Reply> reply) {
     if (reply) {
       answer_triggered(exchange, *reply);
@@ -95,6 +94,8 @@ class BatchAnswers {
 
   void problem(std::size_t item, Problem problem) {
     slots_[item].problem = std::make_unique<Problem>(std::move(problem));
+    const Id first = exchange_->request.command;
+    slots_[item].id = first.is_set() ? Id{first.value + static_cast<std::int64_t>(item)} : first;
     close();
   }
 
@@ -114,7 +115,7 @@ class BatchAnswers {
 
  private:
   struct Slot {
-    Id id;
+    Id id;  // of the run; of the command, where there is a problem
     bool created = false;
     std::unique_ptr<Problem> problem;
   };
@@ -128,7 +129,7 @@ class BatchAnswers {
       for (const Slot& slot : slots_) {
         JsonObject item(items.next());
         if (slot.problem) {
-          append_problem(item.open("problem"), *slot.problem, "");
+          append_problem(item.open("problem"), *slot.problem, "", slot.id);
         } else {
           item.id("id", slot.id).truth("created", slot.created);
         }
@@ -246,8 +247,7 @@ void trigger_batch(const ExchangePtr& exchange) {
       continue;
     }
     runtime::Submission& submission = submissions.emplace_back();
-    submission.command.request = std::move(run).value();
-    submission.command.principal = exchange->request.principal.name;
+    submission.command = command_of(exchange->request, std::move(run).value(), i);
     submission.answer = [answers,
                          item = static_cast<std::uint32_t>(i)](Outcome<engine::Reply> reply) {
       if (reply) {
@@ -286,7 +286,8 @@ std::vector<Route> trigger_routes() {
        .permission = Permission::operate,
        .handler = trigger_batch,
        .body = Body::json,
-       .body_bytes_max = limits::kHttpBodyBytes},
+       .body_bytes_max = limits::kHttpBodyBytes,
+       .commands = limits::kBatchItems},
   };
 }
 

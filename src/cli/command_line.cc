@@ -30,6 +30,7 @@ struct Options {
   DefinitionOptions workflow{.kind = "workflow"};
   TriggerOptions trigger;
   RunOptions run;
+  std::string command;
 };
 
 const CLI::App* child(const CLI::App* parent, const std::string& name) {
@@ -53,6 +54,7 @@ class CommandLine {
     add_definitions("job", "Jobs: what to run", options_.job);
     add_definitions("workflow", "Workflows: steps in order", options_.workflow);
     add_runs();
+    add_commands();
     add_workers();
     app_.footer(
         "\n`jobflow COMMAND --help` explains a command. Exit codes: 0 ok, 1 error, 2 usage,"
@@ -235,6 +237,14 @@ class CommandLine {
       command->add_option("run", to.runs, "Its id")->required()->expected(1);
     }
     cancel->add_option("run", to.runs, "Ids")->required();
+  }
+
+  void add_commands() {
+    CLI::App& commands = *add_group("command", "What became of a command that got no answer");
+    CLI::App* show =
+        add(commands, "show", "Whether it was done, and what the answer was",
+            [this](Session& session) { return show_command(session, options_.command); });
+    show->add_option("id", options_.command, "The id that came with 'outcome_unknown'")->required();
   }
 
   void add_workers() {

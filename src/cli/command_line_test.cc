@@ -170,6 +170,13 @@ TEST_F(CommandLineTest, ProgramsGetTheirArgumentsAsTheyAre) {
   EXPECT_TRUE(said("no worker is connected"));
 }
 
+TEST_F(CommandLineTest, WhatBecameOfACommandCanBeAsked) {  // S12.4
+  server.answer("GET /api/v1/commands/7", R"({"id":"7","state":"done"})");
+  EXPECT_EQ(run({"command", "show", "7"}), kOk);
+  EXPECT_NE(out().find("done"), std::string::npos);
+  EXPECT_EQ(run({"command", "show"}), kUsage);
+}
+
 TEST_F(CommandLineTest, AddressAndTokenComeFromWhereverTheyAreSaid) {
   server.answer("GET /api/v1/workers", R"({"items":[]})");
   run({"worker", "ls"});

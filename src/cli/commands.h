@@ -66,6 +66,8 @@ ExitCode cancel_runs(Session& session, const RunOptions& options);
 ExitCode retry_run(Session& session, const RunOptions& options);
 ExitCode watch_run(Session& session, const RunOptions& options);
 
+ExitCode show_command(Session& session, const std::string& id);
+
 ExitCode list_workers(Session& session);
 ExitCode list_handlers(Session& session);
 

@@ -144,8 +144,10 @@ using Request = std::variant<SaveDefinition,
 struct Command {
   Request request;
   std::string principal;  // who asks: "token:admin", "worker:<name>", "system"
-  Instant now;            // when the hall took it; a re-run of the command keeps it (3b)
-  std::shared_ptr<const CommandRows> rows;  // what was read for it (3c)
+  Instant now = {};       // when the hall took it; a re-run of the command keeps it (3b)
+  std::shared_ptr<const CommandRows> rows = {};  // what was read for it (3c)
+  Id id = {};  // given at the door when somebody asks: carried out once, however often it comes
+  bool is_repeat = false;  // it was sent before, and may have been carried out then (S12.4)
 };
 
 }  // namespace jobflow::engine

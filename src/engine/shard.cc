@@ -8,7 +8,7 @@ namespace jobflow::engine {
 namespace {
 
 // Room is left for what one more step of work may add to a decision (house 3.8).
-constexpr std::size_t kRowsReserved = 8;
+constexpr std::size_t kRowsReserved = 9;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -31,6 +31,7 @@ Shard::Inside::Inside(ShardImage image, Instant now)
   gathering_ = image.batch + 1;
   recent_.set_landed(image.batch);
   recent_.distrust_before(image.batch);
+  commands_.begin(next_id(image.last_id, number_, now), image.batch);
   for (DefinitionRow& row : image.definitions) {
     by_name_[std::string(to_string(row.kind)) + '\0' + row.name_space + '\0' + row.name] = row.id;
     Known& known = known_[row.id];
@@ -111,6 +112,10 @@ void Shard::Inside::load_run(RunRow row,
 
 Decision Shard::Inside::decide(const Command& command, Roster& roster) {
   Turn turn{command, roster, {}, command.now};
+  if (answer_again(turn)) {
+    read_along(turn);
+    return std::move(turn.out);
+  }
   std::visit(Overloaded{
                  [&](const SaveDefinition& ask) { save(turn, ask); },
                  [&](const DeleteDefinition& ask) { remove(turn, ask); },
@@ -140,6 +145,8 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
   for (const Id run : turn.to_tell) {
     turn.out.more.emplace_back(TellWatchers{run});
   }
+  remember_command(turn);
+  read_along(turn);
   check(turn.out.changes.size() <= limits::kDecisionRows, "a decision is over its row budget");
   return std::move(turn.out);
 }
@@ -158,10 +165,20 @@ Decision Shard::decide(const Command& command, Roster& roster) {
 void Shard::set_batches(std::int64_t gathering, std::int64_t landed) {
   inside_->gathering_ = gathering;
   inside_->recent_.set_landed(landed);
+  inside_->commands_.set_landed(landed);
 }
 
 void Shard::distrust_reads_before(std::int64_t batch) {
   inside_->recent_.distrust_before(batch);
+  inside_->commands_.distrust_before(batch);
+}
+
+void Shard::keep_commands(Id last) {
+  inside_->keeps_commands_ = true;
+  inside_->commands_.begin(last, inside_->gathering_ - 1);
+}
+const CommandRow* Shard::find_command(Id command) const {
+  return inside_->commands_.find_durable(command);
 }
 
 ShardNumber Shard::number() const {

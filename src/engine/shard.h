@@ -36,6 +36,12 @@ class Shard {
   // What was decided may have landed in batches up to `batch`: older reads are not accepted.
   void distrust_reads_before(std::int64_t batch);
 
+  // What becomes of commands is written, too: other members may hear them again (S12.4). `last`:
+  // the greatest id that the store knew when this shard was loaded. To be called at once.
+  void keep_commands(Id last);
+  // What became of it; null unless that is durable and fresh in memory.
+  const CommandRow* find_command(Id command) const;
+
   ShardNumber number() const;
   std::int64_t epoch() const;
   Id last_id() const;

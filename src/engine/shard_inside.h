@@ -1,8 +1,10 @@
 // The inside of a shard. shard.cc: loading, and the way in; shard_live.cc: live runs and
-// their bounds; shard_definitions.cc, shard_triggers.cc, shard_runs.cc, shard_attempts.cc,
-// shard_workflows.cc, shard_letters.cc: the rules, by what they are about.
+// their bounds; shard_commands.cc: those that come again; shard_definitions.cc, shard_triggers.cc,
+// shard_runs.cc, shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the rules, by what they
+// are about.
 #pragma once
 
+#include "engine/command_memory.h"
 #include "engine/graph.h"
 #include "engine/plan.h"
 #include "engine/queues.h"
@@ -71,6 +73,11 @@ class Shard::Inside {
   void drop(LiveRun& run);
   void sweep(Instant now);
   const RunRow* finished_run(Turn& turn, Id run);
+
+  // shard_commands.cc
+  bool answer_again(Turn& turn);
+  static void read_along(Turn& turn);
+  void remember_command(Turn& turn);
 
   // shard_definitions.cc
   void save(Turn& turn, const SaveDefinition& ask);
@@ -194,6 +201,8 @@ class Shard::Inside {
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;
   Recency recent_;
+  CommandMemory commands_;
+  bool keeps_commands_ = false;
   std::map<ShardNumber, Outbox> outboxes_;  // by receiver; none is empty
   std::map<ShardNumber, Id> marks_;         // what was applied, by sender
   std::map<Id, Watched> watched_;

@@ -98,8 +98,11 @@ bool Shard::Inside::answer_repeat(Turn& turn, const TriggerRun& ask, Id definiti
     return true;
   }
   const CommandRows* rows = turn.command.rows.get();
-  if (rows == nullptr || !recent_.may_trust(rows->batch)) {
-    turn.out.reads.keys.emplace_back(definition, ask.idempotency_key);
+  const std::pair key(definition, ask.idempotency_key);
+  const bool was_read =
+      rows != nullptr && std::count(rows->asked.keys.begin(), rows->asked.keys.end(), key) > 0;
+  if (!was_read || !recent_.may_trust(rows->batch)) {
+    turn.out.reads.keys.push_back(key);
     return true;
   }
   for (const IdempotencyRow& row : rows->keys) {

@@ -41,6 +41,9 @@ struct InsertSkippedFiring {
 struct InsertIdempotency {  // replaces an older one of the same (definition, key)
   IdempotencyRow row;
 };
+struct InsertCommand {  // in the decision that carries it out: no id comes twice
+  CommandRow row;
+};
 struct InsertLetter {
   LetterRow row;
 };
@@ -67,6 +70,7 @@ using Change = std::variant<InsertRun,
                             DeleteTrigger,
                             InsertSkippedFiring,
                             InsertIdempotency,
+                            InsertCommand,
                             InsertLetter,
                             DeleteLetters,
                             MarkLetter,

@@ -17,8 +17,9 @@ struct ShardImage {
   std::int64_t owner = 0;
   std::int64_t epoch = 1;
   Id last_id;
-  std::int64_t next_event = 1;               // the next journal number
-  std::int64_t batch = 0;                    // the reading member's batch number in that snapshot
+  std::int64_t next_event = 1;  // the next journal number
+  Id last_command;         // the greatest id of all commands with a row, of whatever shard (S12.4)
+  std::int64_t batch = 0;  // the reading member's batch number in that snapshot
   std::vector<DefinitionRow> definitions;    // current revisions, not deleted
   std::vector<DefinitionRow> old_revisions;  // older or deleted ones that live runs still use
   std::vector<TriggerRow> triggers;
@@ -33,7 +34,8 @@ struct ShardImage {
 struct CommandReads {
   std::vector<Id> runs;                          // with its steps, when it is a workflow run
   std::vector<std::pair<Id, std::string>> keys;  // (definition, idempotency key)
-  bool empty() const { return runs.empty() && keys.empty(); }
+  std::vector<Id> commands;
+  bool empty() const { return runs.empty() && keys.empty() && commands.empty(); }
 };
 
 struct CommandRows {
@@ -43,6 +45,7 @@ struct CommandRows {
   std::vector<RunRow> steps;             // of the workflow runs among them, ordered by id
   std::vector<DefinitionRow> revisions;  // the ones those runs use
   std::vector<IdempotencyRow> keys;      // unexpired or not
+  std::vector<CommandRow> commands;
 };
 
 }  // namespace jobflow

@@ -55,6 +55,7 @@ inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the la
 inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout goes first
 inline constexpr Span kLettersAgain = seconds(1);   // unacknowledged ones are sent again
 inline constexpr Span kIdempotencyWindow = hours(24);
+inline constexpr Span kCommandsKept = minutes(10);  // what became of them, by their ids (S12.4)
 inline constexpr Span kWorkerHeartbeat = seconds(1);
 inline constexpr Span kWorkerLease = seconds(10);
 // One of several members: silent for a lease, it is dead (house 4).

@@ -117,6 +117,20 @@ struct IdempotencyRow {
   bool operator==(const IdempotencyRow&) const = default;
 };
 
+// What became of a command that changed something, under the id it got at the door (S12.4).
+struct CommandRow {
+  Id id;
+  ShardNumber shard = 0;  // that carried it out
+  Instant at;
+  // The answer.
+  Id subject;  // the run or definition
+  int revision = 0;
+  bool created = false;
+  bool changed = true;
+  std::string name;
+  bool operator==(const CommandRow&) const = default;
+};
+
 // An access token, hashed (S13.2). No home: written by small transactions.
 struct TokenRow {
   Id id;

@@ -8,6 +8,7 @@
 #include "model/work.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ using Answer = std::function<void(Outcome<engine::Reply>)>;
 
 // A command on its way in, with the one who waits. `answer` is called once, on the executor.
 struct Submission {
-  engine::Command command;  // `now` is set by the hall
+  engine::Command command;  // the hall sets `now`, and `id` when there is none
   Answer answer;
 };
 
@@ -38,6 +39,11 @@ class CommandDoor {
   virtual ~CommandDoor() = default;
   // Over a limit or while the store is away, the answers come at once.
   virtual void submit(std::vector<Submission> submissions) = 0;
+  // The first of `count` ids in a row, for commands that somebody may want to send again (S12.4).
+  virtual Id make_command_ids(int count) = 0;
+  // What became of a command, as far as it is fresh in memory here: the store may know more. Called
+  // on the executor.
+  virtual void find_command(Id command, std::function<void(std::optional<CommandRow>)> done) = 0;
   // Called on the executor, with a copy of the workers there are.
   virtual void list_workers(std::function<void(std::vector<WorkerView>)> done) = 0;
   virtual bool ready() const = 0;

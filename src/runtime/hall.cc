@@ -72,6 +72,46 @@ void Hall::Inside::submit(std::vector<Submission> submissions) {
   }
 }
 
+// Ids of this member's own: they hold its number, and go on above what the store knows (S12.4).
+Id Hall::Inside::make_command_ids(int count) {
+  const auto bits = static_cast<ShardNumber>(member_bits_.load(std::memory_order_relaxed));
+  std::int64_t last = last_command_.load(std::memory_order_relaxed);
+  for (;;) {
+    Id first = next_id({last}, bits, clock_.now());
+    if (Id{first.value + count - 1}.time() != first.time() ||
+        Id{first.value + count - 1}.shard() != bits) {
+      first = next_id({}, bits, first.time() + milliseconds(1));
+    }
+    if (last_command_.compare_exchange_weak(last, first.value + count - 1)) {
+      return first;
+    }
+  }
+}
+
+void Hall::Inside::raise_command_ids(Id last) {
+  constexpr std::int64_t kBelowTime = (1 << 22) - 1;
+  const std::int64_t up_to =
+      last.value | kBelowTime;  // that millisecond is over: no id comes again
+  std::int64_t ours = last_command_.load(std::memory_order_relaxed);
+  while (last.is_set() && ours < up_to && !last_command_.compare_exchange_weak(ours, up_to)) {
+  }
+}
+
+void Hall::Inside::find_command(Id command, std::function<void(std::optional<CommandRow>)> done) {
+  post([command, done = std::move(done)](Inside& inside) {
+    for (const Seat& seat : inside.seats_) {
+      if (!seat.shard) {
+        continue;
+      }
+      seat.shard->set_batches(inside.committer_.next_place(), inside.committer_.durable_place());
+      if (const CommandRow* row = seat.shard->find_command(command)) {
+        return done(*row);
+      }
+    }
+    done(std::nullopt);
+  });
+}
+
 void Hall::Inside::post(std::function<void(Inside&)> task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
@@ -251,7 +291,9 @@ void Hall::Inside::end(const std::string& why) {
   }
   const auto was_not_done = [&](Submission& submission) {
     if (submission.answer) {
-      submission.answer(Problem{ProblemCode::unavailable, why});
+      const bool may_be_done = submission.command.is_repeat;  // when it was sent before
+      submission.answer(
+          Problem{may_be_done ? ProblemCode::outcome_unknown : ProblemCode::unavailable, why});
     }
   };
   for (Seat& seat : seats_) {
@@ -263,7 +305,7 @@ void Hall::Inside::end(const std::string& why) {
   for (const auto& reading : std::exchange(readings_, {})) {
     was_not_done(reading->submission);
   }
-  give_up_forwarded();
+  tend_forwarded();
   if (on_ready_) {
     std::exchange(on_ready_, {})(Problem{ProblemCode::unavailable, why});
   }
@@ -319,6 +361,14 @@ bool Hall::ready() const {
 }
 std::string Hall::not_ready_reason() const {
   return inside_->not_ready_reason();
+}
+
+Id Hall::make_command_ids(int count) {
+  return inside_->make_command_ids(count);
+}
+
+void Hall::find_command(Id command, std::function<void(std::optional<CommandRow>)> done) {
+  inside_->find_command(command, std::move(done));
 }
 
 void Hall::list_workers(std::function<void(std::vector<WorkerView>)> done) {

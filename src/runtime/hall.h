@@ -62,6 +62,8 @@ class Hall final : public CommandDoor, public WorkerDesk, public MemberDesk {
   void stop(std::function<void()> stopped);
 
   void submit(std::vector<Submission> submissions) override;
+  Id make_command_ids(int count) override;
+  void find_command(Id command, std::function<void(std::optional<CommandRow>)> done) override;
   // Before start(), when it is one of several; must outlive this.
   void set_link(MemberLink& link);
   void member_said(MemberMessage message) override;

@@ -1,4 +1,5 @@
-// The hall's commands for other members' shards, and theirs for ours (S12.4).
+// The hall's commands for other members' shards, and theirs for ours. A command is carried out once
+// under its id, so that it may be sent again whenever its answer is not sure to come (S12.4).
 #include "runtime/hall_inside.h"
 
 #include <algorithm>
@@ -8,8 +9,8 @@ namespace jobflow::runtime {
 namespace {
 
 constexpr Span kPatience = seconds(5);  // for a shard to have an owner again, and for its answer
-constexpr int kHopsMax = 3;
-constexpr std::size_t kAskedKept = 10'000;
+constexpr Span kSendAgain = seconds(2);
+constexpr Span kAskAgain = milliseconds(250);  // one who could not say, or was not reached
 
 }  // namespace
 
@@ -53,30 +54,32 @@ void Hall::Inside::send_to_owner(ShardNumber number, Submission submission) {
   if (!submission.answer) {
     return;  // the system's own: its owner knows as much
   }
-  forward({.submission = std::move(submission), .shard = number, .since = at_.monotonic});
+  submission.command.rows.reset();
+  give_up_at_ = std::min(give_up_at_, at_.monotonic + kPatience);
+  Forwarded& forwarded =
+      forwarded_
+          .emplace(++last_request_, Forwarded{.submission = std::move(submission),
+                                              .shard = number,
+                                              .since = at_.monotonic,
+                                              .again = at_.monotonic})
+          .first->second;
+  forward(last_request_, forwarded);
 }
 
 // To whoever owns its shard; while nobody does it waits.
-void Hall::Inside::forward(Forwarded forwarded) {
+void Hall::Inside::forward(std::int64_t request, Forwarded& forwarded) {
   const std::int64_t owner = seats_[forwarded.shard].owner;
-  forwarded.submission.command.rows.reset();
-  forwarded.to = owner == committer_.member() ? 0 : owner;
-  give_up_at_ = std::min(give_up_at_, forwarded.since + kPatience);
-  const std::int64_t request = ++last_request_;
-  if (forwarded.to != 0) {
-    send_member(forwarded.to, ForwardedCommand{request, forwarded.submission.command});
+  if (owner == 0 || owner == committer_.member()) {
+    return;
   }
-  forwarded_.emplace(request, std::move(forwarded));
+  forwarded.to = owner;
+  forwarded.again = at_.monotonic + kSendAgain;
+  give_up_at_ = std::min(give_up_at_, forwarded.again);
+  send_member(owner, ForwardedCommand{request, forwarded.submission.command});
+  forwarded.submission.command.is_repeat = true;
 }
 
 void Hall::Inside::take_forwarded(const MemberMessage& message, ForwardedCommand forwarded) {
-  auto& asked = asked_[{message.from, message.term}];
-  if (!asked.insert(forwarded.request).second) {
-    return;  // the network said it twice
-  }
-  if (asked.size() > kAskedKept) {
-    asked.erase(asked.begin());
-  }
   const auto answer = [this, to = message.from, request = forwarded.request](
                           bool not_mine, Outcome<engine::Reply> outcome) {
     send_member(to, ForwardedAnswer{request, not_mine, std::move(outcome)});
@@ -96,53 +99,58 @@ void Hall::Inside::take_answer(const MemberMessage& message, ForwardedAnswer ans
   if (found == forwarded_.end() || found->second.to != message.from) {
     return;
   }
-  Forwarded forwarded = std::move(found->second);
-  forwarded_.erase(found);
-  if (!answer.not_mine) {
-    forwarded.submission.answer(std::move(answer.answer));
+  const bool is_no_answer =
+      answer.not_mine ||
+      (!answer.answer && (answer.answer.problem().code == ProblemCode::unavailable ||
+                          answer.answer.problem().code == ProblemCode::outcome_unknown));
+  if (!is_no_answer) {
+    const Submission submission = std::move(found->second.submission);
+    forwarded_.erase(found);
+    submission.answer(std::move(answer.answer));
     return;
   }
-  // Nothing was done there. Who owns it? The next look tells; until then it waits.
-  look_at_ = at_.monotonic;
-  forwarded.to = 0;
-  forwarded.hops += 1;
-  give_up_at_ = std::min(give_up_at_, forwarded.since + kPatience);
-  forwarded_.emplace(++last_request_, std::move(forwarded));
+  // Who owns it? The next look tells.
+  look_at_ = answer.not_mine ? at_.monotonic : look_at_;
+  ask_again_soon(found->second);
 }
 
-// What waited for an owner goes to it; what waited too long is given up.
-void Hall::Inside::give_up_forwarded() {
+void Hall::Inside::ask_again_soon(Forwarded& forwarded) {
+  forwarded.again = at_.monotonic + kAskAgain;
+  give_up_at_ = std::min(give_up_at_, forwarded.again);
+}
+
+// What has no answer goes to whoever owns its shard now; what waited too long is given up.
+void Hall::Inside::tend_forwarded() {
   give_up_at_ = kNever;
   std::vector<std::int64_t> requests;
   for (const auto& [request, forwarded] : forwarded_) {
     requests.push_back(request);
   }
   for (const std::int64_t request : requests) {
-    Forwarded forwarded = std::move(forwarded_[request]);
+    Forwarded& forwarded = forwarded_[request];
     const Seat& seat = seats_[forwarded.shard];
-    const bool has_owner = seat.is_ours || (seat.owner != 0 && seat.owner != committer_.member());
-    if (at_.monotonic - forwarded.since >= kPatience || forwarded.hops > kHopsMax || over_) {
+    const bool is_too_late = over_ || at_.monotonic - forwarded.since >= kPatience;
+    if (is_too_late || seat.is_ours) {
+      Submission submission = std::move(forwarded.submission);
       forwarded_.erase(request);
-      give_up(std::move(forwarded));
-    } else if (forwarded.to == 0 && seat.is_ours) {
-      forwarded_.erase(request);
-      take(std::move(forwarded.submission));
-    } else if (forwarded.to == 0 && has_owner) {
-      forwarded_.erase(request);
-      forward(std::move(forwarded));
-    } else {
-      give_up_at_ = std::min(give_up_at_, forwarded.since + kPatience);
-      forwarded_[request] = std::move(forwarded);
+      is_too_late ? give_up(submission) : take(std::move(submission));
+      continue;
     }
+    if (forwarded.again <= at_.monotonic || forwarded.to != seat.owner) {
+      forward(request, forwarded);
+    }
+    const Instant next = forwarded.since + kPatience;
+    give_up_at_ = std::min(
+        give_up_at_, forwarded.again > at_.monotonic ? std::min(next, forwarded.again) : next);
   }
 }
 
-void Hall::Inside::give_up(Forwarded forwarded) {
-  forwarded.submission.answer(
-      forwarded.to == 0
-          ? Problem{ProblemCode::unavailable, "nobody owns its shard now: try again"}
-          : Problem{ProblemCode::outcome_unknown,
-                    "the member that owns its shard did not answer: it may have been done"});
+void Hall::Inside::give_up(const Submission& submission) {
+  submission.answer(
+      submission.command.is_repeat
+          ? Problem{ProblemCode::outcome_unknown,
+                    "the member that owns its shard did not answer: it may have been done"}
+          : Problem{ProblemCode::unavailable, "nobody owns its shard now: try again"});
 }
 
 }  // namespace jobflow::runtime

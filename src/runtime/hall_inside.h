@@ -39,6 +39,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   // --- any thread
   void submit(std::vector<Submission> submissions);
   void post(std::function<void(Inside&)> task);
+  Id make_command_ids(int count);
+  void find_command(Id command, std::function<void(std::optional<CommandRow>)> done);
   bool ready() const { return ready_.load(std::memory_order_acquire); }
   std::string not_ready_reason() const;
 
@@ -101,8 +103,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     Submission submission;  // its command is with the other member, too
     ShardNumber shard = 0;
     std::int64_t to = 0;  // 0 = not sent yet
-    int hops = 0;
-    Instant since;  // monotonic
+    Instant since;        // monotonic, both
+    Instant again;        // when it is sent once more
   };
 
   // hall.cc
@@ -149,6 +151,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void hand_over(ShardNumber number, std::int64_t to);
   void handed_over(const Decided& last_word);
   void leave();
+  void raise_command_ids(Id last);
   void load(ShardNumber number);
   void loaded(ShardNumber number, Outcome<ShardImage> image);
   void begin_shard(ShardNumber number, ShardImage image);
@@ -162,11 +165,12 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
 
   // hall_forward.cc
   void send_to_owner(ShardNumber number, Submission submission);
-  void forward(Forwarded forwarded);
-  void give_up(Forwarded forwarded);
+  void forward(std::int64_t request, Forwarded& forwarded);
+  void ask_again_soon(Forwarded& forwarded);
+  static void give_up(const Submission& submission);
   void take_forwarded(const MemberMessage& message, ForwardedCommand forwarded);
   void take_answer(const MemberMessage& message, ForwardedAnswer answer);
-  void give_up_forwarded();
+  void tend_forwarded();
   // `term`: which process of it is meant; 0 = the newest.
   void send_member(std::int64_t to, decltype(MemberMessage::what) what, std::int64_t term = 0);
   void note_heads(const std::vector<const JournalPart*>& parts);
@@ -248,8 +252,6 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::map<std::int64_t, std::int64_t> terms_;  // of the newest process of each member
   std::map<std::int64_t, std::int64_t> said_;   // by member: the number of the last message to it
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> heard_;  // and from it, in a term
-  // What each sender's process has asked already: a repeat is not carried out again.
-  std::map<std::pair<std::int64_t, std::int64_t>, std::set<std::int64_t>> asked_;
   // What others know of our workers, and what they wish of them.
   bool directory_changed_ = false;
   std::int64_t directory_version_ = 0;
@@ -316,6 +318,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   bool stopping_ = false;
   bool over_ = false;  // fenced or stopped: nothing more is decided
 
+  std::atomic<std::int64_t> last_command_{0};  // the newest id that was given to one
+  std::atomic<std::int64_t> member_bits_{0};   // in those ids, where others have their shard
   std::atomic<bool> ready_{false};
   std::atomic<bool> away_{false};
   // Counts what waits to be decided or to be durable, for the door's limits.

@@ -47,6 +47,7 @@ void Hall::Inside::joined(const Outcome<store::Ticket>& ticket) {
   committer_.begin(*ticket);
   // Above the requests of this member's earlier processes: their answers may still be on the way.
   last_request_ = std::max(last_request_, ticket->term << 32);
+  member_bits_ = ticket->member % kShardsMax;
   member_source_ = static_cast<ShardNumber>(
       std::min<std::int64_t>(kMemberSource + ticket->member - 1, kLastSource));
   if (settings_.cluster.alone) {
@@ -153,7 +154,7 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
   }
   take_what_is_ours();
   act_on_look();
-  give_up_forwarded();
+  tend_forwarded();
 }
 
 // What the store says is this member's was an earlier process's: we take it over in a new epoch, so
@@ -311,14 +312,13 @@ void Hall::Inside::take_unsent(const OrdersUnsent& unsent) {
   }
 }
 
-// What it was asked may or may not have been done there.
+// What it was asked may or may not have been done there: it, or who comes after it, is asked again.
 void Hall::Inside::member_lost(std::int64_t member) {
   for (auto& [request, forwarded] : forwarded_) {
     if (forwarded.to == member) {
-      forwarded.since = forwarded.since - seconds(60);  // its answer will not come
+      ask_again_soon(forwarded);
     }
   }
-  give_up_at_ = at_.monotonic;
   far_member_lost(member);
 }
 
@@ -506,7 +506,12 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   image.batch = committer_.place_of_batch(image.batch);
   feed_.begin(number, image.next_event);
   note_head(number, image.next_event);
+  const Id last_command = image.last_command;
   seat.shard = std::make_unique<engine::Shard>(std::move(image), at_.now);
+  if (lookout_) {
+    raise_command_ids(last_command);
+    seat.shard->keep_commands(last_command);
+  }
   seat.loaded_up_to = seat.shard->last_id();
   seat.seen_arrivals = seat.seen_generation = 0;
   // After a change of history first of all what it undid; then what had been asked before, in its

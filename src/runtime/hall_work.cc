@@ -79,6 +79,9 @@ void Hall::Inside::take(Submission submission) {
     }
     return;
   }
+  if (submission.answer && !submission.command.id.is_set()) {
+    submission.command.id = make_command_ids(1);
+  }
   decide(number, std::move(submission));
 }
 
@@ -214,7 +217,7 @@ void Hall::Inside::run_timers() {
     look();
   }
   if (give_up_at_ <= at_.monotonic) {
-    give_up_forwarded();
+    tend_forwarded();
   }
   if (join_again_at_ <= at_.monotonic) {
     join_again_at_ = kNever;

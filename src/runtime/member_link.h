@@ -20,7 +20,7 @@ namespace jobflow::runtime {
 
 // A command for a shard that the receiver owns, as the sender believes (S12.4).
 struct ForwardedCommand {
-  std::int64_t request = 0;  // of the sender's process; answered with it, carried out once
+  std::int64_t request = 0;  // of the sender's process; answered with it
   engine::Command command;
 };
 struct ForwardedAnswer {

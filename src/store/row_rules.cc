@@ -81,6 +81,10 @@ std::string why_refused(const TokenRow& row) {
   });
 }
 
+std::string why_refused(const CommandRow& row) {
+  return first_broken({{row.id.value > 0, "id"}});
+}
+
 std::string why_refused(const LetterRow& row) {
   return first_broken({
       {row.number.value > 0, "number"},

@@ -1,6 +1,15 @@
 #include "store/store.h"
 
+#include <algorithm>
+
 namespace jobflow::store {
+
+Id commands_kept_from(const TrimLimits& limits) {
+  constexpr int kBitsBelowTime = 22;
+  constexpr std::int64_t kLastMs = (std::int64_t{1} << 41) - 1;
+  const Instant from = limits.keys_expired_at - limits::kCommandsKept;
+  return {std::clamp<std::int64_t>(from.ms, 0, kLastMs) << kBitsBelowTime};
+}
 
 std::string_view to_string(CommitResult result) {
   switch (result) {

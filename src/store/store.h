@@ -84,11 +84,14 @@ struct RunAt {
 };
 struct TrimLimits {
   Instant journal_before;
-  Instant keys_expired_at;
-  int rows = 1000;  // at most that many of each a call
+  Instant keys_expired_at;  // now: commands go when they are kCommandsKept old
+  int rows = 1000;          // at most that many of each a call
   // Older journal rows go as well when the process has written more than that (S9.1).
   std::int64_t journal_bytes = limits::kJournalBytes;
 };
+
+// Commands with smaller ids go.
+Id commands_kept_from(const TrimLimits& limits);
 
 // What the store says of itself; fixed while it is open.
 struct StoreFacts {

@@ -52,6 +52,10 @@ class PlayedHall final : public runtime::CommandDoor {
   explicit PlayedHall(store::Store& store) : feed_(store, {.queued_events = 200}) {}
 
   void submit(std::vector<runtime::Submission> submissions) override;
+  Id make_command_ids(int) override { return new_command; }
+  void find_command(Id command, std::function<void(std::optional<CommandRow>)> done) override {
+    done(done_command.id == command ? std::optional(done_command) : std::nullopt);
+  }
   void list_workers(std::function<void(std::vector<runtime::WorkerView>)> done) override {
     done(workers);
   }
@@ -67,6 +71,8 @@ class PlayedHall final : public runtime::CommandDoor {
   std::vector<std::size_t> submissions;  // how many commands each call brought
   std::vector<runtime::WorkerView> workers;
   std::string reason;
+  Id new_command = {5'000};
+  CommandRow done_command;
 
  private:
   runtime::Feed feed_;

@@ -107,6 +107,10 @@ std::string RowTable::write(const InsertIdempotency& insert) {
   return "";
 }
 
+std::string RowTable::write(const InsertCommand& insert) {
+  return commands.emplace(insert.row.id, insert.row).second ? "" : "command is there";
+}
+
 std::string RowTable::write(const InsertLetter& insert) {
   const LetterRow& row = insert.row;
   if (row.after >= row.number) {
@@ -142,7 +146,11 @@ bool RowTable::is_deleted(Id definition) const {
 }
 
 ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) const {
-  ShardImage image{.shard = shard, .epoch = 1, .last_id = last_id, .batch = batch};
+  ShardImage image{.shard = shard,
+                   .epoch = 1,
+                   .last_id = last_id,
+                   .last_command = commands.empty() ? Id{} : commands.rbegin()->first,
+                   .batch = batch};
   for (const auto& [id, revision] : current) {
     if (!is_deleted(id)) {
       image.definitions.push_back(revisions.at({id, revision}));
@@ -178,8 +186,13 @@ ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) co
 }
 
 CommandRows RowTable::read(const CommandReads& reads, std::int64_t batch) const {
-  CommandRows rows{
-      .asked = reads, .batch = batch, .runs = {}, .steps = {}, .revisions = {}, .keys = {}};
+  CommandRows rows{.asked = reads,
+                   .batch = batch,
+                   .runs = {},
+                   .steps = {},
+                   .revisions = {},
+                   .keys = {},
+                   .commands = {}};
   for (const Id id : reads.runs) {
     const auto found = runs.find(id);
     if (found == runs.end()) {
@@ -196,6 +209,11 @@ CommandRows RowTable::read(const CommandReads& reads, std::int64_t batch) const 
   for (const auto& key : reads.keys) {
     if (const auto found = keys.find(key); found != keys.end()) {
       rows.keys.push_back(found->second);
+    }
+  }
+  for (const Id id : reads.commands) {
+    if (const auto found = commands.find(id); found != commands.end()) {
+      rows.commands.push_back(found->second);
     }
   }
   return rows;

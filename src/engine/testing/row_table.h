@@ -22,6 +22,7 @@ struct RowTable {
   std::map<Id, TriggerRow> triggers;
   std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
+  std::map<Id, CommandRow> commands;
   std::map<std::pair<ShardNumber, Id>, LetterRow> letters;  // by (to, number)
   std::map<ShardNumber, LetterMarkRow> marks;               // by sender
   std::set<std::pair<Id, Id>> watches;                      // (run, watcher)
@@ -45,6 +46,7 @@ struct RowTable {
   std::string write(const DeleteTrigger& gone);
   std::string write(const InsertSkippedFiring& firing);
   std::string write(const InsertIdempotency& insert);
+  std::string write(const InsertCommand& insert);
   std::string write(const InsertLetter& insert);
   std::string write(const DeleteLetters& gone);
   std::string write(const MarkLetter& mark);

@@ -174,6 +174,9 @@ std::string tell_change(const Change& change, const RowTable& rows, const Names&
     return "+ skipped " + names.of(row.trigger) + " " + names.at(row.from) + ".." +
            names.at(row.to) + " x" + std::to_string(row.count) + " " + row.reason;
   }
+  if (const auto* command = std::get_if<InsertCommand>(&change)) {
+    return "+ command " + to_string(command->row.id) + " -> " + names.of(command->row.subject);
+  }
   const auto* key = std::get_if<InsertIdempotency>(&change);
   if (key == nullptr) {
     return tell_letters(change, names);
@@ -340,6 +343,9 @@ std::string tell(const CommandReads& reads, const Names& names) {
   }
   for (const auto& [definition, key] : reads.keys) {
     text += " key " + key + " of " + names.of(definition);
+  }
+  for (const Id command : reads.commands) {
+    text += " command " + to_string(command);
   }
   return text + "\n";
 }

@@ -181,10 +181,13 @@ std::map<std::string, int> ClusterStage::shares() {
   return shares;
 }
 
-Answered ClusterStage::submit(const std::string& at, engine::Request request) {
+Answered ClusterStage::submit(const std::string& at, engine::Request request, Id command) {
   auto answer = std::make_shared<Answer>();
   std::vector<Submission> submissions;
-  submissions.push_back({{.request = std::move(request), .principal = "test"},
+  submissions.push_back({{.request = std::move(request),
+                          .principal = "test",
+                          .id = command,
+                          .is_repeat = command.is_set()},
                          [answer](Outcome<engine::Reply> reply) {
                            EXPECT_FALSE(answer->has_value()) << "answered twice";
                            *answer = std::move(reply);

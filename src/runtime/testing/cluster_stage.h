@@ -49,7 +49,7 @@ class ClusterStage {
   std::map<std::string, int> shares();
   std::map<std::int64_t, std::string> names();
 
-  Answered submit(const std::string& at, engine::Request request);
+  Answered submit(const std::string& at, engine::Request request, Id command = {});
   Answered save_job(const std::string& at, const std::string& name, const std::string& spec_json);
   Answered trigger(const std::string& at, const std::string& name, const std::string& key = "");
   std::shared_ptr<PlayedWorker> connect(const std::string& at,

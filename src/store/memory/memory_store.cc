@@ -158,6 +158,12 @@ int trim_tables(Tables& tables, const TrimLimits& limits) {
     gone += expired ? 1 : 0;
     return expired;
   });
+  const Id kept_from = commands_kept_from(limits);
+  for (int left = limits.rows;
+       left > 0 && !tables.commands.empty() && tables.commands.begin()->first < kept_from; --left) {
+    tables.commands.erase(tables.commands.begin());
+    ++gone;
+  }
   tables.rows_written += gone;
   return gone;
 }
@@ -225,6 +231,9 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
       rows != tables.journal.end() && !rows->second.empty()) {
     image.last_id = rows->second.rbegin()->second.last_id;
   }
+  if (!tables.commands.empty()) {
+    image.last_command = tables.commands.rbegin()->first;
+  }
   for (const auto& [id, definition] : tables.definitions) {
     if (id.shard() == shard && !definition.head.deleted) {
       image.definitions.push_back(definition.revisions.at(definition.head.revision));
@@ -280,6 +289,11 @@ CommandRows rows_for(const Tables& tables, std::int64_t member, const CommandRea
   for (const auto& key : reads.keys) {
     if (const auto row = tables.keys.find(key); row != tables.keys.end()) {
       rows.keys.push_back(row->second);
+    }
+  }
+  for (const Id id : reads.commands) {
+    if (const auto row = tables.commands.find(id); row != tables.commands.end()) {
+      rows.commands.push_back(row->second);
     }
   }
   return rows;

@@ -195,6 +195,11 @@ void Transaction::write(const Change& change) {
     put(tables_.skipped, {row.trigger, row.from}, row);
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     put(tables_.keys, {key->row.definition, key->row.key}, key->row);
+  } else if (const auto* command = std::get_if<InsertCommand>(&change)) {
+    expect(command->row);
+    expect(!tables_.commands.contains(command->row.id), "carried out before: command",
+           command->row.id);
+    put(tables_.commands, command->row.id, command->row);
   } else {
     write_letters(change);
   }

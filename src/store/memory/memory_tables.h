@@ -45,6 +45,7 @@ struct Tables {
   std::map<std::pair<Id, std::string>, Id> trigger_names;  // by (definition, name)
   std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
+  std::map<Id, CommandRow> commands;
   std::map<Id, TokenRow> tokens;
   std::map<std::tuple<ShardNumber, ShardNumber, Id>, LetterRow> letters;  // (from, to, number)
   std::map<std::pair<ShardNumber, ShardNumber>, LetterMarkRow> marks;     // (to, from)

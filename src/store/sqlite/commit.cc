@@ -40,6 +40,7 @@ Committer::Committer(Connection& connection)
       delete_trigger_(connection, statement("delete_trigger")),
       insert_skipped_(connection, statement("insert_skipped_firing")),
       insert_key_(connection, statement("insert_idempotency_key")),
+      insert_command_(connection, statement("insert_command")),
       insert_letter_(connection, statement("insert_letter")),
       delete_letters_(connection, statement("delete_letters")),
       mark_letter_(connection, statement("mark_letter")),
@@ -192,6 +193,10 @@ void Committer::write_change(const Change& change) {
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     const IdempotencyRow& row = key->row;
     insert_key_.run(row.definition.value, row.key, row.run.value, row.expires.ms);
+  } else if (const auto* command = std::get_if<InsertCommand>(&change)) {
+    const CommandRow& row = command->row;
+    insert_command_.run(row.id.value, row.shard, row.at.ms, row.subject.value, row.revision,
+                        row.created, row.changed, row.name);
   } else {
     write_letters(change);
   }

@@ -114,6 +114,8 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       definition_head_(connection_, statement("definition_head")),
       revision_(connection_, statement("revision")),
       idempotency_key_(connection_, statement("idempotency_key")),
+      command_(connection_, statement("command")),
+      last_command_(connection_, statement("last_command")),
       run_(connection_, statement("run")),
       runs_newest_(connection_, statement("runs_newest")),
       runs_of_kind_newest_(connection_, statement("runs_of_kind_newest")),
@@ -177,6 +179,9 @@ ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
       row.step()) {
     image.next_event = row.number(1) + 1;
     image.last_id = {row.number(2)};
+  }
+  if (auto row = last_command_.with(); row.step()) {
+    image.last_command = {row.number(0)};
   }
   for (auto row = definitions_of_shard_.with(shard); row.step();) {
     image.definitions.push_back(read_definition(row));
@@ -266,6 +271,18 @@ CommandRows Reader::read_for_command(std::int64_t member, const CommandReads& re
   for (const auto& [definition, key] : reads.keys) {
     if (auto row = idempotency_key_.with(definition.value, key); row.step()) {
       rows.keys.push_back({definition, key, {row.number(0)}, {row.number(1)}});
+    }
+  }
+  for (const Id id : reads.commands) {
+    if (auto row = command_.with(id.value); row.step()) {
+      rows.commands.push_back({.id = id,
+                               .shard = static_cast<ShardNumber>(row.number(0)),
+                               .at = {row.number(1)},
+                               .subject = {row.number(2)},
+                               .revision = static_cast<int>(row.number(3)),
+                               .created = row.number(4) != 0,
+                               .changed = row.number(5) != 0,
+                               .name = row.text(6)});
     }
   }
   return rows;

@@ -46,7 +46,7 @@ class Reader {
   Statement begin_, end_, member_, newest_journal_, owner_of_shard_;
   Statement setting_, list_members_, list_shards_;
   Statement definitions_of_shard_, triggers_of_shard_, live_runs_of_shard_, steps_of_run_;
-  Statement definition_head_, revision_, idempotency_key_, run_;
+  Statement definition_head_, revision_, idempotency_key_, command_, last_command_, run_;
   Statement runs_newest_, runs_of_kind_newest_, runs_of_definition_, runs_of_parent_, runs_live_;
   Statement runs_ended_badly_, runs_of_definition_ended_badly_, attempts_of_run_;
   Statement definitions_, definitions_of_name_space_, ids_of_name_space_, definitions_of_name_;

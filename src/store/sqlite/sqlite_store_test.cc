@@ -108,7 +108,7 @@ TEST(SqliteStore, RefusesANewerSchemaAndSaysWhatToDo) {
   const Problem problem = problem_of(path);
   EXPECT_EQ(problem.code, ProblemCode::incompatible);
   EXPECT_NE(problem.detail.find("99"), std::string::npos) << problem.detail;
-  EXPECT_NE(problem.detail.find("up to 3"), std::string::npos) << problem.detail;
+  EXPECT_NE(problem.detail.find("up to 4"), std::string::npos) << problem.detail;
   EXPECT_NE(problem.detail.find("newer jobflow"), std::string::npos) << problem.detail;
 }
 

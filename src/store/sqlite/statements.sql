@@ -154,6 +154,11 @@ VALUES (?1, ?2, ?3, ?4, ?5);
 -- Replaces an older one by a new row at the end, so that rows stay in the order of expiry.
 INSERT OR REPLACE INTO idempotency_keys (definition, key, run, expires) VALUES (?1, ?2, ?3, ?4);
 
+-- name: insert_command
+-- What became of a command (S12.4). Its key is the belt: none is carried out twice.
+INSERT INTO commands (id, shard, time, subject, revision, created, changed, name)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+
 -- name: insert_letter
 -- What one shard tells another, until the other is known to have applied it (I10).
 INSERT INTO letters (from_shard, to_shard, number, after, body) VALUES (?1, ?2, ?3, ?4, ?5);
@@ -215,6 +220,10 @@ SELECT number, expires FROM idempotency_keys ORDER BY number LIMIT ?1;
 -- One expired key.
 DELETE FROM idempotency_keys WHERE number = ?1;
 
+-- name: trim_commands
+-- The oldest below an id.
+DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE id < ?1 ORDER BY id LIMIT ?2);
+
 -- name: definitions_of_shard
 -- What a shard's owner needs to know of its definitions.
 SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
@@ -258,6 +267,14 @@ WHERE d.id = ?1 AND r.revision = ?2;
 -- name: idempotency_key
 -- The first run of a key, expired or not.
 SELECT run, expires FROM idempotency_keys WHERE definition = ?1 AND key = ?2;
+
+-- name: command
+-- What became of one.
+SELECT shard, time, subject, revision, created, changed, name FROM commands WHERE id = ?1;
+
+-- name: last_command
+-- The greatest id there is, 0 without any.
+SELECT coalesce(max(id), 0) FROM commands;
 
 -- name: run
 -- One run.

@@ -51,7 +51,8 @@ Upkeep::Upkeep(Connection& connection)
       newest_journal_(connection, statement("newest_journal")),
       trim_journal_(connection, statement("trim_journal")),
       oldest_keys_(connection, statement("oldest_idempotency_keys")),
-      delete_key_(connection, statement("delete_idempotency_key")) {}
+      delete_key_(connection, statement("delete_idempotency_key")),
+      trim_commands_(connection, statement("trim_commands")) {}
 
 Ticket Upkeep::join(const JoinRequest& request) {
   Transaction transaction(*this);
@@ -71,7 +72,8 @@ Ticket Upkeep::join(const JoinRequest& request) {
 int Upkeep::trim(const TrimLimits& limits) {
   Transaction transaction(*this);
   const int gone = trim_journal(limits.journal_before, limits.rows) +
-                   trim_keys(limits.keys_expired_at, limits.rows);
+                   trim_keys(limits.keys_expired_at, limits.rows) +
+                   trim_commands_.run(commands_kept_from(limits).value, limits.rows);
   transaction.commit();
   return gone;
 }

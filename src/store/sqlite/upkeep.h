@@ -25,7 +25,7 @@ class Upkeep {
   Statement begin_, commit_, rollback_;
   Statement join_, claim_shards_, save_token_;
   Statement next_journal_source_, oldest_journal_, newest_journal_, trim_journal_;
-  Statement oldest_keys_, delete_key_;
+  Statement oldest_keys_, delete_key_, trim_commands_;
 };
 
 }  // namespace jobflow::store::sqlite

@@ -27,6 +27,7 @@ Id subject_of(const Change& change) {
     Id operator()(const DeleteTrigger& change) { return change.trigger; }
     Id operator()(const InsertSkippedFiring& change) { return change.row.trigger; }
     Id operator()(const InsertIdempotency& change) { return change.row.run; }
+    Id operator()(const InsertCommand& change) { return change.row.subject; }
     Id operator()(const InsertLetter& change) { return {change.row.from << 12}; }
     Id operator()(const DeleteLetters& change) { return {change.from << 12}; }
     Id operator()(const MarkLetter& change) { return {change.row.to << 12}; }

@@ -30,6 +30,7 @@ const std::vector<CheckerKind>& checker_kinds() {
        make_firings_checker},
       {"steps", "S8.1, S8.5: a step begins after all it needs", make_steps_checker},
       {"keys", "S5.2: one key, one run", make_keys_checker},
+      {"commands", "S12.4: one command, carried out once", make_commands_checker},
       {"events", "S9.1, S9.2: no gap, no repeat, nothing that is not durable", make_events_checker},
       {"leases", "house 4: what a member lets out, it lets out within its own lease",
        make_leases_checker},

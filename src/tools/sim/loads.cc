@@ -47,6 +47,9 @@ engine::TriggerRun triggering(World& world, DefinitionKind kind, const std::stri
   ask.idempotency_key = world.random.chance(30)
                             ? fmt::format("key-{}", world.random.below(12))
                             : fmt::format("own-{}", world.random.next() % 1'000'000'000);
+  if (world.plan.members > 1 && world.random.chance(40)) {
+    ask.idempotency_key.clear();  // the command's id does as well (S12.4)
+  }
   return ask;
 }
 
@@ -135,8 +138,8 @@ void retries(World& world, Strength strength) {
     if (row != nullptr && row->kind == RunKind::workflow && world.random.chance(50)) {
       ask.from_steps.push_back(fmt::format("s{}", world.random.below(3)));
     }
-    // No second try: a retry has no key yet that would make it harmless.
-    world.any_client().ask(std::move(ask), 1);
+    // A member alone may have forgotten that it did it (S12.4): no second try.
+    world.any_client().ask(std::move(ask), world.plan.members == 1 ? 1 : 4);
   });
 }
 

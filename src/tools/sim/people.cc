@@ -28,6 +28,7 @@ void Client::ask_all(std::vector<engine::Request> requests, int tries, Then then
   for (engine::Request& request : requests) {
     auto ask = std::make_shared<Ask>();
     ask->number = world_.next_command();
+    ask->command = command_id(ask->number);
     ask->request = std::move(request);
     ask->tries_left = tries;
     ask->then = then;
@@ -40,6 +41,14 @@ void Client::ask_all(std::vector<engine::Request> requests, int tries, Then then
     asks->push_back(std::move(ask));
   }
   send(asks);
+}
+
+// Members among each other remember what they did under an id (S12.4). One alone forgets it with
+// its process, so that a client has no use for it.
+Id Client::command_id(std::int64_t number) const {
+  constexpr std::int64_t kBelowTime = 1 << 22;
+  const Instant now = kEpoch + milliseconds(world_.scheduler.now() / 1000);
+  return world_.plan.members == 1 ? Id{} : Id{now.ms * kBelowTime + number % kBelowTime};
 }
 
 // Those that have no answer yet, once more.
@@ -113,7 +122,12 @@ void Client::deliver(const std::shared_ptr<Asks>& asks, const std::shared_ptr<Li
         }
       });
     };
-    submissions.push_back({{.request = ask->request, .principal = "people"}, answered});
+    // Who asks is a different one each time: the checkers tell commands by it.
+    submissions.push_back({{.request = ask->request,
+                            .principal = fmt::format("people:{}", ask->number),
+                            .id = ask->command,
+                            .is_repeat = ask->command.is_set()},
+                           answered});
   }
   life->hall.submit(std::move(submissions));
 }

@@ -37,12 +37,14 @@ class Client {
  private:
   struct Ask {
     std::int64_t number = 0;
+    Id command;
     engine::Request request;
     int tries_left = 0;
     bool is_over = false;
     Then then;
   };
   using Asks = std::vector<std::shared_ptr<Ask>>;
+  Id command_id(std::int64_t number) const;
   void send(const std::shared_ptr<Asks>& asks);
   void deliver(const std::shared_ptr<Asks>& asks, const std::shared_ptr<Life>& life);
   void hear(const std::shared_ptr<Ask>& ask, const Outcome<engine::Reply>& answer);

@@ -17,6 +17,7 @@ std::unique_ptr<Checker> make_attempts_checker();
 std::unique_ptr<Checker> make_firings_checker();
 std::unique_ptr<Checker> make_steps_checker();
 std::unique_ptr<Checker> make_keys_checker();
+std::unique_ptr<Checker> make_commands_checker();
 std::unique_ptr<Checker> make_events_checker();
 std::unique_ptr<Checker> make_leases_checker();
 std::unique_ptr<Checker> make_letters_checker();
