@@ -38,7 +38,7 @@ class Town {
     const Decision made =
         desk(shard).submit(TriggerRun{.name_space = "default", .name = "j", .after_run = after});
     desk(shard).go_on();
-    return made.answer->ok() ? (*made.answer)->id : Id{};
+    return made.answer && made.answer->ok() ? (*made.answer)->id : Id{};
   }
   void finish(Id run) {
     const RunProgress& progress = row(run).progress;
