@@ -80,9 +80,10 @@ void Shard::Inside::read_along(Turn& turn) {
   add(turn.out.reads.commands, before.commands);
 }
 
-// A refusal that changed nothing may be decided again.
+// Also one that found all done already: what it asks for may be undone by others before it comes
+// again. A refusal may be decided again.
 void Shard::Inside::remember_command(Turn& turn) {
-  const bool is_done = turn.out.answer && turn.out.answer->ok() && !turn.out.changes.empty();
+  const bool is_done = turn.out.answer && turn.out.answer->ok();
   if (!turn.command.id.is_set() || !is_done) {
     return;
   }

@@ -109,6 +109,22 @@ TEST_F(ShardCommands, ARefusalIsNotKept) {
   EXPECT_TRUE(reply_of(ask(trigger(), 1)).created) << "now it can be done";
 }
 
+// Others may undo what it found done before it comes again, late.
+TEST_F(ShardCommands, OneThatHadNothingToDoIsKeptToo) {
+  keep();
+  save(1);
+  const Decision first = ask(trigger("k"), 2);
+  const Decision found = ask(trigger("k"), 3);
+  EXPECT_EQ(reply_of(found).id, reply_of(first).id);
+  ask(DeleteDefinition{.name_space = "default", .name = "d"}, 4);
+  save(5);
+  EXPECT_EQ(reply_of(ask(trigger("k"), 3, true)).id, reply_of(first).id)
+      << "not one of the new job";
+  reload();
+  EXPECT_EQ(reply_of(ask(trigger("k"), 3, true)).id, reply_of(first).id);
+  EXPECT_EQ(desk.rows.runs.size(), 1U);
+}
+
 TEST_F(ShardCommands, WhatIsForgottenIsRead) {
   keep();
   save(1);
