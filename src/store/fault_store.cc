@@ -123,8 +123,15 @@ Callback<Outcome<T>> FaultStore::through(Callback<Outcome<T>> done) {
       };
     case ReadFault::stale:
       return [this, done = std::move(done)](Outcome<T> outcome) {
-        const std::scoped_lock lock(mutex_);
-        held_answers_.push_back([done, outcome = std::move(outcome)] { done(outcome); });
+        std::function<void()> holds_read;
+        {
+          const std::scoped_lock lock(mutex_);
+          held_answers_.push_back([done, outcome = std::move(outcome)] { done(outcome); });
+          holds_read = script_.holds_read;
+        }
+        if (holds_read) {
+          holds_read();
+        }
       };
   }
   return done;

@@ -30,6 +30,7 @@ enum class ReadFault : unsigned char {
 struct FaultScript {
   std::function<CommitFault(const Batch&)> commit = {};  // asked for each sending
   std::function<ReadFault()> read = {};                  // asked for each read
+  std::function<void()> holds_read = {};                 // told of each stale read that now waits
   // A batch that holds such a change is refused with nothing written.
   std::function<bool(const Change&)> refuses = {};
 };

@@ -16,9 +16,8 @@ constexpr Span kSettle = seconds(10);
 // Then every run has that long to end: its attempts, their bounds, the pauses between them.
 constexpr Span kRestWithin = minutes(5);
 constexpr Micros kLook = 250'000;
-constexpr std::int64_t kEventsMax = 2'000'000;    // some thirty times what the longest worlds need
-constexpr Span kHop = seconds(2);                 // between two members, on average
-constexpr Span kSurelyRead = milliseconds(2100);  // the database has answered, or nobody waits
+constexpr std::int64_t kEventsMax = 2'000'000;  // some thirty times what the longest worlds need
+constexpr Span kHop = seconds(2);               // between two members, on average
 
 bool has_poison(const std::string& text) {
   return text.find(kPoison) != std::string::npos;
@@ -367,7 +366,12 @@ store::FaultScript World::store_faults(Life& life) {
     }
     return none;
   };
-  script.read = [this, &life] {
+  // It is answered late: after the next commit, or by and by when nothing is committed.
+  script.holds_read = [this, &life] {
+    scheduler.after(milliseconds(random.between(1, 900)), life.process,
+                    [&life] { life.store.release_reads(); });
+  };
+  script.read = [this] {
     using enum store::ReadFault;
     if (random.rarely(store_rates.read_fails)) {
       count("read fails");
@@ -375,10 +379,6 @@ store::FaultScript World::store_faults(Life& life) {
     }
     if (random.rarely(store_rates.read_stale)) {
       count("read stale");
-      // It is answered late: after the next commit, or by and by when nothing is committed.
-      for (const Span later : {milliseconds(random.between(1, 900)), kSurelyRead}) {
-        scheduler.after(later, life.process, [&life] { life.store.release_reads(); });
-      }
       return stale;
     }
     return none;
