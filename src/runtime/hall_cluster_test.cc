@@ -218,6 +218,24 @@ TEST_F(HallCluster, AChangedHistoryIsEverybodysNews) {  // I1b, house 8
   EXPECT_EQ(trigger_all("a", "k"), 40);
 }
 
+// An epoch in which a shard was given away may come again, with the shard.
+TEST_F(HallCluster, WhatWasGivenAwayInALostHistoryIsTakenAgain) {  // I1b
+  start(2);
+  save_jobs("a");
+  stage.keep_history();
+  for (int i = 0; i < 3; ++i) {
+    stage.start("c");
+    stage.advance(seconds(3));
+    EXPECT_EQ(stage.shares().size(), 3U);
+    stage.kill("c");
+    stage.advance(seconds(5));
+  }
+  stage.lose_history();
+  stage.advance(seconds(5));
+  EXPECT_EQ(stage.shares().size(), 2U);
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+}
+
 TEST_F(HallCluster, EventsOfAllShardsReachASubscriberAtAnyMember) {  // S9.3
   start(3);
   save_jobs("a");

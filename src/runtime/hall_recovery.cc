@@ -250,6 +250,7 @@ void Hall::Inside::begin_anew(std::vector<Decided> undurable) {
   for (Seat& seat : seats_) {
     seat.loads += 1;
     seat.is_ours = false;
+    seat.left_epoch = 0;  // epochs that were lost are given out again
     seat.forget();
     seat.given_out = seat.newest_id;
   }

@@ -36,6 +36,10 @@ class ClusterStage {
   void cut(const std::string& a, const std::string& b);
   void heal() { cuts_.clear(); }
 
+  // The database as it is now; and back to it, with all later history lost.
+  void keep_history() { kept_ = store::copy_memory_database(*database_); }
+  void lose_history() { store::go_back_to(*database_, *kept_); }
+
   void advance(Span span);
   void settle();
 
@@ -68,7 +72,7 @@ class ClusterStage {
   Node& node(const std::string& name) { return *nodes_.at(name); }
   bool run_one();
 
-  std::shared_ptr<store::MemoryDatabase> database_;
+  std::shared_ptr<store::MemoryDatabase> database_, kept_;
   std::unique_ptr<store::Store> truth_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;
   std::vector<std::unique_ptr<Node>> dead_;

@@ -517,6 +517,11 @@ std::shared_ptr<MemoryDatabase> copy_memory_database(MemoryDatabase& database) {
   return std::make_shared<MemoryDatabase>(database);
 }
 
+void go_back_to(MemoryDatabase& database, MemoryDatabase& copy) {
+  database.with(
+      [&](memory::Tables& lost) { copy.with([&](const memory::Tables& kept) { lost = kept; }); });
+}
+
 std::unique_ptr<Store> make_memory_store(std::shared_ptr<MemoryDatabase> database, Post post) {
   return std::make_unique<MemoryStore>(std::move(database), std::move(post));
 }

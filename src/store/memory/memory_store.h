@@ -16,6 +16,8 @@ std::shared_ptr<MemoryDatabase> make_memory_database(int shard_count = kShardsDe
 // What it holds now, in another one: what a stand-by has when it is promoted before it has heard
 // the last commits.
 std::shared_ptr<MemoryDatabase> copy_memory_database(MemoryDatabase& database);
+// As a failover to a copy that lags would: what came after it was made is lost.
+void go_back_to(MemoryDatabase& database, MemoryDatabase& copy);
 
 // How a store runs its work, callback included. Unset: at once, inside the verb, so that a
 // single-threaded simulation decides the order; it may post to its own queue instead.
