@@ -320,8 +320,9 @@ void Committer::send_again(Instant monotonic, Span pause) {
 void Committer::take_back(Moment at) {
   Flight flight = std::exchange(flight_, {});
   unbuild(*flight.batch, flight.decided);
-  if (flight.placed && flight.batch->placement) {
-    placements_.insert(placements_.begin(), {*flight.batch->placement, std::move(flight.placed)});
+  const auto& placement = flight.batch->placement;
+  if (flight.placed && placement) {
+    placements_.insert(placements_.begin(), {*placement, std::move(flight.placed)});
   } else if (!pieces_.empty()) {
     pieces_.push_front(std::move(flight.decided));
   } else {

@@ -137,12 +137,12 @@ TEST_F(HallCommands, WhatBecameOfACommandIsTold) {
   }
   stage.settle();
   EXPECT_EQ(knowing, 1) << "its owner";
-  std::optional<CommandRows> rows;
+  CommandRows rows;
   stage.store("b").read_for_command(0, {.commands = {command}},
                                     [&](Outcome<CommandRows> read) { rows = std::move(*read); });
   stage.settle();
-  ASSERT_TRUE(rows && rows->commands.size() == 1);
-  EXPECT_EQ(rows->commands[0].subject, run);
+  ASSERT_EQ(rows.commands.size(), 1U);
+  EXPECT_EQ(rows.commands[0].subject, run);
 }
 
 // It writes nothing about commands, and knows what they became while it lives.

@@ -77,7 +77,7 @@ class Statement {
     // Texts must outlive the use.
     template <std::integral Number>
     void bind(Number value) {
-      done(sqlite3_bind_int64(statement_, ++bound_, value));
+      done(sqlite3_bind_int64(statement_, ++bound_, static_cast<sqlite3_int64>(value)));
     }
     void bind(double value) { done(sqlite3_bind_double(statement_, ++bound_, value)); }
     void bind(std::string_view value) {
