@@ -366,6 +366,17 @@ struct Body {
 
 class HallClusterWorkers : public HallCluster {
  protected:
+  // Two members, and a worker with the first one that runs forty jobs of both.
+  Body begin_forty() {
+    start(2);
+    save_jobs("a");
+    Body body{stage, "a", "w", Id{0x1000}, 40};
+    body.connect();
+    EXPECT_EQ(trigger_all("a", "k"), 40);
+    body.work(false);
+    EXPECT_EQ(body.live.size(), 40U);
+    return body;
+  }
   // Lets time pass until everything has ended; answers whether it has.
   bool run_out(std::vector<Body*> bodies, Span within = seconds(30)) {
     for (Span passed{}; passed < within; passed = {passed.ms + 20}) {
@@ -422,13 +433,7 @@ TEST_F(HallClusterWorkers, AWorkerWhoseMemberDiesGoesOnWithAnother) {  // S6.6: 
 }
 
 TEST_F(HallClusterWorkers, ABodyThatRunsThroughATakeoverAndAHandOverRunsOnce) {
-  start(2);
-  save_jobs("a");
-  Body body{stage, "a", "w", Id{0x1000}, 40};
-  body.connect();
-  EXPECT_EQ(trigger_all("a", "k"), 40);
-  body.work(false);
-  EXPECT_EQ(body.live.size(), 40U);
+  Body body = begin_forty();
   stage.kill("b");
   for (int i = 0; i < 200; ++i) {
     if (i == 100) {
@@ -444,13 +449,7 @@ TEST_F(HallClusterWorkers, ABodyThatRunsThroughATakeoverAndAHandOverRunsOnce) {
 
 // Its orders are with the owner's partner, and its words, too.
 TEST_F(HallClusterWorkers, AWorkerIsNotLostWhileItsMemberCannotBeHeard) {  // S6.6
-  start(2);
-  save_jobs("a");
-  Body body{stage, "a", "w", Id{0x1000}, 40};
-  body.connect();
-  EXPECT_EQ(trigger_all("a", "k"), 40);
-  body.work(false);
-  EXPECT_EQ(body.live.size(), 40U);
+  Body body = begin_forty();
   stage.cut("a", "b");
   for (int i = 0; i < 60; ++i) {
     stage.advance(milliseconds(500));

@@ -325,9 +325,6 @@ void Hall::Inside::member_lost(std::int64_t member) {
 // --- events of all shards at any member (S9.3)
 
 void Hall::Inside::take_heads(const JournalHeads& heads) {
-  if (heads.generation != generation_) {
-    return;  // one of us has not noticed yet; they are said again
-  }
   for (const JournalHeads::Head& head : heads.heads) {
     if (head.source >= seats_.size() || !seats_[head.source].is_ours) {
       feed_.advance(head.source, head.first, head.next);
@@ -392,7 +389,7 @@ void Hall::Inside::say_heads(bool again) {
   for (const auto& [source, head] : std::exchange(heads_, {})) {
     heads_said_.try_emplace(source, head).first->second.next = head.next;
   }
-  JournalHeads heads{.generation = generation_, .heads = {}};
+  JournalHeads heads;
   for (const auto& [source, head] : heads_said_) {
     heads.heads.push_back(head);
   }

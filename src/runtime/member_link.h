@@ -92,7 +92,6 @@ struct JournalHeads {
     ShardNumber source = 0;
     std::int64_t first = 1, next = 1;
   };
-  std::int64_t generation = 1;  // of the history that they are numbers in
   std::vector<Head> heads;
 };
 
