@@ -142,6 +142,7 @@ class Shard::Inside {
   void send_letters(Turn& turn, Outbox& outbox);
   void letters_due(Turn& turn);
   void letter_acked(Turn& turn, const LetterAcked& ask);
+  void write_again(Turn& turn, const LetterAcked& ask);
   void letter_came(Turn& turn, const LetterCame& ask);
   void watch_run(Turn& turn, const WatchRun& ask);
   void await_telling(Turn& turn, Id run);

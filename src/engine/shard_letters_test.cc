@@ -335,5 +335,22 @@ TEST(Letters, AfterTheHistoryChangedWhoWaitsAsksAgain) {
   EXPECT_EQ(town.state(watcher), RunState::queued);
 }
 
+// Neither the asker nor its clock knows the numbers that it gave out in that history.
+TEST(Letters, OneWithANumberThatALostHistoryHadIsWrittenAgain) {  // house 8
+  Town town;
+  const Id awaited = town.trigger(0);
+  const Id watcher = town.trigger(1, awaited);
+  const Id forgotten = next_id({}, 1, town.desk(1).now + minutes(1));
+  town.desk(0).submit(
+      LetterCame{{.from = 1, .number = forgotten, .body = WatchRun{awaited, forgotten}}}, "system");
+  town.deliver_all();
+  EXPECT_GT(town.desk(1).shard().last_id(), forgotten);
+  EXPECT_TRUE(town.desk(1).rows.letters.empty());
+  town.desk(0).submit(CancelRun{awaited});
+  town.desk(0).go_on();
+  town.deliver_all();
+  EXPECT_EQ(town.state(watcher), RunState::queued);
+}
+
 }  // namespace
 }  // namespace jobflow::engine::testing
