@@ -130,22 +130,45 @@ Node other_end(World& world) {
   }
 }
 
+// One way, or both, for a while.
+void cut(World& world, Node one, Node other, Span span, const std::string& what) {
+  const auto way = world.random.below(3);
+  world.count(way == 2 ? what : what + ", one way");
+  world.note_fault(fmt::format("{} and {} are cut for {} ms{}", one, other, span.ms,
+                               way == 0   ? ", towards the latter"
+                               : way == 1 ? ", towards the former"
+                                          : ""));
+  if (way != 1) {
+    cut_for_a_while(world, one, other, span);
+  }
+  if (way != 0) {
+    cut_for_a_while(world, other, one, span);
+  }
+}
+
 void partition(World& world, Strength strength) {
   world.now_and_then(every(seconds(12), strength), [&world] {
     const Node member = any_member(world).node();
-    const Node other = other_end(world);
     const Span span = world.random.chance(60) ? some(world, 20, 1500) : some(world, 1500, 9000);
-    const auto way = world.random.below(3);
-    world.count(way == 2 ? "partition" : "partition, one way");
-    world.note_fault(fmt::format("m{} and {} are cut for {} ms{}", member, other, span.ms,
-                                 way == 0   ? ", towards the latter"
-                                 : way == 1 ? ", towards the former"
-                                            : ""));
-    if (way != 1) {
-      cut_for_a_while(world, member, other, span);
-    }
-    if (way != 0) {
-      cut_for_a_while(world, other, member, span);
+    cut(world, member, other_end(world), span, "partition");
+  });
+}
+
+// One from another, or from all others; often for longer than any lease.
+void partition_of_members(World& world, Strength strength) {
+  if (world.members.size() == 1) {
+    return;
+  }
+  world.now_and_then(every(seconds(12), strength), [&world] {
+    const Node one = any_member(world).node();
+    const auto step = 1 + world.random.below(world.members.size() - 1);
+    const auto other = (static_cast<std::size_t>(one) + step) % world.members.size();
+    const bool from_all = world.random.chance(30);
+    const Span span = world.random.chance(60) ? some(world, 20, 4000) : some(world, 4000, 25'000);
+    for (const auto& member : world.members) {
+      if (member->node() != one && (from_all || member == world.members[other])) {
+        cut(world, one, member->node(), span, "partition of members");
+      }
     }
   });
 }
@@ -302,6 +325,7 @@ const std::vector<Kind>& fault_kinds() {
       {"clock drifts", 20, clock_drift},
       {"clock set", 20, clock_steps},
       {"partition", 35, partition},
+      {"partition of members", 40, partition_of_members},
       {"loss", 30, loss},
       {"delay", 30, delays},
       {"doubled requests", 30, doubling},

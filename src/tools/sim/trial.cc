@@ -42,6 +42,8 @@ constexpr Demand kDemands[] = {
     {"hand-over under load", 100, true},
     {"member message lost", 1000, true},
     {"order held up", 100, true},
+    {"partition of members", 1000, true},
+    {"partition of members, one way", 1000, true},
     {"old epoch refused", 100, true},
 };
 
