@@ -102,6 +102,7 @@ class Shard::Inside {
   Instant latest(const Turn& turn) const;
   bool is_overdue(const Turn& turn, const TriggerRow& trigger) const;
   void skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason);
+  void skip(Turn& turn, SkippedFiringRow row);
 
   // shard_runs.cc
   void trigger_run(Turn& turn, const TriggerRun& ask);

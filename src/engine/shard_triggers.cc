@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace jobflow::engine {
 namespace {
@@ -155,8 +156,8 @@ bool Shard::Inside::could_be_heard(Turn& turn, LiveRun& run) {
   return false;
 }
 
-// Until when triggers have had their turn, when one of them changes: a clock that was set back
-// makes nothing due again (S4.10).
+// Until when triggers have had their turn, when one of them changes: a clock that was set back, or
+// a new owner's that is behind, makes nothing due again (S4.10).
 Instant Shard::Inside::latest(const Turn& turn) const {
   return std::max(turn.now, last_id_.time());
 }
@@ -169,9 +170,15 @@ bool Shard::Inside::is_overdue(const Turn& turn, const TriggerRow& trigger) cons
 // not fire (S6.4), and the ledger says why (S4.8).
 void Shard::Inside::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
   if (is_overdue(turn, trigger)) {
-    turn.out.changes.emplace_back(InsertSkippedFiring{
-        skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, latest(turn)), reason)});
+    skip(turn,
+         skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, latest(turn)), reason));
   }
+}
+
+// No run takes an id of that time: one is left out, so that latest() outlives this shard's memory.
+void Shard::Inside::skip(Turn& turn, SkippedFiringRow row) {
+  make_id(turn.now);
+  turn.out.changes.emplace_back(InsertSkippedFiring{std::move(row)});
 }
 
 // Fires what came due until then. Of several missed instants the last one runs, the others are
@@ -195,8 +202,7 @@ void Shard::Inside::fire(Turn& turn, Known& known, TriggerRow& trigger, Instant 
   }
   if (run == nullptr) {
     // No run can come of it, ever or now; the ledger says so (S4.8).
-    turn.out.changes.emplace_back(
-        InsertSkippedFiring{skipped(trigger.id, {.first = planned, .last = planned}, "refused")});
+    skip(turn, skipped(trigger.id, {.first = planned, .last = planned}, "refused"));
   }
   const Instant next = cron.next_after(planned);
   const auto transition = trigger_transition(
