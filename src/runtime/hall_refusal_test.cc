@@ -294,15 +294,15 @@ class Performance {
   }
 
   void submit(engine::Request request, bool bad, std::string what) {
-    std::vector<Submission> submissions;
     std::size_t slot = 0;
     if (!bad) {
       slot = answers_.size();
       answers_.push_back(what + " -> never answered");
     }
+    engine::Command command{.request = std::move(request), .principal = "test"};
+    std::vector<Submission> submissions;
     submissions.push_back(
-        {{.request = std::move(request), .principal = "test"},
-         [this, bad, slot, what](const Outcome<engine::Reply>& reply) {
+        {std::move(command), [this, bad, slot, what](const Outcome<engine::Reply>& reply) {
            if (bad) {
              ++refused_askers_;
              if (reply.ok()) {
