@@ -1,0 +1,221 @@
+#include "schedule/timetable.h"
+
+#include "model/limits.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace jobflow::schedule {
+namespace {
+
+constexpr Span kLeastRate = milliseconds(100);
+constexpr Instant kEndOfTime{4'102'444'800'000};  // 2100-01-01
+
+std::int64_t whole_seconds(std::int64_t ms) {
+  return ms / 1000 - (ms % 1000 < 0 ? 1 : 0);
+}
+
+Problem invalid(std::string detail) {
+  return {ProblemCode::invalid, std::move(detail)};
+}
+
+}  // namespace
+
+bool has_timetable(ScheduleKind kind) {
+  return kind == ScheduleKind::cron || kind == ScheduleKind::fixed_rate ||
+         kind == ScheduleKind::once;
+}
+
+Outcome<Timetable> Timetable::make(const Schedule& schedule, Instant anchor, std::uint64_t hash) {
+  Timetable table;
+  table.start_ = schedule.start.is_set() ? schedule.start : Instant{INT64_MIN};
+  table.end_ = schedule.end.is_set() ? schedule.end : kNever;
+  if (table.end_ <= table.start_) {
+    return invalid("the schedule ends before it starts: no instant is due");
+  }
+  Span every = schedule.every;
+  if (schedule.kind == ScheduleKind::cron) {
+    const auto parts = split_cron(schedule.cron);
+    if (!parts) {
+      return parts.problem();
+    }
+    if (!parts->zone.empty() && schedule.timezone != "UTC" && schedule.timezone != parts->zone) {
+      return invalid("the expression says zone " + parts->zone + " and the trigger " +
+                     schedule.timezone + ": say it once");
+    }
+    const auto zone = find_zone(parts->zone.empty() ? schedule.timezone : parts->zone);
+    if (!zone) {
+      return zone.problem();
+    }
+    if (parts->every.empty()) {
+      auto cron = Cron::parse(parts->fields, schedule.dialect, hash);
+      if (!cron) {
+        return cron.problem();
+      }
+      table.by_ = ByClock{std::make_shared<const Cron>(*std::move(cron)), *zone, schedule.gap,
+                          schedule.repeat};
+      return table;
+    }
+    const auto span = parse_span(parts->every);
+    if (!span) {
+      return invalid("@every: " + span.problem().detail);
+    }
+    every = *span;
+  }
+  if (schedule.kind == ScheduleKind::cron || schedule.kind == ScheduleKind::fixed_rate) {
+    if (every < kLeastRate) {
+      return invalid("a rate is at least " + to_text(kLeastRate) + ", not " + to_text(every));
+    }
+    table.by_ = ByRate{schedule.start.is_set() ? schedule.start : anchor + every, every};
+  } else if (schedule.kind == ScheduleKind::once) {
+    table.by_ = ByInstant{schedule.at.is_set() ? schedule.at : anchor + schedule.delay};
+  }
+  return table;
+}
+
+// --- by a clock (S4.4)
+
+// Which readings of a stretch are due when they are shown. A fixed-time one that is shown twice
+// counts at its first pass, its second, or both; others whenever they are shown.
+Timetable::ByClock::Window Timetable::ByClock::window(std::size_t index) const {
+  const auto& stretches = zone->stretches();
+  const Zone::Stretch& stretch = stretches[index];
+  Window window{stretch.first(), stretch.after_last()};
+  if (!cron->is_fixed_time()) {
+    return window;
+  }
+  if (repeat == RepeatRule::first) {
+    window.from = std::max(window.from, stretch.shown);
+  } else if (repeat == RepeatRule::second && index + 1 < stretches.size()) {
+    window.end = std::min(window.end, std::max(window.from, stretches[index + 1].first()));
+  }
+  return window;
+}
+
+// Whether readings that the clock skipped are due as it goes on. A regular one at that instant is
+// one with them.
+bool Timetable::ByClock::fires_at_begin(std::size_t index) const {
+  const Zone::Stretch& stretch = zone->stretches()[index];
+  return index > 0 && cron->is_fixed_time() && gap == GapRule::run_after &&
+         cron->next(stretch.shown, stretch.first()) != Cron::kNone;
+}
+
+Instant Timetable::ByClock::next_after(Instant instant) const {
+  const std::int64_t after = whole_seconds(instant.ms) + 1;  // the first second that may be it
+  const auto& stretches = zone->stretches();
+  for (std::size_t i = zone->at(after); i < stretches.size(); ++i) {
+    const Zone::Stretch& stretch = stretches[i];
+    if (stretch.begin >= after && fires_at_begin(i)) {
+      return {stretch.begin * 1000};
+    }
+    const auto [from, end] = window(i);
+    const Reading found = cron->next(std::max(from, after + stretch.offset), end);
+    if (found != Cron::kNone) {
+      const Instant due{(found - stretch.offset) * 1000};
+      return due < kEndOfTime ? due : kNever;
+    }
+  }
+  return kNever;
+}
+
+// Those from second `from` on and before second `end`.
+std::int64_t Timetable::ByClock::count(std::int64_t from, std::int64_t end) const {
+  const auto& stretches = zone->stretches();
+  std::int64_t count = 0;
+  for (std::size_t i = zone->at(from); i < stretches.size() && stretches[i].begin < end; ++i) {
+    const Zone::Stretch& stretch = stretches[i];
+    const Window readings = window(i);
+    const Reading first = std::max(readings.from, from + stretch.offset);
+    count += cron->count(first, std::min(readings.end, end + stretch.offset));
+    const bool is_regular = readings.from == stretch.first() &&
+                            cron->next(readings.from, readings.from + 1) != Cron::kNone;
+    if (stretch.begin >= from && !is_regular && fires_at_begin(i)) {
+      count += 1;
+    }
+  }
+  return count;
+}
+
+// --- all kinds
+
+Instant Timetable::unbounded_next(Instant instant) const {
+  if (const auto* clock = std::get_if<ByClock>(&by_)) {
+    return clock->next_after(instant);
+  }
+  if (const auto* rate = std::get_if<ByRate>(&by_)) {
+    if (instant < rate->first) {
+      return rate->first;
+    }
+    const std::int64_t gone = (instant - rate->first).ms / rate->every.ms;
+    const Instant next = rate->first + milliseconds((gone + 1) * rate->every.ms);
+    return next < kEndOfTime ? next : kNever;
+  }
+  const Instant at = std::get<ByInstant>(by_).at;
+  return at > instant ? at : kNever;
+}
+
+Instant Timetable::next_after(Instant instant) const {
+  const Instant before_start{start_.ms == INT64_MIN ? INT64_MIN : start_.ms - 1};
+  const Instant next = unbounded_next(std::max({instant, before_start, Instant{-1}}));
+  return next < end_ ? next : kNever;
+}
+
+// By halves: there is none after `latest`, and `last` is the latest that is known.
+Instant Timetable::last_between(Instant from, Instant end) const {
+  Instant last = from;
+  Instant latest{std::min(end, kEndOfTime).ms - 1};
+  while (last < latest) {
+    const Instant middle{last.ms + (latest.ms - last.ms) / 2};
+    if (const Instant found = next_after(middle); found < end) {
+      last = found;
+    } else {
+      latest = middle;
+    }
+  }
+  return last;
+}
+
+std::int64_t Timetable::count_between(Instant from, Instant end) const {
+  const Instant first{
+      std::max({from.ms, start_.ms - (start_.ms > INT64_MIN ? 1 : 0), std::int64_t{-1}})};
+  const Instant last = std::min({end, end_, kEndOfTime});
+  if (last.ms - 1 <= first.ms) {
+    return 0;
+  }
+  if (const auto* clock = std::get_if<ByClock>(&by_)) {
+    return clock->count(whole_seconds(first.ms) + 1, whole_seconds(last.ms - 1) + 1);
+  }
+  if (const auto* rate = std::get_if<ByRate>(&by_)) {
+    const auto up_to = [&](std::int64_t ms) {
+      return ms < rate->first.ms ? 0 : (ms - rate->first.ms) / rate->every.ms + 1;
+    };
+    return up_to(last.ms - 1) - up_to(first.ms);
+  }
+  const Instant at = std::get<ByInstant>(by_).at;
+  return at > first && at < last ? 1 : 0;
+}
+
+const Cron* Timetable::cron() const {
+  const auto* clock = std::get_if<ByClock>(&by_);
+  return clock != nullptr ? clock->cron.get() : nullptr;
+}
+
+const Zone* Timetable::zone() const {
+  const auto* clock = std::get_if<ByClock>(&by_);
+  return clock != nullptr ? clock->zone.get() : nullptr;
+}
+
+std::vector<std::string> Timetable::warnings() const {
+  return cron() != nullptr ? cron()->warnings() : std::vector<std::string>{};
+}
+
+Span jitter(Id trigger, Instant planned, Span most) {
+  if (most.ms <= 0) {
+    return {};
+  }
+  const std::uint64_t hash =
+      stable_hash(to_string(trigger), static_cast<std::uint64_t>(planned.ms));
+  return milliseconds(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(most.ms + 1)));
+}
+
+}  // namespace jobflow::schedule
