@@ -124,12 +124,10 @@ def allows_room(room, header, test):
     return owner == room.name or "*" in allowed or owner in allowed or header in allowed
 
 
-def allowed_groups(room, path, test):
-    groups = set(room.outside)
-    for globs, names in room.only:
-        if any(fnmatch.fnmatch(path, glob) for glob in globs):
-            groups.update(names)
-    return groups | set(room.test_outside if test else [])
+def granted_groups(room, path):
+    """What `only` lines allow this very file."""
+    return {name for globs, names in room.only for name in names
+            if any(fnmatch.fnmatch(path, glob) for glob in globs)}
 
 
 def judge(layers, room, path, mark, header):
@@ -143,8 +141,9 @@ def judge(layers, room, path, mark, header):
         return f"{room.name} may not include {header}: {room.name} is {room.about}"
     if mark == '"' and not groups:
         return f"write {header} from the top of src/, as room/header.h"
-    allowed = allowed_groups(room, path, test)
-    refused = [] if test else [group for group in groups if group in room.never]
+    granted = granted_groups(room, path)
+    allowed = set(room.outside) | granted | set(room.test_outside if test else [])
+    refused = [] if test else [g for g in groups if g in room.never and g not in granted]
     if refused:
         return f"{room.name} never includes <{header}> ({refused[0]}): {room.name} is {room.about}"
     if "*" in allowed or allowed & set(groups):

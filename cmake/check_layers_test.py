@@ -22,6 +22,7 @@ room engine src/engine
   rooms model
   outside std
   never world
+  only book.cc : world
   tests store : asio
 room store src/store
   is the cellar
@@ -55,6 +56,10 @@ class Judgement(unittest.TestCase):
     def test_a_room_may_not_include_another(self):
         self.assertEqual([2], self.findings("engine", "a.cc", "", '#include "store/store.h"'))
         self.assertEqual([1], self.findings("model", "a.h", '#  include "engine/a.h"'))
+
+    def test_only_opens_to_a_file_what_its_room_never_does(self):
+        self.assertEqual([], self.findings("engine", "book.cc", "#include <thread>"))
+        self.assertEqual([1], self.findings("engine", "cook.cc", "#include <thread>"))
 
     def test_a_single_header_opens_nothing_else_of_its_room(self):
         self.assertEqual([2], self.findings("hall", "a.cc", '#include "store/store.h"',

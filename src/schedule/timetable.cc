@@ -33,47 +33,61 @@ Outcome<Timetable> Timetable::make(const Schedule& schedule, Instant anchor, std
   if (table.end_ <= table.start_) {
     return invalid("the schedule ends before it starts: no instant is due");
   }
-  Span every = schedule.every;
-  if (schedule.kind == ScheduleKind::cron) {
-    const auto parts = split_cron(schedule.cron);
-    if (!parts) {
-      return parts.problem();
-    }
-    if (!parts->zone.empty() && schedule.timezone != "UTC" && schedule.timezone != parts->zone) {
-      return invalid("the expression says zone " + parts->zone + " and the trigger " +
-                     schedule.timezone + ": say it once");
-    }
-    const auto zone = find_zone(parts->zone.empty() ? schedule.timezone : parts->zone);
-    if (!zone) {
-      return zone.problem();
-    }
-    if (parts->every.empty()) {
-      auto cron = Cron::parse(parts->fields, schedule.dialect, hash);
-      if (!cron) {
-        return cron.problem();
-      }
-      table.by_ = ByClock{std::make_shared<const Cron>(*std::move(cron)), *zone, schedule.gap,
-                          schedule.repeat};
-      return table;
-    }
-    const auto span = parse_span(parts->every);
-    if (!span) {
-      return invalid("@every: " + span.problem().detail);
-    }
-    every = *span;
-  }
-  if (schedule.kind == ScheduleKind::cron || schedule.kind == ScheduleKind::fixed_rate) {
+  const auto by_rate = [&](Span every) -> Outcome<Timetable> {
     if (every < kLeastRate) {
       return invalid("a rate is at least " + to_text(kLeastRate) + ", not " + to_text(every));
     }
     table.by_ = ByRate{schedule.start.is_set() ? schedule.start : anchor + every, every};
-  } else if (schedule.kind == ScheduleKind::once) {
-    table.by_ = ByInstant{schedule.at.is_set() ? schedule.at : anchor + schedule.delay};
+    return table;
+  };
+  switch (schedule.kind) {
+    case ScheduleKind::fixed_rate:
+      return by_rate(schedule.every);
+    case ScheduleKind::once:
+      table.by_ = ByInstant{schedule.at.is_set() ? schedule.at : anchor + schedule.delay};
+      return table;
+    case ScheduleKind::fixed_delay:
+    case ScheduleKind::after_run:
+      return table;
+    case ScheduleKind::cron:
+      break;
   }
+  const auto parts = split_cron(schedule.cron);
+  if (!parts) {
+    return parts.problem();
+  }
+  if (!parts->every.empty()) {
+    const auto every = parse_span(parts->every);
+    return every ? by_rate(*every) : invalid("@every: " + every.problem().detail);
+  }
+  auto clock = by_clock(schedule, *parts, hash);
+  if (!clock) {
+    return clock.problem();
+  }
+  table.by_ = *std::move(clock);
   return table;
 }
 
 // --- by a clock (S4.4)
+
+Outcome<Timetable::ByClock> Timetable::by_clock(const Schedule& schedule,
+                                                const CronParts& parts,
+                                                std::uint64_t hash) {
+  if (!parts.zone.empty() && schedule.timezone != "UTC" && schedule.timezone != parts.zone) {
+    return invalid("the expression says zone " + parts.zone + " and the trigger " +
+                   schedule.timezone + ": say it once");
+  }
+  const auto zone = find_zone(parts.zone.empty() ? schedule.timezone : parts.zone);
+  if (!zone) {
+    return zone.problem();
+  }
+  auto cron = Cron::parse(parts.fields, schedule.dialect, hash);
+  if (!cron) {
+    return cron.problem();
+  }
+  return ByClock{std::make_shared<const Cron>(*std::move(cron)), *zone, schedule.gap,
+                 schedule.repeat};
+}
 
 // Which readings of a stretch are due when they are shown. A fixed-time one that is shown twice
 // counts at its first pass, its second, or both; others whenever they are shown.

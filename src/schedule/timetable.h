@@ -60,6 +60,9 @@ class Timetable {
     Instant at;
   };
 
+  static Outcome<ByClock> by_clock(const Schedule& schedule,
+                                   const CronParts& parts,
+                                   std::uint64_t hash);
   Instant unbounded_next(Instant instant) const;
 
   std::variant<ByInstant, ByRate, ByClock> by_ = ByInstant{kNever};
