@@ -15,10 +15,6 @@ std::int64_t whole_seconds(std::int64_t ms) {
   return ms / 1000 - (ms % 1000 < 0 ? 1 : 0);
 }
 
-Problem invalid(std::string detail) {
-  return {ProblemCode::invalid, std::move(detail)};
-}
-
 }  // namespace
 
 bool has_timetable(ScheduleKind kind) {
@@ -26,67 +22,90 @@ bool has_timetable(ScheduleKind kind) {
          kind == ScheduleKind::once;
 }
 
-Outcome<Timetable> Timetable::make(const Schedule& schedule, Instant anchor, std::uint64_t hash) {
+// Every problem has its pointer below the trigger.
+Timetable Timetable::read(const Schedule& schedule,
+                          Instant anchor,
+                          std::uint64_t hash,
+                          std::vector<FieldProblem>& problems) {
   Timetable table;
   table.start_ = schedule.start.is_set() ? schedule.start : Instant{INT64_MIN};
   table.end_ = schedule.end.is_set() ? schedule.end : kNever;
   if (table.end_ <= table.start_) {
-    return invalid("the schedule ends before it starts: no instant is due");
+    problems.push_back({"/end", "the schedule ends before it starts: no instant is due"});
   }
-  const auto by_rate = [&](Span every) -> Outcome<Timetable> {
+  const auto by_rate = [&](const char* pointer, Span every) {
     if (every < kLeastRate) {
-      return invalid("a rate is at least " + to_text(kLeastRate) + ", not " + to_text(every));
+      problems.push_back(
+          {pointer, "the least span is " + to_text(kLeastRate) + ", not " + to_text(every)});
     }
-    table.by_ = ByRate{schedule.start.is_set() ? schedule.start : anchor + every, every};
-    return table;
+    table.by_ = ByRate{schedule.start.is_set() ? schedule.start : anchor + every,
+                       std::max(every, kLeastRate)};
   };
   switch (schedule.kind) {
     case ScheduleKind::fixed_rate:
-      return by_rate(schedule.every);
+      by_rate("/every", schedule.every);
+      break;
+    case ScheduleKind::fixed_delay:
+      by_rate("/every", schedule.every);
+      table.by_ = ByInstant{kNever};
+      break;
     case ScheduleKind::once:
       table.by_ = ByInstant{schedule.at.is_set() ? schedule.at : anchor + schedule.delay};
-      return table;
-    case ScheduleKind::fixed_delay:
-    case ScheduleKind::after_run:
-      return table;
-    case ScheduleKind::cron:
       break;
+    case ScheduleKind::after_run:
+      break;
+    case ScheduleKind::cron:
+      if (const auto parts = split_cron(schedule.cron); !parts) {
+        problems.push_back({"/cron", parts.problem().detail});
+      } else if (parts->every.empty()) {
+        table.by_ = by_clock(schedule, *parts, hash, problems);
+      } else if (const auto every = parse_span(parts->every); !every) {
+        problems.push_back({"/cron", "@every: " + every.problem().detail});
+      } else {
+        by_rate("/cron", *every);
+      }
   }
-  const auto parts = split_cron(schedule.cron);
-  if (!parts) {
-    return parts.problem();
-  }
-  if (!parts->every.empty()) {
-    const auto every = parse_span(parts->every);
-    return every ? by_rate(*every) : invalid("@every: " + every.problem().detail);
-  }
-  auto clock = by_clock(schedule, *parts, hash);
-  if (!clock) {
-    return clock.problem();
-  }
-  table.by_ = *std::move(clock);
   return table;
+}
+
+Outcome<Timetable> Timetable::make(const Schedule& schedule, Instant anchor, std::uint64_t hash) {
+  std::vector<FieldProblem> problems;
+  Timetable table = read(schedule, anchor, hash, problems);
+  if (!problems.empty()) {
+    return Problem{ProblemCode::invalid, problems.front().message};
+  }
+  return table;
+}
+
+std::vector<FieldProblem> check_schedule(const Schedule& schedule) {
+  std::vector<FieldProblem> problems;
+  Timetable::read(schedule, {}, 0, problems);
+  return problems;
 }
 
 // --- by a clock (S4.4)
 
-Outcome<Timetable::ByClock> Timetable::by_clock(const Schedule& schedule,
-                                                const CronParts& parts,
-                                                std::uint64_t hash) {
+Timetable::ByClock Timetable::by_clock(const Schedule& schedule,
+                                       const CronParts& parts,
+                                       std::uint64_t hash,
+                                       std::vector<FieldProblem>& problems) {
+  ByClock clock{nullptr, nullptr, schedule.gap, schedule.repeat};
   if (!parts.zone.empty() && schedule.timezone != "UTC" && schedule.timezone != parts.zone) {
-    return invalid("the expression says zone " + parts.zone + " and the trigger " +
-                   schedule.timezone + ": say it once");
+    problems.push_back({"/timezone", "the expression says zone " + parts.zone +
+                                         " and the trigger " + schedule.timezone +
+                                         ": say it once"});
   }
-  const auto zone = find_zone(parts.zone.empty() ? schedule.timezone : parts.zone);
-  if (!zone) {
-    return zone.problem();
+  if (const auto zone = find_zone(parts.zone.empty() ? schedule.timezone : parts.zone)) {
+    clock.zone = *zone;
+  } else {
+    problems.push_back({parts.zone.empty() ? "/timezone" : "/cron", zone.problem().detail});
   }
-  auto cron = Cron::parse(parts.fields, schedule.dialect, hash);
-  if (!cron) {
-    return cron.problem();
+  if (auto cron = Cron::parse(parts.fields, schedule.dialect, hash)) {
+    clock.cron = std::make_shared<const Cron>(*std::move(cron));
+  } else {
+    problems.push_back({"/cron", cron.problem().detail});
   }
-  return ByClock{std::make_shared<const Cron>(*std::move(cron)), *zone, schedule.gap,
-                 schedule.repeat};
+  return clock;
 }
 
 // Which readings of a stretch are due when they are shown. A fixed-time one that is shown twice
@@ -223,13 +242,13 @@ std::vector<std::string> Timetable::warnings() const {
   return cron() != nullptr ? cron()->warnings() : std::vector<std::string>{};
 }
 
-Span jitter(Id trigger, Instant planned, Span most) {
-  if (most.ms <= 0) {
+Span jitter_of(const Schedule& schedule, std::uint64_t hash, Instant planned) {
+  if (schedule.jitter.ms <= 0) {
     return {};
   }
-  const std::uint64_t hash =
-      stable_hash(to_string(trigger), static_cast<std::uint64_t>(planned.ms));
-  return milliseconds(static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(most.ms + 1)));
+  const std::uint64_t drawn = stable_hash(std::to_string(planned.ms), hash);
+  const auto choices = static_cast<std::uint64_t>(schedule.jitter.ms + 1);
+  return milliseconds(static_cast<std::int64_t>(drawn % choices));
 }
 
 }  // namespace jobflow::schedule

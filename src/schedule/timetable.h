@@ -60,9 +60,15 @@ class Timetable {
     Instant at;
   };
 
-  static Outcome<ByClock> by_clock(const Schedule& schedule,
-                                   const CronParts& parts,
-                                   std::uint64_t hash);
+  friend std::vector<FieldProblem> check_schedule(const Schedule& schedule);
+  static Timetable read(const Schedule& schedule,
+                        Instant anchor,
+                        std::uint64_t hash,
+                        std::vector<FieldProblem>& problems);
+  static ByClock by_clock(const Schedule& schedule,
+                          const CronParts& parts,
+                          std::uint64_t hash,
+                          std::vector<FieldProblem>& problems);
   Instant unbounded_next(Instant instant) const;
 
   std::variant<ByInstant, ByRate, ByClock> by_ = ByInstant{kNever};
@@ -70,7 +76,11 @@ class Timetable {
   Instant end_ = kNever;
 };
 
-// What is added to a planned instant: up to `most`, derived from both (S4.5).
-Span jitter(Id trigger, Instant planned, Span most);
+// All that is wrong with it, each problem with its pointer below the trigger (S8.2).
+std::vector<FieldProblem> check_schedule(const Schedule& schedule);
+
+// How much later than its planned instant a firing starts: up to schedule.jitter, derived from the
+// trigger's hash and the instant (S4.5).
+Span jitter_of(const Schedule& schedule, std::uint64_t hash, Instant planned);
 
 }  // namespace jobflow::schedule

@@ -172,24 +172,39 @@ TEST(Timetable, NonsenseIsRefused) {
   schedule.start = {2'000};
   schedule.end = {1'000};
   EXPECT_NE(told(schedule).find("ends before it starts"), std::string::npos);
-  EXPECT_NE(told({.kind = ScheduleKind::fixed_rate}).find("at least 100ms"), std::string::npos);
+  EXPECT_NE(told({.kind = ScheduleKind::fixed_rate}).find("the least span is 100ms"),
+            std::string::npos);
   for (const char* alias : {"US/Pacific", "Asia/Calcutta", "GB", "Etc/GMT+5", "PRC"}) {
     EXPECT_EQ(told(clock_of("0 0 * * *", alias)), "ok") << alias;  // S4.3
   }
 }
 
 TEST(Timetable, JitterIsDerivedAndBounded) {  // S4.5
-  const Id trigger{12345 << 10};
+  Schedule schedule = clock_of("* * * * *", "UTC");
+  EXPECT_EQ(jitter_of(schedule, 7, {5}), Span{});
+  schedule.jitter = seconds(10);
   int different = 0;
   for (int i = 0; i < 200; ++i) {
     const Instant planned{1'700'000'000'000 + i * 60'000};
-    const Span one = jitter(trigger, planned, seconds(10));
-    EXPECT_EQ(one, jitter(trigger, planned, seconds(10)));
+    const Span one = jitter_of(schedule, 7, planned);
+    EXPECT_EQ(one, jitter_of(schedule, 7, planned));
     EXPECT_TRUE(one.ms >= 0 && one <= seconds(10));
-    different += one != jitter(trigger, planned + minutes(1), seconds(10)) ? 1 : 0;
+    different += one != jitter_of(schedule, 7, planned + minutes(1)) ? 1 : 0;
   }
   EXPECT_GT(different, 190);
-  EXPECT_EQ(jitter(trigger, {5}, {}), Span{});
+}
+
+TEST(Timetable, EveryProblemHasItsPointer) {  // S8.2
+  Schedule schedule = clock_of("61 * * * *", "Mars/Olympus");
+  schedule.start = {2'000};
+  schedule.end = {1'000};
+  std::string pointers;
+  for (const FieldProblem& problem : check_schedule(schedule)) {
+    pointers += problem.pointer + " ";
+  }
+  EXPECT_EQ(pointers, "/end /timezone /cron ");
+  EXPECT_EQ(check_schedule({.kind = ScheduleKind::fixed_delay}).size(), 1U);
+  EXPECT_TRUE(check_schedule({.kind = ScheduleKind::after_run}).empty());
 }
 
 // What another program found by other means.
