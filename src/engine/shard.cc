@@ -225,12 +225,17 @@ std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {
       requests.emplace_back(AttemptLost{held.run, held.token, "the store's history changed"});
     }
   }
+  return requests;
+}
+
+std::vector<Request> Shard::ask_again() const {
   std::set<Id> waiting;
   for (const auto& [id, run] : inside_->live_) {
     if (run.row.progress.state == RunState::waiting) {
       waiting.insert(id);
     }
   }
+  std::vector<Request> requests;
   for (const Id run : waiting) {
     requests.emplace_back(WatchAgain{run});
   }

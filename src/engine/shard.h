@@ -48,9 +48,11 @@ class Shard {
 
   // The store's history is another than it was (I1b): ids and tokens begin above now and above
   // `given_out`, the greatest that is known to have left. The attempts that the rows speak of are
-  // lost, and what was asked of other shards is asked again: to be submitted once, before anything
-  // else.
+  // lost: to be submitted once, before anything else.
   std::vector<Request> begin_generation(Id given_out, Instant now);
+  // Other shards may have forgotten with some history what they were asked: to be submitted once,
+  // at each loading since.
+  std::vector<Request> ask_again() const;
   // Work to go on with after loading: to be submitted once, in this order.
   std::vector<Request> unfinished_business() const;
   // Moves the wheel and appends what fired.

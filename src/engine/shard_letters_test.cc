@@ -323,8 +323,7 @@ TEST(Letters, AfterTheHistoryChangedWhoWaitsAsksAgain) {
   town.desk(0).reload();
   Desk& asker = town.desk(1);
   asker.reload();
-  for (const Request& request :
-       asker.shard().begin_generation(asker.shard().last_id(), asker.now)) {
+  for (const Request& request : asker.shard().ask_again()) {
     asker.submit(request, "system");
   }
   town.deliver_all();

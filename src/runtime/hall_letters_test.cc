@@ -168,6 +168,38 @@ TEST_F(HallLetters, WhoeverTakesTheReceiverOverAppliesItOnce) {
   }
 }
 
+// Whoever noticed that history was lost dies before it has asked again (house 8).
+TEST_F(HallLetters, WhoeverTakesAWaitingRunOverAfterALostHistoryAsksAgain) {
+  const Id watcher = run(job_of("b"), run(job_of("a")));
+  bool has_noticed = false;
+  bool is_over = false;
+  stage.store("b").set({.commit = [&](const store::Batch& batch) {
+    const bool raises = batch.placement && batch.placement->generation != 0;
+    return !std::exchange(has_noticed, true)           ? CommitFault::history_changed
+           : std::exchange(is_over, is_over || raises) ? CommitFault::lost
+           : raises                                    ? CommitFault::answer_lost
+                                                       : CommitFault::none;
+  }});
+  int asked = 0;
+  stage.store("a").set({.commit = [&](const store::Batch& batch) {
+    for (const store::ShardPart& part : batch.parts) {
+      for (const Change& change : part.changes) {
+        const auto* letter = std::get_if<InsertLetter>(&change);
+        const auto* watch = letter == nullptr ? nullptr : std::get_if<WatchRun>(&letter->row.body);
+        asked += watch != nullptr && watch->watcher == watcher ? 1 : 0;
+      }
+    }
+    return CommitFault::none;
+  }});
+  for (int i = 0; i < 1000 && !is_over; ++i) {
+    stage.advance(milliseconds(5));
+  }
+  stage.kill("b");
+  stage.advance(seconds(5));
+  EXPECT_EQ(stage.image().generation, 2);
+  EXPECT_EQ(asked, 1);
+}
+
 // Many at once, while shards of both sides move or their members go (S12.2, S1.6).
 TEST_F(HallLetters, AllAreToldWhateverBecomesOfTheMembers) {
   const std::vector<std::pair<const char*, std::function<void()>>> meanwhile{

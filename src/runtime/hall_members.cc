@@ -518,6 +518,11 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
       system_command(number, std::move(request));
     }
   }
+  if (generation_ > 1) {  // whoever was to ask again may have died before it had
+    for (engine::Request& request : seat.shard->ask_again()) {
+      system_command(number, std::move(request));
+    }
+  }
   auto business = seat.shard->unfinished_business();
   for (Submission& submission : std::exchange(seat.held, {})) {
     const auto* reclaimed = std::get_if<engine::AttemptReclaimed>(&submission.command.request);
