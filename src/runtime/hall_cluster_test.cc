@@ -463,6 +463,29 @@ TEST_F(HallClusterWorkers, AWorkerIsNotLostWhileItsMemberCannotBeHeard) {  // S6
   expect_each_once({&body});
 }
 
+// It hears of them before it has heard of their worker (S6.6).
+TEST_F(HallClusterWorkers, OrdersOfAnEarlierProcessThatDidNotLeaveLoseNothing) {
+  start(2);
+  save_jobs("a");
+  Body body{stage, "a", "w", Id{0x1000}, 40};
+  body.connect();
+  EXPECT_EQ(trigger_all("a", "k"), 40);
+  const auto first = body.stream;
+  EXPECT_EQ(first->assignments.size(), 40U);
+  int reads = 0;
+  stage.start("b", {.read = [&] {
+                return ++reads > 3 ? store::ReadFault::stale : store::ReadFault::none;
+              }});
+  stage.advance(milliseconds(30));
+  stage.hall("a").closed(body.incarnation, first.get(), first->assignments);
+  stage.advance(milliseconds(30));
+  stage.store("b").set({});
+  stage.advance(seconds(1));
+  body.connect();
+  ASSERT_TRUE(run_out({&body}));
+  expect_each_once({&body});
+}
+
 // What its process before was told may never have come, and what came to a worker there is known
 // by that worker alone.
 TEST_F(HallClusterWorkers, AMemberStartedAnewIsAskedAnew) {

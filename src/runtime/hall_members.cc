@@ -526,9 +526,14 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   auto business = seat.shard->unfinished_business();
   for (Submission& submission : std::exchange(seat.held, {})) {
     const auto* reclaimed = std::get_if<engine::AttemptReclaimed>(&submission.command.request);
-    if (reclaimed == nullptr || dealer_.roster().find(reclaimed->incarnation) != nullptr) {
-      decide(number, std::move(submission));  // else its worker has gone in the meantime
+    if (reclaimed != nullptr && dealer_.roster().find(reclaimed->incarnation) == nullptr) {
+      continue;  // its worker has gone in the meantime
     }
+    const auto* unsent = std::get_if<engine::AssignmentUnsent>(&submission.command.request);
+    if (unsent != nullptr && unsent->token <= seat.loaded_up_to) {
+      continue;  // nothing to take back, and nothing to lose: its worker has a lease to come back
+    }
+    decide(number, std::move(submission));
   }
   for (engine::Request& request : business) {
     system_command(number, std::move(request));

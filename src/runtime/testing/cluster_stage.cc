@@ -84,9 +84,10 @@ ClusterStage::ClusterStage(int shard_count)
 
 ClusterStage::~ClusterStage() = default;
 
-Hall& ClusterStage::start(const std::string& name) {
+Hall& ClusterStage::start(const std::string& name, store::FaultScript faults) {
   kill(name);
   auto& made = nodes_[name] = std::make_unique<Node>(*this, name);
+  made->store->set(std::move(faults));
   made->hall->start([](const Outcome<Done>& ready) { EXPECT_TRUE(ready.ok()); });
   settle();
   return *made->hall;
@@ -183,12 +184,12 @@ std::map<std::string, int> ClusterStage::shares() {
 
 Answered ClusterStage::submit(const std::string& at, engine::Request request, Id command) {
   auto answer = std::make_shared<Answer>();
+  engine::Command asked{.request = std::move(request),
+                        .principal = "test",
+                        .id = command,
+                        .is_repeat = command.is_set()};
   std::vector<Submission> submissions;
-  submissions.push_back({{.request = std::move(request),
-                          .principal = "test",
-                          .id = command,
-                          .is_repeat = command.is_set()},
-                         [answer](Outcome<engine::Reply> reply) {
+  submissions.push_back({std::move(asked), [answer](Outcome<engine::Reply> reply) {
                            EXPECT_FALSE(answer->has_value()) << "answered twice";
                            *answer = std::move(reply);
                          }});

@@ -27,7 +27,7 @@ class ClusterStage {
   ~ClusterStage();
 
   // Starts a member's process; one that ran under that name is gone without a word.
-  Hall& start(const std::string& name);
+  Hall& start(const std::string& name, store::FaultScript faults = {});
   void kill(const std::string& name);
   // It stops running, and goes on believing what it believed.
   void pause(const std::string& name);
