@@ -141,7 +141,7 @@ class Shard::Inside {
   void arm_letters(Instant due);
   void write_letter(Turn& turn, ShardNumber to, LetterBody body);
   void send_letters(Turn& turn, Outbox& outbox);
-  void letters_due(Turn& turn);
+  void letters_due(Turn& turn, const Timer& timer);
   void letter_acked(Turn& turn, const LetterAcked& ask);
   void write_again(Turn& turn, const LetterAcked& ask);
   void letter_came(Turn& turn, const LetterCame& ask);
@@ -209,7 +209,7 @@ class Shard::Inside {
   std::map<ShardNumber, Id> marks_;         // what was applied, by sender
   std::map<Id, Watched> watched_;
   std::set<Id> untold_;  // of these the ones that are not live
-  bool letters_armed_ = false;
+  Instant letters_armed_;
 };
 
 }  // namespace jobflow::engine

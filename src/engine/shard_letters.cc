@@ -26,8 +26,8 @@ void Shard::Inside::load_letters(const ShardImage& image, Instant now) {
 }
 
 void Shard::Inside::arm_letters(Instant due) {
-  if (!letters_armed_) {
-    letters_armed_ = true;
+  if (!letters_armed_.is_set()) {
+    letters_armed_ = due;
     wheel_.arm({due, Id{}, TimerSubject::letters});
   }
 }
@@ -55,8 +55,11 @@ void Shard::Inside::send_letters(Turn& turn, Outbox& outbox) {
 
 // A letter may be lost, like what it led to here: all that is not known to have come is sent again,
 // in order; all that is not told is told.
-void Shard::Inside::letters_due(Turn& turn) {
-  letters_armed_ = false;
+void Shard::Inside::letters_due(Turn& turn, const Timer& timer) {
+  if (timer.due != letters_armed_) {
+    return;  // of the memory before this one: with its own successor there would be two for ever
+  }
+  letters_armed_ = {};
   for (auto& [to, outbox] : outboxes_) {
     outbox.sent = 0;
     send_letters(turn, outbox);

@@ -267,6 +267,26 @@ TEST(Letters, ARunThatLivesAgainIsWaitedForAgain) {
   EXPECT_EQ(town.state(watcher), RunState::queued);
 }
 
+// A shard that is loaded anew in the middle of things runs its commands again, its timers, too
+// (house 3b): they beat no faster for it.
+TEST(Letters, AreSentAgainAtTheSamePaceThoughTheirTimerRunsAgain) {
+  Town town;
+  town.trigger(1, town.trigger(0));
+  Desk& sender = town.desk(1);
+  const Instant due = sender.shard().next_due();
+  sender.now = due;
+  sender.fire_timers();
+  sender.reload();
+  sender.submit(TimerDue{{due, Id{}, TimerSubject::letters}}, "system");
+  sender.fire_timers();
+  for (int i = 0; i < 3; ++i) {
+    sender.effects.clear();
+    sender.now = sender.now + seconds(1);
+    sender.fire_timers();
+    EXPECT_EQ(sender.effects.size(), 1U);
+  }
+}
+
 // A read that failed is lost with what it was for: after a while it is asked again.
 TEST(Letters, WhoeverIsNotToldIsToldLater) {
   Town town;

@@ -48,7 +48,7 @@ void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
     return;
   }
   if (timer.kind == TimerSubject::letters) {
-    letters_due(turn);
+    letters_due(turn, timer);
     return;
   }
   LiveRun* run = find_live(timer.subject);
