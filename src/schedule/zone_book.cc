@@ -5,10 +5,12 @@
 #include "schedule/zone_file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 namespace jobflow::schedule {
@@ -17,7 +19,12 @@ namespace {
 constexpr const char* kFolder = "/usr/share/zoneinfo/";
 constexpr std::size_t kLongestName = 64;
 
+// Empty when it is no file: "Europe" is a folder.
 std::string read_file(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    return {};
+  }
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }

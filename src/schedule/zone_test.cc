@@ -59,6 +59,8 @@ TEST(Zone, ABrokenFileIsRefused) {
   EXPECT_FALSE(find_zone("tzdata.zi"));
   EXPECT_FALSE(find_zone("/etc/passwd"));
   EXPECT_FALSE(find_zone("right/UTC"));
+  EXPECT_FALSE(find_zone("Europe")) << "a folder";
+  EXPECT_FALSE(find_zone("Europe/"));
   EXPECT_FALSE(find_zone(""));
   std::mt19937_64 random(3);
   for (int round = 0; round < 20'000; ++round) {
