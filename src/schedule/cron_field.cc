@@ -123,9 +123,14 @@ class FieldReader {
         to = read_end(base, dash, from);
       }
     }
-    if (is_right()) {
-      add(from, to, has_step ? read_step(item, slash, to - from + 1, base.text == "*") : 1);
+    if (!is_right()) {
+      return;
     }
+    const int step = has_step ? read_step(item, slash, to - from + 1) : 1;
+    if (is_right() && from == kind_.least && to == kind_.most) {
+      warn_of_step(item, step);
+    }
+    add(from, to, step);
   }
 
   // The value after the dash. What begins after its end goes round in Quartz only.
@@ -179,7 +184,7 @@ class FieldReader {
     return *number - shift;
   }
 
-  int read_step(CronText item, std::size_t slash, int values, bool is_all) {
+  int read_step(CronText item, std::size_t slash, int values) {
     const CronText step{item.text.substr(slash + 1), item.column + static_cast<int>(slash) + 1};
     if (!all_digits(step.text)) {
       wrong(step, "a step is a number, e.g. */5");
@@ -191,15 +196,20 @@ class FieldReader {
                       std::to_string(values) + ", the number of values it steps over");
       return 1;
     }
-    const bool is_clock =
-        unit_ == CronUnit::second || unit_ == CronUnit::minute || unit_ == CronUnit::hour;
-    if (is_all && is_clock && values % *number != 0) {
-      const int last = (values - 1) / *number * *number;
-      warn(item, shown(item.text) + " does not divide " + std::to_string(values) +
-                     ": it begins anew at 0, so the pause after " + std::to_string(last) +
-                     " is shorter (" + std::to_string(values - last) + ")");
-    }
     return *number;
+  }
+
+  // A step that the field's values are no multiple of seems to be a pace, and is none.
+  void warn_of_step(CronText item, int step) {
+    const int values = kind_.most - kind_.least + 1;
+    const int last = kind_.least + (values - 1) / step * step;
+    if (unit_ == CronUnit::day && step > 1) {
+      warn(item, shown(item.text) + " begins anew at day 1 of each month, whichever day was last");
+    } else if (unit_ != CronUnit::day && unit_ != CronUnit::year && values % step != 0) {
+      warn(item, shown(item.text) + " does not divide " + std::to_string(values) +
+                     ": it begins anew at " + word(kind_.least) + ", so the pause after " +
+                     word(last) + " is shorter (" + std::to_string(kind_.most + 1 - last) + ")");
+    }
   }
 
   // H, H/n, H(a-b), H(a-b)/n: where in the range, or in the step, the job's hash says.
@@ -236,7 +246,7 @@ class FieldReader {
       add(value, value, 1);
       return;
     }
-    const int step = read_step(item, slash, to - from + 1, false);
+    const int step = read_step(item, slash, to - from + 1);
     if (is_right()) {
       add(from + static_cast<int>(hash % static_cast<std::uint64_t>(step)), to, step);
     }
@@ -314,11 +324,12 @@ class FieldReader {
            (unit_ == CronUnit::month ? " or JAN-DEC" : "");
   }
 
+  std::string word(int value) const {
+    return unit_ == CronUnit::weekday ? std::string(kWeekdays[static_cast<std::size_t>(value)])
+                                      : std::to_string(value);
+  }
+
   std::string two_ranges(int from, int to) const {
-    const auto word = [&](int value) {
-      return unit_ == CronUnit::weekday ? std::string(kWeekdays[static_cast<std::size_t>(value)])
-                                        : std::to_string(value);
-    };
     const auto range = [&](int a, int b) { return a == b ? word(a) : word(a) + "-" + word(b); };
     return from > kind_.most ? range(kind_.least, to)  // Sunday, written 7
                              : range(from, kind_.most) + "," + range(kind_.least, to);

@@ -183,6 +183,23 @@ TEST(Cron, MisleadingExpressionsWarn) {  // S4.2
             std::string::npos);
   EXPECT_EQ(table("*/5 */5 * * *")->warnings().size(), 1U);
   EXPECT_TRUE(table("*/15 2 * * *")->warnings().empty());
+  for (const auto& [expression, words] : {
+           std::pair{"*/40 * * * *", "pause after 40 is shorter (20)"},
+           {"0-59/7 * * * *", "pause after 56 is shorter (4)"},
+           {"0/7 * * * *", "pause after 56 is shorter (4)"},
+           {"0 */5 * * *", "pause after 20 is shorter (4)"},
+           {"0 0 */2 * *", "begins anew at day 1 of each month"},
+           {"0 0 1 */5 *", "it begins anew at 1, so the pause after 11 is shorter (2)"},
+           {"0 0 * * */2", "it begins anew at SUN, so the pause after SAT is shorter (1)"},
+       }) {
+    const auto warnings = table(expression)->warnings();
+    ASSERT_EQ(warnings.size(), 1U) << expression;
+    EXPECT_NE(warnings[0].find(words), std::string::npos) << warnings[0];
+  }
+  for (const char* plain : {"5/7 * * * *", "10-20/3 * * * *", "*/1 */1 */1 */1 */1", "H/7 * * * *",
+                            "0 0 0 1 1 ? */7"}) {
+    EXPECT_TRUE(table(plain)->warnings().empty()) << plain;
+  }
 }
 
 // No expression takes long: months and days are jumped over (S4.2).

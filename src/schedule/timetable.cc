@@ -1,6 +1,6 @@
 #include "schedule/timetable.h"
 
-#include "model/limits.h"
+#include "model/civil.h"
 
 #include <algorithm>
 #include <utility>
@@ -9,7 +9,7 @@ namespace jobflow::schedule {
 namespace {
 
 constexpr Span kLeastRate = milliseconds(100);
-constexpr Instant kEndOfTime{4'102'444'800'000};  // 2100-01-01
+constexpr Instant kEndOfTime{days_from_civil({kLastYear + 1, 1, 1}) * kDayMs};
 
 std::int64_t whole_seconds(std::int64_t ms) {
   return ms / 1000 - (ms % 1000 < 0 ? 1 : 0);
@@ -30,9 +30,7 @@ Timetable Timetable::read(const Schedule& schedule,
   Timetable table;
   table.start_ = schedule.start.is_set() ? schedule.start : Instant{INT64_MIN};
   table.end_ = schedule.end.is_set() ? schedule.end : kNever;
-  if (table.end_ <= table.start_) {
-    problems.push_back({"/end", "the schedule ends before it starts: no instant is due"});
-  }
+  check_moments(schedule, problems);
   const auto by_rate = [&](const char* pointer, Span every) {
     if (every < kLeastRate) {
       problems.push_back(
@@ -83,6 +81,31 @@ std::vector<FieldProblem> check_schedule(const Schedule& schedule) {
   return problems;
 }
 
+// What a schedule says of single moments, whatever its kind.
+void Timetable::check_moments(const Schedule& schedule, std::vector<FieldProblem>& problems) {
+  const auto must_be_in_time = [&](const char* pointer, Instant instant) {
+    if (instant >= kEndOfTime) {
+      problems.push_back({pointer, "schedules reach to the end of 2099: write an earlier instant"});
+    }
+  };
+  must_be_in_time("/at", schedule.at);
+  must_be_in_time("/start", schedule.start);
+  if (schedule.start.is_set() && schedule.end.is_set() && schedule.end <= schedule.start) {
+    problems.push_back({"/end", "the schedule ends before it starts: no instant is due"});
+  }
+  if (schedule.kind != ScheduleKind::once || schedule.at >= kEndOfTime) {
+    return;
+  }
+  if (!schedule.at.is_set() && schedule.delay.ms <= 0) {
+    problems.push_back({"/at", "when is missing: write an instant, or a delay"});
+  } else if (schedule.at.is_set() && (schedule.at < schedule.start ||
+                                      (schedule.end.is_set() && schedule.at >= schedule.end))) {
+    problems.push_back({"/at", to_rfc3339(schedule.at) +
+                                   " is outside its validity, so it would never be due: move it, "
+                                   "or drop start and end"});
+  }
+}
+
 // --- by a clock (S4.4)
 
 Timetable::ByClock Timetable::by_clock(const Schedule& schedule,
@@ -104,6 +127,12 @@ Timetable::ByClock Timetable::by_clock(const Schedule& schedule,
     clock.cron = std::make_shared<const Cron>(*std::move(cron));
   } else {
     problems.push_back({"/cron", cron.problem().detail});
+  }
+  if (clock.zone && clock.cron && clock.next_after({-1}) == kNever) {
+    problems.push_back({"/cron", "no instant from 1970 to 2099 is ever due: the clock of " +
+                                     clock.zone->name() +
+                                     " shows none of its readings, and skips them by its rule " +
+                                     "(gap, or an hour that is no plain number)"});
   }
   return clock;
 }
@@ -144,8 +173,7 @@ Instant Timetable::ByClock::next_after(Instant instant) const {
     const auto [from, end] = window(i);
     const Reading found = cron->next(std::max(from, after + stretch.offset), end);
     if (found != Cron::kNone) {
-      const Instant due{(found - stretch.offset) * 1000};
-      return due < kEndOfTime ? due : kNever;
+      return {(found - stretch.offset) * 1000};
     }
   }
   return kNever;
@@ -180,17 +208,19 @@ Instant Timetable::unbounded_next(Instant instant) const {
       return rate->first;
     }
     const std::int64_t gone = (instant - rate->first).ms / rate->every.ms;
-    const Instant next = rate->first + milliseconds((gone + 1) * rate->every.ms);
-    return next < kEndOfTime ? next : kNever;
+    return rate->first + rate->every * (gone + 1);
   }
   const Instant at = std::get<ByInstant>(by_).at;
   return at > instant ? at : kNever;
 }
 
 Instant Timetable::next_after(Instant instant) const {
+  if (instant >= kEndOfTime) {
+    return kNever;
+  }
   const Instant before_start{start_.ms == INT64_MIN ? INT64_MIN : start_.ms - 1};
   const Instant next = unbounded_next(std::max({instant, before_start, Instant{-1}}));
-  return next < end_ ? next : kNever;
+  return next < std::min(end_, kEndOfTime) ? next : kNever;
 }
 
 // By halves: there is none after `latest`, and `last` is the latest that is known.
@@ -239,7 +269,13 @@ const Zone* Timetable::zone() const {
 }
 
 std::vector<std::string> Timetable::warnings() const {
-  return cron() != nullptr ? cron()->warnings() : std::vector<std::string>{};
+  auto warnings = cron() != nullptr ? cron()->warnings() : std::vector<std::string>{};
+  const bool is_bounded = start_.ms != INT64_MIN || end_ != kNever;
+  if (is_bounded && next_after({-1}) == kNever && unbounded_next({-1}) != kNever) {
+    warnings.emplace_back(
+        "nothing is due within its validity: none of its instants lies from start to end");
+  }
+  return warnings;
 }
 
 Span jitter_of(const Schedule& schedule, std::uint64_t hash, Instant planned) {

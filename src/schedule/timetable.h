@@ -65,6 +65,7 @@ class Timetable {
                         Instant anchor,
                         std::uint64_t hash,
                         std::vector<FieldProblem>& problems);
+  static void check_moments(const Schedule& schedule, std::vector<FieldProblem>& problems);
   static ByClock by_clock(const Schedule& schedule,
                           const CronParts& parts,
                           std::uint64_t hash,

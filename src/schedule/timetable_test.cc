@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -205,6 +206,125 @@ TEST(Timetable, EveryProblemHasItsPointer) {  // S8.2
   EXPECT_EQ(pointers, "/end /timezone /cron ");
   EXPECT_EQ(check_schedule({.kind = ScheduleKind::fixed_delay}).size(), 1U);
   EXPECT_TRUE(check_schedule({.kind = ScheduleKind::after_run}).empty());
+}
+
+TEST(Timetable, WhatIsNeverDueIsRefused) {  // S4.2
+  const auto told = [](const Schedule& schedule) {
+    std::string text;
+    for (const FieldProblem& problem : check_schedule(schedule)) {
+      text += problem.pointer + ": " + problem.message + "\n";
+    }
+    return text;
+  };
+  const auto is_told = [&](const Schedule& schedule, const char* words) {
+    return told(schedule).find(words) != std::string::npos;
+  };
+  // Berlin's clock goes from 02:00 to 03:00 on 28 March 2027.
+  Schedule swallowed = clock_of("0 30 2 28 3 ? 2027", "Europe/Berlin");
+  EXPECT_EQ(told(swallowed), "");
+  swallowed.gap = GapRule::skip;
+  EXPECT_TRUE(is_told(swallowed, "/cron: no instant from 1970 to 2099 is ever due"));
+  EXPECT_TRUE(is_told(clock_of("0 30 2-2 28 3 ? 2027", "Europe/Berlin"), "Europe/Berlin"));
+  EXPECT_EQ(told(clock_of("0 0 0 1 1 ? 2020", "Europe/Berlin")), "") << "over, not wrong";
+
+  const Instant noon = at("2026-11-23T12:00:00Z");
+  EXPECT_TRUE(is_told({.kind = ScheduleKind::once}, "/at: when is missing"));
+  EXPECT_EQ(told({.kind = ScheduleKind::once, .at = noon}), "");
+  EXPECT_TRUE(is_told({.kind = ScheduleKind::once, .at = noon, .start = noon + seconds(1)},
+                      "/at: 2026-11-23T12:00:00.000Z is outside its validity"));
+  EXPECT_TRUE(is_told({.kind = ScheduleKind::once, .at = noon, .end = noon}, "/at: "));
+  EXPECT_TRUE(is_told({.kind = ScheduleKind::once, .at = kNever}, "/at: schedules reach to"));
+  EXPECT_TRUE(is_told({.cron = "@daily", .start = {kNever.ms - 1}}, "/start: schedules reach to"));
+
+  Schedule empty = clock_of("0 0 1 1 *", "UTC");
+  empty.start = noon;
+  empty.end = noon + days(2);
+  ASSERT_EQ(table(empty).warnings().size(), 1U);
+  EXPECT_EQ(table(empty).warnings()[0].find("nothing is due within its validity"), 0U);
+  empty.end = noon + days(60);
+  EXPECT_TRUE(table(empty).warnings().empty());
+}
+
+TEST(Timetable, NoKindGoesBeyondTheYears) {  // S4.2
+  const Instant late = at("2099-12-31T23:59:59.900Z");
+  const Schedule rate{.kind = ScheduleKind::fixed_rate, .every = milliseconds(100)};
+  const Schedule once{.kind = ScheduleKind::once, .delay = seconds(1)};
+  for (const Timetable& beyond : {table(rate, late), table(once, late)}) {
+    EXPECT_EQ(beyond.next_after({0}), kNever);
+    EXPECT_EQ(beyond.next_after(late), kNever);
+    EXPECT_EQ(beyond.next_after(kNever), kNever);
+    EXPECT_EQ(beyond.count_between({0}, kNever), 0);
+    EXPECT_EQ(beyond.last_between({0}, kNever), Instant{0});
+  }
+}
+
+// A harvest of wrong and half wrong texts: each is read or refused with words, none takes long.
+TEST(Timetable, AnyScheduleIsReadOrRefused) {
+  std::mt19937_64 random(17);
+  const std::vector<std::string> seeds{"*/15 2 * * *",
+                                       "0 0 0 29 2 ? 2096",
+                                       "0 30 9 ? * 2-6",
+                                       "0 0 L-3 * *",
+                                       "0 0 LW,15W * *",
+                                       "0 0 ? * MON#2,FRIL",
+                                       "H H(0-7) * * *",
+                                       "H/15 * * * *",
+                                       "@every 90s",
+                                       "@daily",
+                                       "CRON_TZ=Europe/Berlin 30 2 * * *",
+                                       "TZ=Asia/Tokyo @hourly",
+                                       "0 0 22-2 * NOV-FEB ? 2030-2099",
+                                       "0 0 30 2 *",
+                                       "@reboot",
+                                       "@every P1DT2H"};
+  const std::string alphabet = "0123456789*,-/?LW#H@= ()\t\n\r\"\\JANMONSUNtz";
+  const auto started = std::chrono::steady_clock::now();
+  int good = 0;
+  for (int round = 0; round < 30'000; ++round) {
+    std::string text = seeds[random() % seeds.size()];
+    for (std::uint64_t changes = random() % 4; changes > 0; --changes) {
+      const std::size_t place = random() % (text.size() + 1);
+      const std::string& other = seeds[random() % seeds.size()];
+      switch (random() % 5) {
+        case 0:
+          text.insert(place, 1, alphabet[random() % alphabet.size()]);
+          break;
+        case 1:
+          text.erase(place, random() % 3);
+          break;
+        case 2:
+          text.insert(place, 1, static_cast<char>(random() % 256));
+          break;
+        case 3:
+          text.insert(place, text.substr(random() % (text.size() + 1), 12));
+          break;
+        default:
+          text = text.substr(0, place) + other.substr(random() % other.size());
+      }
+    }
+    Schedule schedule = clock_of(text.c_str(), "UTC");
+    schedule.cron = text;  // a zero byte too
+    schedule.timezone = random() % 2 == 0 ? "UTC" : "America/Santiago";
+    schedule.dialect = static_cast<CronDialect>(random() % 3);
+    schedule.gap = static_cast<GapRule>(random() % 2);
+    schedule.repeat = static_cast<RepeatRule>(random() % 3);
+    const std::vector<FieldProblem> problems = check_schedule(schedule);
+    const auto made = Timetable::make(schedule, {1}, 7);
+    ASSERT_EQ(made.ok(), problems.empty()) << text;
+    if (!made) {
+      ASSERT_FALSE(made.problem().detail.empty()) << text;
+      continue;
+    }
+    ++good;
+    const Instant first = made->next_after({0});
+    ASSERT_GT(first.ms, 0) << text;
+    ASSERT_NE(first, kNever) << text;
+    ASSERT_GT(made->next_after(first), first) << text;
+    ASSERT_GE(made->count_between({0}, first + milliseconds(1)), 1) << text;
+    ASSERT_EQ(made->last_between({0}, first + milliseconds(1)), first) << text;
+  }
+  EXPECT_GT(good, 3'000);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(60));
 }
 
 // What another program found by other means.
