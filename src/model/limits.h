@@ -4,6 +4,7 @@
 #include "model/time.h"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace jobflow::limits {
 
@@ -34,6 +35,13 @@ inline constexpr int kProblemsMax = 200;  // problems told of one document; more
 inline constexpr int kBatchItems = 1000;  // items of one runs/batch
 inline constexpr int kAttemptsMax = 1000;
 inline constexpr int kDecisionRows = 1000;  // rows one decision writes at most (house 3.8)
+
+// A calendar (S4.5): what is written, the stretches it comes to by 2100, and what reading it costs.
+inline constexpr int kCalendarDates = 10'000;
+inline constexpr int kCalendarYearly = 400;
+inline constexpr std::size_t kICalendarBytes = 1024 * 1024;
+inline constexpr std::size_t kCalendarStretches = 300'000;
+inline constexpr std::int64_t kRecurrenceDays = 5'000'000;  // its rules look at
 
 // Waiting work.
 inline constexpr std::size_t kInboxCommands = 200'000;       // commands not yet decided
