@@ -219,14 +219,14 @@ TEST(DefinitionRoutes, TriggersAreListed) {
   stage.commit({SaveTrigger{{.id = stage.next_id(),
                              .definition = row.id,
                              .name = "cron-1",
-                             .cron = "0 3 * * *",
+                             .schedule = to_json(Schedule{.cron = "0 3 * * *"}),
                              .params = "{}",
-                             .next_due = stage.clock.time}}});
+                             .progress = {.next_due = stage.clock.time}}}});
   const Response response = stage.get("/api/v1/jobs/report/triggers");
   EXPECT_EQ(
       must_hold(
           response.body,
-          R"("cron":"0 3 * * *","params":{},"state":"active","next_due_at":"2025-11-22T17:00:00.000Z","note":null)"),
+          R"("schedule":{"cron":"0 3 * * *","timezone":"UTC"},"params":{},"state":"active","next_due_at":"2025-11-22T17:00:00.000Z","paused_by":null,"paused_at":null,"note":null)"),
       "");
 }
 

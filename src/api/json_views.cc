@@ -45,9 +45,12 @@ void append_definition(std::string& out, const DefinitionRow& row) {
 
 void append_trigger(std::string& out, const TriggerRow& row) {
   JsonObject object(out);
-  object.id("id", row.id).text("name", row.name).text("cron", row.cron).raw("params", row.params);
-  object.text("state", jobflow::to_string(row.state)).time("next_due_at", row.next_due);
-  object.text_or_null("note", row.note);
+  const TriggerProgress& at = row.progress;
+  object.id("id", row.id).text("name", row.name).raw("schedule", row.schedule);
+  object.raw("params", row.params).text("state", jobflow::to_string(at.state));
+  object.time("next_due_at", at.next_due).text_or_null("paused_by", at.paused_by);
+  object.time("paused_at", at.paused_by.empty() ? Instant{} : at.since);
+  object.text_or_null("note", at.note);
 }
 
 void append_run(std::string& out, const RunRow& row, const Names& names) {
@@ -73,6 +76,9 @@ void append_run(std::string& out, const RunRow& row, const Names& names) {
   }
   if (row.trigger.is_set()) {
     object.id("trigger_id", row.trigger).time("planned_at", row.planned);
+  }
+  if (row.occasion.is_set()) {
+    object.id("upstream_run", row.occasion);
   }
   if (row.after_run.is_set()) {
     object.id("after_run", row.after_run);

@@ -48,6 +48,15 @@ struct RetryRun {
   std::vector<std::string> from_steps;
 };
 
+// Nothing is due from now on, until it is resumed (S4.7).
+struct PauseTrigger {
+  Id trigger;
+  std::string note;  // why
+};
+struct ResumeTrigger {
+  Id trigger;
+};
+
 // --- from workers and links
 
 struct AttemptEnded {
@@ -105,6 +114,16 @@ struct ContinueDelete {
   Id definition;
   Id after = {};
 };
+// The next of the firings that wait for their job's runs to end (S3.4) begins, when none is live.
+struct NextInLine {
+  Id definition;
+};
+// A firing cancels what is live of its job (S3.4): those above `after` and below `before`, itself.
+struct CancelOthers {
+  Id definition;
+  Id after = {};
+  Id before;
+};
 // Whoever waits for this run, which has ended, is told so by letters, a slice at a time.
 struct TellWatchers {
   Id run;
@@ -112,6 +131,10 @@ struct TellWatchers {
 // This run waits for another one and asks once more to be told: what it asked may be forgotten.
 struct WatchAgain {
   Id run;
+};
+// This trigger asks once more to be told of its upstream's ends: what it asked may be forgotten.
+struct FollowAgain {
+  Id trigger;
 };
 // The store refuses what this run's report, or this trigger's firing, wants written (3b). Decided
 // by writing that row alone; what its workflow or its steps must do then comes as `more`.
@@ -126,6 +149,8 @@ using Request = std::variant<SaveDefinition,
                              TriggerRun,
                              CancelRun,
                              RetryRun,
+                             PauseTrigger,
+                             ResumeTrigger,
                              AttemptEnded,
                              ProgressMade,
                              AttemptLost,
@@ -137,8 +162,11 @@ using Request = std::variant<SaveDefinition,
                              DispatchNext,
                              ContinueRun,
                              ContinueDelete,
+                             NextInLine,
+                             CancelOthers,
                              TellWatchers,
                              WatchAgain,
+                             FollowAgain,
                              SetAside>;
 
 struct Command {

@@ -1,10 +1,10 @@
 #include "engine/definition_check.h"
 
-#include "engine/cron.h"
 #include "engine/expression.h"
 #include "model/builtin_handlers.h"
 #include "model/json.h"
 #include "model/spelling.h"
+#include "schedule/timetable.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -19,9 +19,11 @@ std::string item_pointer(std::string_view list, std::size_t position) {
 void check_triggers(const std::vector<TriggerSpec>& triggers, std::vector<FieldProblem>& problems) {
   for (std::size_t i = 0; i < triggers.size(); ++i) {
     const std::string pointer = item_pointer("/spec/triggers", i);
-    // An empty expression is the decoder's to tell.
-    if (const auto cron = Cron::parse(triggers[i].cron); !cron && !triggers[i].cron.empty()) {
-      problems.push_back({pointer + "/cron", cron.problem().detail});
+    // Of the other kinds there is nothing that the decoder has not told, nor of no expression.
+    if (triggers[i].schedule.kind == ScheduleKind::cron && !triggers[i].schedule.cron.empty()) {
+      for (FieldProblem& problem : schedule::check_schedule(triggers[i].schedule)) {
+        problems.push_back({pointer + problem.pointer, std::move(problem.message)});
+      }
     }
     for (const Reference& reference : references_in(triggers[i].params).found) {
       problems.push_back({pointer + "/params" + reference.pointer,

@@ -7,8 +7,9 @@
 namespace jobflow::engine {
 namespace {
 
-// Room is left for what one more step of work may add to a decision (house 3.8).
-constexpr std::size_t kRowsReserved = 9;
+// Room is left for what one more step of work may add to a decision (house 3.8): mostly for the
+// letters to those who follow a run that it ends.
+constexpr std::size_t kRowsReserved = limits::kFollowersMax + 12;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -20,7 +21,7 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 }  // namespace
 
 bool Shard::Inside::Turn::has_row_budget() const {
-  return out.changes.size() + kRowsReserved < limits::kDecisionRows;
+  return out.changes.size() + kRowsReserved + rows_kept < limits::kDecisionRows;
 }
 
 Shard::Inside::Inside(ShardImage image, Instant now)
@@ -33,7 +34,7 @@ Shard::Inside::Inside(ShardImage image, Instant now)
   recent_.distrust_before(image.batch);
   commands_.begin(next_id(image.last_id, number_, now), image.batch);
   for (DefinitionRow& row : image.definitions) {
-    by_name_[std::string(to_string(row.kind)) + '\0' + row.name_space + '\0' + row.name] = row.id;
+    by_name_[name_key(row.kind, row.name_space, row.name)] = row.id;
     Known& known = known_[row.id];
     known.plan = plan_of(row);
     known.row = std::move(row);
@@ -46,10 +47,10 @@ Shard::Inside::Inside(ShardImage image, Instant now)
     const auto owner = known_.find(row.definition);
     if (owner != known_.end()) {
       trigger_owner_[row.id] = row.definition;
-      if (row.state == TriggerState::active) {
-        wheel_.arm({row.next_due, row.id, TimerSubject::trigger});
+      if (row.progress.state == TriggerState::active) {
+        wheel_.arm({row.progress.next_due, row.id, TimerSubject::trigger});
       }
-      owner->second.triggers.push_back(std::move(row));
+      owner->second.triggers.push_back({.row = std::move(row)});
     }
   }
   std::unordered_map<Id, std::vector<RunRow>> steps;
@@ -68,6 +69,7 @@ Shard::Inside::Inside(ShardImage image, Instant now)
     load_run(std::move(row), std::move(steps[id]), plan);
   }
   load_letters(image, now);
+  load_follows(image);
   sweep(now);
 }
 
@@ -122,6 +124,8 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const TriggerRun& ask) { trigger_run(turn, ask); },
                  [&](const CancelRun& ask) { cancel(turn, ask.run); },
                  [&](const RetryRun& ask) { retry(turn, ask); },
+                 [&](const PauseTrigger& ask) { pause_trigger(turn, ask); },
+                 [&](const ResumeTrigger& ask) { resume_trigger(turn, ask); },
                  [&](const AttemptEnded& ask) { attempt_ended(turn, ask); },
                  [&](const ProgressMade& ask) { progress_made(turn, ask.report); },
                  [&](const AttemptLost& ask) { attempt_lost(turn, ask); },
@@ -137,11 +141,17 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                    }
                  },
                  [&](const ContinueDelete& ask) { continue_delete(turn, ask); },
+                 [&](const NextInLine& ask) { next_in_line(turn, ask.definition); },
+                 [&](const CancelOthers& ask) { cancel_others(turn, ask); },
                  [&](const TellWatchers& ask) { tell_watchers(turn, ask.run); },
                  [&](const WatchAgain& ask) { watch_again(turn, ask.run); },
+                 [&](const FollowAgain& ask) { follow_again(turn, ask.trigger); },
                  [&](const SetAside& ask) { set_aside(turn, ask); },
              },
              command.request);
+  for (const Id definition : turn.with_line) {
+    turn.out.more.emplace_back(NextInLine{definition});
+  }
   for (const Id run : turn.to_tell) {
     turn.out.more.emplace_back(TellWatchers{run});
   }
@@ -231,13 +241,24 @@ std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {
 std::vector<Request> Shard::ask_again() const {
   std::set<Id> waiting;
   for (const auto& [id, run] : inside_->live_) {
-    if (run.row.progress.state == RunState::waiting) {
+    if (run.row.progress.state == RunState::waiting && run.row.after_run.is_set()) {
       waiting.insert(id);
     }
   }
   std::vector<Request> requests;
   for (const Id run : waiting) {
     requests.emplace_back(WatchAgain{run});
+  }
+  std::set<Id> following;
+  for (const auto& [id, known] : inside_->known_) {
+    for (const Inside::Trigger& trigger : known.triggers) {
+      if (trigger.row.progress.follow.is_set()) {
+        following.insert(trigger.row.id);
+      }
+    }
+  }
+  for (const Id trigger : following) {
+    requests.emplace_back(FollowAgain{trigger});
   }
   return requests;
 }
@@ -265,6 +286,7 @@ std::vector<Request> Shard::unfinished_business() const {
   for (const Id id : deleted) {
     requests.emplace_back(ContinueDelete{id});
   }
+  inside_->add_line_business(requests);
   for (const Id run : inside_->untold_) {
     requests.emplace_back(TellWatchers{run});
   }

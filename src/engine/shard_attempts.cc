@@ -305,6 +305,10 @@ void Shard::Inside::return_unstarted(Turn& turn, LiveRun& run, bool refused) {
   } else if (refused) {
     move(run, RunEvent::retry_later);
     progress.due = turn.now + kRefusedPause;
+    if (progress.error_kind.empty()) {
+      progress.error_kind = "refused";  // so that it is not taken for one that was to begin later
+      progress.error = "its worker refused it";
+    }
     write(turn, run, "refused by its worker");
   } else {
     move(run, RunEvent::return_unsent);

@@ -1,5 +1,4 @@
 // Saving and deleting jobs and workflows, and their triggers (S2.2-S2.3, S4.7).
-#include "engine/cron.h"
 #include "engine/shard_inside.h"
 
 #include <algorithm>
@@ -7,17 +6,21 @@
 namespace jobflow::engine {
 namespace {
 
-std::string name_key(DefinitionKind kind, const std::string& name_space, const std::string& name) {
-  return std::string(to_string(kind)) + '\0' + name_space + '\0' + name;
-}
+// What the triggers of an edited definition may write besides their firings: 64 of them, seven rows
+// each at most.
+constexpr std::size_t kRowsOfEdit = 500;
 
-Instant next_firing(const std::string& expression, Instant after) {
-  const auto cron = Cron::parse(expression);
-  check(cron.ok(), "a saved cron expression parses");
-  return cron->next_after(after);
+bool is_stopped(TriggerState state) {
+  return state == TriggerState::paused || state == TriggerState::set_aside;
 }
 
 }  // namespace
+
+std::string Shard::Inside::name_key(DefinitionKind kind,
+                                    const std::string& name_space,
+                                    const std::string& name) {
+  return std::string(to_string(kind)) + '\0' + name_space + '\0' + name;
+}
 
 Shard::Inside::Known* Shard::Inside::find_known(DefinitionKind kind,
                                                 const std::string& name_space,
@@ -114,8 +117,8 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
                   .revision = 0,
                   .created = turn.now};
   }
-  fire_before_edit(turn, *known, wanted);
-  const bool was_enabled = is_new || known->row.enabled;
+  leave_revision(turn, *known, wanted);
+  const std::shared_ptr<Plan> before = known->plan;
   DefinitionRow& row = known->row;
   row.revision += 1;
   row.enabled = wanted.enabled;
@@ -131,7 +134,7 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
                              .version = row.revision,
                              .time = turn.now,
                              .text = row.name});
-  save_triggers(turn, *known, was_enabled);
+  enter_revision(turn, *known, before.get());
   answer(turn, Reply{.id = row.id,
                      .revision = row.revision,
                      .created = is_new,
@@ -142,91 +145,102 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
 // What came due before the edit is fired as it was then, also when the edit had to wait for its
 // turn (S4.7): by nobody's order of turns may an edit swallow it. What the edit disables does not
 // fire any more (S6.4).
-void Shard::Inside::fire_before_edit(Turn& turn, Known& known, const Definition& wanted) {
+void Shard::Inside::leave_revision(Turn& turn, Known& known, const Definition& next) {
   turn.goes_on_later = true;  // 64 triggers may fire: their workflows have no room here
-  for (TriggerRow& trigger : known.triggers) {
-    const auto& specs = wanted.triggers();
-    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TriggerSpec& one) {
-      return one.name == trigger.name;
-    });
-    const bool disables = !wanted.enabled || (spec != specs.end() && !spec->enabled);
-    if (!disables && is_overdue(turn, trigger)) {
-      fire(turn, known, trigger, latest(turn));
+  turn.rows_kept = kRowsOfEdit;
+  for (Trigger& trigger : known.triggers) {
+    leave_trigger(turn, known, trigger, next);
+  }
+  turn.rows_kept = 0;
+}
+
+void Shard::Inside::leave_trigger(Turn& turn,
+                                  Known& known,
+                                  Trigger& trigger,
+                                  const Definition& next) {
+  TriggerProgress& at = trigger.row.progress;
+  const TriggerSpec& was = spec_of(known, trigger);
+  const TriggerSpec* spec = find_trigger_spec(next, trigger.row.name);
+  const bool is_enabled = next.enabled && (spec == nullptr || spec->enabled);
+  const bool is_same = spec != nullptr && spec->schedule == was.schedule;
+  if (is_stopped(at.state)) {
+    if (!is_same || (is_enabled && at.paused_by.empty())) {
+      close_gap(turn, known, trigger);
     }
+    return;
+  }
+  if (!is_enabled) {
+    stop_trigger(turn, known, trigger, "disabled");
+    return;
+  }
+  if (is_overdue(turn, trigger) && !settle(turn, known, trigger, latest(turn)) && !is_same) {
+    // More than one decision may catch up with, and the edit does not wait.
+    const DueInstants left = due_by(times_of(known, trigger), at.next_due, latest(turn));
+    skip(turn, trigger, left.first, left.last, left.count, "superseded");
+  }
+  if (!is_same) {
+    stop_following(turn, known, trigger, was);
   }
 }
 
 // A trigger is known by its name: unchanged ones keep their next instant, so that an edit neither
 // repeats nor delays a firing (S4.7).
-void Shard::Inside::save_triggers(Turn& turn, Known& known, bool was_enabled) {
-  std::vector<TriggerRow> kept;
+void Shard::Inside::enter_revision(Turn& turn, Known& known, const Plan* before) {
+  std::vector<Trigger> kept;
   for (const TriggerSpec& spec : known.plan->definition->triggers()) {
     const auto old = std::find_if(known.triggers.begin(), known.triggers.end(),
-                                  [&](const TriggerRow& row) { return row.name == spec.name; });
-    const bool enabled = spec.enabled && known.row.enabled;
-    TriggerRow row;
-    if (old == known.triggers.end()) {
-      row = {.id = make_id(turn.now),
-             .definition = known.row.id,
-             .name = spec.name,
-             .state = TriggerState::paused};
-      trigger_owner_[row.id] = known.row.id;
+                                  [&](const Trigger& one) { return one.row.name == spec.name; });
+    const bool is_new = old == known.triggers.end();
+    if (is_new) {
+      const Id id = make_id(turn.now);
+      trigger_owner_[id] = known.row.id;
+      kept.push_back({.row = {.id = id,
+                              .definition = known.row.id,
+                              .name = spec.name,
+                              .progress = {.state = TriggerState::paused}}});
     } else {
-      row = *old;
-      const bool keeps_its_time =
-          was_enabled && enabled && old->cron == spec.cron &&
-          (old->state == TriggerState::active || old->state == TriggerState::finished);
-      if (keeps_its_time && old->params == spec.params) {
-        kept.push_back(std::move(row));
-        continue;
-      }
-      if (keeps_its_time) {
-        row.params = spec.params;
-        turn.out.changes.emplace_back(SaveTrigger{row});
-        kept.push_back(std::move(row));
-        continue;
-      }
+      kept.push_back(std::move(*old));
+      known.triggers.erase(old);
     }
-    skip_overdue(turn, row, "disabled");
-    row.cron = spec.cron;
-    row.params = spec.params;
-    row.note.clear();
-    plan_trigger(turn, row, enabled);
-    kept.push_back(std::move(row));
+    enter_trigger(turn, known, kept.back(), before, is_new);
   }
-  for (const TriggerRow& old : known.triggers) {
-    const bool is_kept = std::any_of(kept.begin(), kept.end(),
-                                     [&](const TriggerRow& row) { return row.id == old.id; });
-    if (!is_kept) {
-      skip_overdue(turn, old, "disabled");
-      trigger_owner_.erase(old.id);
-      turn.out.changes.emplace_back(DeleteTrigger{old.id});
-    }
+  for (const Trigger& gone : known.triggers) {
+    trigger_owner_.erase(gone.row.id);
+    turn.out.changes.emplace_back(DeleteTrigger{gone.row.id});
   }
   known.triggers = std::move(kept);
 }
 
-// Plans a new or edited trigger from now on: the past never fires (S4.7).
-void Shard::Inside::plan_trigger(Turn& turn, TriggerRow& row, bool enabled) {
-  const auto move = [&](TriggerEvent event) {
-    const auto transition = trigger_transition(row.state, event);
-    if (transition.verdict == Verdict::move) {
-      row.state = transition.to;
-    }
-  };
-  move(enabled ? TriggerEvent::resume : TriggerEvent::pause);
-  row.next_due = Instant{};
-  if (row.state == TriggerState::active) {
-    const Instant next = next_firing(row.cron, latest(turn));
-    if (next == kNever) {
-      move(TriggerEvent::run_out);
-    } else {
-      row.next_due = next;
-      wheel_.arm({next, row.id, TimerSubject::trigger});
-    }
+void Shard::Inside::enter_trigger(
+    Turn& turn, Known& known, Trigger& trigger, const Plan* before, bool is_new) {
+  TriggerProgress& at = trigger.row.progress;
+  const TriggerSpec& spec = spec_of(known, trigger);
+  const TriggerSpec* was =
+      is_new ? nullptr : find_trigger_spec(*before->definition, trigger.row.name);
+  const bool is_same = was != nullptr && was->schedule == spec.schedule;
+  const bool is_wanted = spec.enabled && known.row.enabled && at.paused_by.empty();
+  if (!is_same) {
+    trigger.row.schedule = to_json(spec.schedule);
+    trigger.times.reset();
+    at.anchor = latest(turn);
+    at.skip_from = Instant{};
+    at.skip_count = 0;
+    at.skip_reason.clear();
   }
-  turn.out.changes.emplace_back(SaveTrigger{row});
-  note_trigger(turn, row);
+  const bool has_params = trigger.row.params == spec.params;
+  trigger.row.params = spec.params;
+  if (is_wanted && (is_stopped(at.state) || !is_same)) {
+    plan_trigger(turn, known, trigger);
+    note_trigger(turn, trigger.row);
+  } else if (!is_wanted && (is_new || (at.paused_by.empty() && at.state != TriggerState::paused))) {
+    move_trigger(trigger, TriggerEvent::pause);
+    at.since = is_new ? latest(turn) : at.since;
+    at.note.clear();
+    note_trigger(turn, trigger.row);
+  } else if (is_same && has_params) {
+    return;
+  }
+  turn.out.changes.emplace_back(SaveTrigger{trigger.row});
 }
 
 void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
@@ -249,10 +263,10 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
   row.updated = turn.now;
   row.principal = turn.command.principal;
   turn.out.changes.emplace_back(SaveRevision{row});
-  for (const TriggerRow& trigger : known->triggers) {
-    skip_overdue(turn, trigger, "deleted");
-    trigger_owner_.erase(trigger.id);
-    turn.out.changes.emplace_back(DeleteTrigger{trigger.id});
+  for (Trigger& trigger : known->triggers) {
+    stop_trigger(turn, *known, trigger, "deleted");
+    trigger_owner_.erase(trigger.row.id);
+    turn.out.changes.emplace_back(DeleteTrigger{trigger.row.id});
   }
   turn.out.events.push_back({.type = EventType::definition_deleted,
                              .state = static_cast<std::uint8_t>(row.kind),
@@ -275,8 +289,9 @@ void Shard::Inside::continue_delete(Turn& turn, const ContinueDelete& ask) {
     return;
   }
   std::vector<Id> slice;
-  for (auto run = runs->second.upper_bound(ask.after);
-       run != runs->second.end() && slice.size() < limits::kDecisionRows; ++run) {
+  const std::set<Id>& all = runs->second.all;
+  for (auto run = all.upper_bound(ask.after);
+       run != all.end() && slice.size() < limits::kDecisionRows; ++run) {
     slice.push_back(*run);
   }
   Id after = ask.after;

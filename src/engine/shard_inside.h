@@ -1,5 +1,6 @@
 // The inside of a shard. shard.cc: loading, and the way in; shard_live.cc: live runs and
-// their bounds; shard_commands.cc: those that come again; shard_definitions.cc, shard_triggers.cc,
+// their bounds; shard_timers.cc: bounds that are reached; shard_commands.cc: those that come again;
+// shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_overlap.cc, shard_follow.cc,
 // shard_runs.cc, shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the rules, by what they
 // are about.
 #pragma once
@@ -11,6 +12,7 @@
 #include "engine/recency.h"
 #include "engine/shard.h"
 #include "engine/transitions.h"
+#include "schedule/timetable.h"
 
 #include <deque>
 #include <map>
@@ -24,6 +26,18 @@
 #include <vector>
 
 namespace jobflow::engine {
+
+// The instants of a trigger that came due by now, of which the first is known. They are counted
+// without being visited: an outage may have swallowed millions.
+struct DueInstants {
+  Instant first, last;
+  std::int64_t count = 1;
+};
+// Without a timetable there is one only.
+DueInstants due_by(const schedule::Timetable* times, Instant first, Instant now);
+
+// Null when the definition has no trigger of that name.
+const TriggerSpec* find_trigger_spec(const Definition& definition, const std::string& name);
 
 class Shard::Inside {
  public:
@@ -42,10 +56,20 @@ class Shard::Inside {
     Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
     const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
   };
+  struct Trigger {
+    TriggerRow row;
+    std::shared_ptr<const schedule::Timetable> times;  // made when it is first asked for
+  };
   struct Known {  // a definition, not deleted
     DefinitionRow row;
     std::shared_ptr<Plan> plan;
-    std::vector<TriggerRow> triggers;
+    std::vector<Trigger> triggers;
+  };
+  struct Runs {  // of one definition, live, without steps
+    std::set<Id> all;
+    std::set<Id> in_line;  // firings that wait until no other run is live (S3.4)
+    std::set<Id> later;    // asked for, to begin later or after another run: they stop no firing
+    bool any_busy() const { return all.size() > in_line.size() + later.size(); }
   };
   // One call of decide().
   struct Turn {
@@ -54,7 +78,9 @@ class Shard::Inside {
     Decision out;
     Instant now;
     std::set<Id> to_tell;        // the watchers of these: after all else that is to go on
+    std::set<Id> with_line;      // definitions whose next firing in line may begin
     bool goes_on_later = false;  // workflows go on by a decision of their own, not by this one
+    std::size_t rows_kept = 0;   // room that is kept for what must follow
     bool has_row_budget() const;
   };
 
@@ -65,6 +91,7 @@ class Shard::Inside {
   LiveRun* find_live(Id run);
   void note(Turn& turn, const LiveRun& run, std::string detail = {});
   void note_trigger(Turn& turn, const TriggerRow& trigger);
+  void list_standing(const LiveRun& run);
   void write(Turn& turn, LiveRun& run, std::string detail = {});
   void arm(LiveRun& run, Instant now);
   Instant bound_of(const LiveRun& run) const;
@@ -83,9 +110,13 @@ class Shard::Inside {
   void save(Turn& turn, const SaveDefinition& ask);
   void remove(Turn& turn, const DeleteDefinition& ask);
   void continue_delete(Turn& turn, const ContinueDelete& ask);
-  void fire_before_edit(Turn& turn, Known& known, const Definition& wanted);
-  void save_triggers(Turn& turn, Known& known, bool was_enabled);
-  void plan_trigger(Turn& turn, TriggerRow& row, bool enabled);
+  void leave_revision(Turn& turn, Known& known, const Definition& next);
+  void leave_trigger(Turn& turn, Known& known, Trigger& trigger, const Definition& next);
+  void enter_revision(Turn& turn, Known& known, const Plan* before);
+  void enter_trigger(Turn& turn, Known& known, Trigger& trigger, const Plan* before, bool is_new);
+  static std::string name_key(DefinitionKind kind,
+                              const std::string& name_space,
+                              const std::string& name);
   std::shared_ptr<Plan> make_plan(Id id,
                                   int revision,
                                   std::shared_ptr<const Definition> definition);
@@ -93,16 +124,74 @@ class Shard::Inside {
   std::shared_ptr<Plan> plan_of_finished(Turn& turn, const RunRow& row);
   Known* find_known(DefinitionKind kind, const std::string& name_space, const std::string& name);
 
-  // shard_triggers.cc
+  // shard_timers.cc
   void timer_due(Turn& turn, const Timer& timer);
-  void trigger_due(Turn& turn, const Timer& timer);
   void bound_reached(Turn& turn, LiveRun& run);
   bool could_be_heard(Turn& turn, LiveRun& run);
-  void fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until);
+
+  // shard_triggers.cc: when it is due next, paused and resumed
+  struct Found {
+    Known* known = nullptr;
+    Trigger* trigger = nullptr;
+  };
+  Found find_trigger(Id trigger);
+  static const TriggerSpec& spec_of(const Known& known, const Trigger& trigger);
+  static Span jitter_of(const Known& known, const TriggerSpec& spec, Instant planned);
+  static const schedule::Timetable* times_of(const Known& known, Trigger& trigger);
+  static void move_trigger(Trigger& trigger, TriggerEvent event);
   Instant latest(const Turn& turn) const;
-  bool is_overdue(const Turn& turn, const TriggerRow& trigger) const;
-  void skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason);
-  void skip(Turn& turn, SkippedFiringRow row);
+  bool is_overdue(const Turn& turn, const Trigger& trigger) const;
+  void plan_trigger(Turn& turn, Known& known, Trigger& trigger);
+  void plan_delay(Turn& turn, const TriggerSpec& spec, Trigger& trigger);
+  void due_next(Trigger& trigger, Instant next);
+  bool has_live_run(const TriggerRow& trigger) const;
+  void stop_trigger(Turn& turn, Known& known, Trigger& trigger, const char* reason);
+  void close_gap(Turn& turn, Known& known, Trigger& trigger);
+  void advance_trigger(Turn& turn, const Trigger& trigger);
+  void pause_trigger(Turn& turn, const PauseTrigger& ask);
+  void resume_trigger(Turn& turn, const ResumeTrigger& ask);
+  void set_aside_trigger(Turn& turn, Id trigger, const std::string& why);
+  void fired_run_ended(Turn& turn, Id definition, Id trigger);
+
+  // shard_firing.cc: what becomes of due instants
+  void trigger_due(Turn& turn, const Timer& timer);
+  bool settle(Turn& turn, Known& known, Trigger& trigger, Instant until);
+  void settle_delay(Turn& turn, Known& known, Trigger& trigger, Instant until);
+  struct Occasion {
+    Instant planned;
+    Id upstream = {};
+    int hops = 0;
+  };
+  bool fire(Turn& turn, Known& known, Trigger& trigger, const Occasion& occasion);
+  void skip(Turn& turn,
+            Trigger& trigger,
+            Instant from,
+            Instant to,
+            std::int64_t count,
+            const char* reason);
+
+  // shard_overlap.cc
+  enum class Place : std::uint8_t { at_once, in_line, nowhere };
+  Place place_of(Id definition, const Overlap& overlap) const;
+  static constexpr const char* kCancelsOthers = "cancels_others";  // said of a run in line
+  void cancel_others(Turn& turn, const CancelOthers& ask);
+  void next_in_line(Turn& turn, Id definition);
+  void add_line_business(std::vector<Request>& requests) const;
+
+  // shard_follow.cc: triggers that follow the ends of other runs
+  void follow(Turn& turn, Known& known, Trigger& trigger, const TriggerSpec& spec);
+  void ask_upstream(Turn& turn,
+                    const Known& known,
+                    const Trigger& trigger,
+                    const TriggerSpec& spec);
+  void stop_following(Turn& turn, const Known& known, Trigger& trigger, const TriggerSpec& spec);
+  void load_follows(const ShardImage& image);
+  void take_follow(Turn& turn, const FollowRuns& ask);
+  void take_stop(Turn& turn, const StopFollowing& ask);
+  void drop_follow(Id trigger);
+  void tell_followers(Turn& turn, const LiveRun& run);
+  void upstream_ended(Turn& turn, const UpstreamEnded& news);
+  void follow_again(Turn& turn, Id trigger);
 
   // shard_runs.cc
   void trigger_run(Turn& turn, const TriggerRun& ask);
@@ -114,7 +203,10 @@ class Shard::Inside {
     std::string idempotency_key = {};
     Id trigger = {};
     Instant planned = {};
+    Id occasion = {};
+    int hops = 0;
     Id after_run = {};
+    bool in_line = false;
   };
   Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
   void cancel(Turn& turn, Id run);
@@ -194,7 +286,7 @@ class Shard::Inside {
   Id last_id_;
   std::int64_t gathering_ = 0;
   std::unordered_map<Id, LiveRun> live_;
-  std::unordered_map<Id, std::set<Id>> runs_of_;  // a definition's live runs, without steps
+  std::unordered_map<Id, Runs> runs_of_;  // by definition
   std::unordered_map<Id, Known> known_;
   std::unordered_map<std::string, Id> by_name_;
   std::unordered_map<Id, Id> trigger_owner_;
@@ -210,6 +302,13 @@ class Shard::Inside {
   std::map<Id, Watched> watched_;
   std::set<Id> untold_;  // of these the ones that are not live
   Instant letters_armed_;
+  struct Follower {
+    Id follow;
+    int states = 0;
+  };
+  std::unordered_map<std::string, std::map<Id, Follower>> followers_;  // triggers, by name_key
+  std::unordered_map<Id, std::string> followed_;                       // the name_key of each
+  int shard_count_ = kShardsDefault;
 };
 
 }  // namespace jobflow::engine

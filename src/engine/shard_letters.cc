@@ -134,6 +134,12 @@ void Shard::Inside::letter_came(Turn& turn, const LetterCame& ask) {
       watch_run(turn, *watch);
     } else if (const auto* ended = std::get_if<RunEnded>(&letter.body)) {
       awaited_run_ended(turn, *ended);
+    } else if (const auto* follow = std::get_if<FollowRuns>(&letter.body)) {
+      take_follow(turn, *follow);
+    } else if (const auto* stop = std::get_if<StopFollowing>(&letter.body)) {
+      take_stop(turn, *stop);
+    } else if (const auto* news = std::get_if<UpstreamEnded>(&letter.body)) {
+      upstream_ended(turn, *news);
     }
   }
   turn.out.effects.emplace_back(SendLetterAck{.from = letter.from, .to = number_, .up_to = mark});
@@ -209,8 +215,9 @@ void Shard::Inside::tell_watchers(Turn& turn, Id run) {
 // --- runs that wait
 
 void Shard::Inside::watch_again(Turn& turn, Id id) {
-  if (const LiveRun* run = find_live(id);
-      run != nullptr && run->row.progress.state == RunState::waiting) {
+  if (const LiveRun* run = find_live(id); run != nullptr &&
+                                          run->row.progress.state == RunState::waiting &&
+                                          run->row.after_run.is_set()) {
     const Id awaited = run->row.after_run;
     write_letter(turn, awaited.shard(), WatchRun{.run = awaited, .watcher = id});
   }

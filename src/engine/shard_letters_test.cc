@@ -16,22 +16,31 @@ namespace {
 
 constexpr ShardNumber kShards = 3;
 
-// Some shards, each with a job `j`, and what is under way between them.
+// Some shards, each with a job `j` and a job `f` that follows the `j` of its name's home, and what
+// is under way between them.
 class Town {
  public:
   explicit Town(unsigned seed = 1) : random(seed) {
     for (ShardNumber shard = 0; shard < kShards; ++shard) {
-      desks.push_back(std::make_unique<Desk>(Desk::kBase, shard));
+      desks.push_back(std::make_unique<Desk>(Desk::kBase, shard, kShards));
       desks.back()->after_each = [this, shard](const Command&, const Decision& decision) {
         look_at(shard, decision);
       };
       desks.back()->add_worker(
           {.name = "w", .incarnation = {100 + shard}, .slots = 1000, .handlers = {{.name = "h"}}});
-      auto decoded = decode_definition(DefinitionKind::job,
-                                       R"({"metadata":{"name":"j"},"spec":{"handler":"h"}})");
-      desks.back()->submit(
-          SaveDefinition{std::make_shared<const Definition>(std::move(decoded.definition))});
+      save(shard, R"({"metadata":{"name":"j"},"spec":{"handler":"h"}})");
     }
+  }
+  void save(ShardNumber shard, const std::string& document) {
+    auto decoded = decode_definition(DefinitionKind::job, document);
+    desk(shard).submit(
+        SaveDefinition{std::make_shared<const Definition>(std::move(decoded.definition))});
+    desk(shard).go_on();
+  }
+  void follow(ShardNumber shard, bool is_enabled) {
+    save(shard, std::string(R"({"metadata":{"name":"f"},"spec":{"handler":"h","enabled":)") +
+                    (is_enabled ? "true" : "false") +
+                    R"(,"triggers":[{"after":{"job":"j","states":["succeeded","cancelled"]}}]}})");
   }
 
   Id trigger(ShardNumber shard, Id after = {}) {
@@ -88,9 +97,21 @@ class Town {
   std::vector<Effect> under_way;
   using Pair = std::pair<ShardNumber, ShardNumber>;  // from, to
   std::map<Pair, std::vector<Id>> written, applied;
+  // Ends that triggers are to be told of, by the number under which they asked; and what they
+  // fired.
+  std::map<std::pair<Id, Id>, std::vector<Id>> told, fired;
   int went_on = 0;
 
  private:
+  void look_at_end(ShardNumber shard, const RunRow& run) {
+    const auto& rows = desk(shard).rows;
+    const bool counts = rows.revisions.at({run.definition, run.revision}).name == "j";
+    for (const auto& [trigger, follow] : rows.follows) {
+      if (counts && (follow.states >> static_cast<int>(run.progress.state) & 1) != 0) {
+        told[{trigger, follow.follow}].push_back(run.id);
+      }
+    }
+  }
   void look_at(ShardNumber shard, const Decision& decision) {
     for (const Change& change : decision.changes) {
       if (const auto* letter = std::get_if<InsertLetter>(&change)) {
@@ -104,6 +125,13 @@ class Town {
         const Id awaited = row(update->run).after_run;
         went_on += awaited.is_set() ? 1 : 0;
         EXPECT_TRUE(!awaited.is_set() || is_final(state(awaited))) << "it went on too early";
+      } else if (update != nullptr && is_final(update->progress.state)) {
+        look_at_end(shard, row(update->run));
+      } else if (const auto* insert = std::get_if<InsertRun>(&change);
+                 insert != nullptr && insert->row.trigger.is_set()) {
+        const Id trigger = insert->row.trigger;
+        fired[{trigger, desk(shard).rows.triggers.at(trigger).progress.follow}].push_back(
+            insert->row.occasion);
       }
     }
   }
@@ -125,6 +153,8 @@ void something_happens(Town& town, std::vector<Id>& runs) {
     if (const Id run = any_run(); town.state(run) == RunState::running) {
       town.finish(run);
     }
+  } else if (dice < 42) {
+    town.follow(any_shard(), random() % 3 != 0);
   } else if (dice < 43) {
     const Id run = any_run();
     town.desk(run.shard()).submit(CancelRun{run});
@@ -168,6 +198,26 @@ void calm_down(Town& town) {
   town.deliver_all();
 }
 
+// While a trigger follows, each end fires it once, in order; what is under way when it stops to is
+// nobody's. How many fired.
+std::size_t expect_each_end_fired_once(Town& town) {
+  std::size_t count = 0;
+  for (const auto& [number, ends] : town.fired) {
+    const auto& told = town.told[number];
+    count += ends.size();
+    EXPECT_TRUE(ends.size() <= told.size() && std::equal(ends.begin(), ends.end(), told.begin()));
+  }
+  for (const auto& desk : town.desks) {
+    for (const auto& [id, row] : desk->rows.triggers) {
+      if (row.progress.follow.is_set()) {
+        const std::pair number(id, row.progress.follow);
+        EXPECT_EQ(town.fired[number], town.told[number]) << "an end was not heard of";
+      }
+    }
+  }
+  return count;
+}
+
 TEST(Letters, AreAppliedOnceAndInOrderWhateverTheNetworkDoes) {  // I10
   const char* one = std::getenv("JOBFLOW_SEED");
   const char* many = std::getenv("JOBFLOW_SEEDS");
@@ -175,6 +225,7 @@ TEST(Letters, AreAppliedOnceAndInOrderWhateverTheNetworkDoes) {  // I10
   const int count = one != nullptr ? 1 : many != nullptr ? std::atoi(many) : 60;
   std::size_t letters = 0;
   int went_on = 0;
+  std::size_t followed = 0;
   for (int seed = first; seed < first + count && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("replay with JOBFLOW_SEED=" + std::to_string(seed));
     Town town(static_cast<unsigned>(seed));
@@ -196,9 +247,11 @@ TEST(Letters, AreAppliedOnceAndInOrderWhateverTheNetworkDoes) {  // I10
       letters += numbers.size();
     }
     went_on += town.went_on;
+    followed += expect_each_end_fired_once(town);
   }
   EXPECT_GT(letters, static_cast<std::size_t>(count) * 50);
   EXPECT_GT(went_on, count * 10);
+  EXPECT_GT(followed, static_cast<std::size_t>(count) * 5);
 }
 
 // A run that thousands wait for: told in slices (house 3.8), a window at a time on its way.

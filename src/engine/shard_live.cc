@@ -17,10 +17,32 @@ Shard::Inside::LiveRun& Shard::Inside::insert_live(LiveRun run) {
   watched_run_lives(id);
   const RunRow& row = place->second.row;
   if (row.kind != RunKind::step) {
-    std::set<Id>& runs = runs_of_[row.definition];
+    std::set<Id>& runs = runs_of_[row.definition].all;
     runs.insert(runs.end(), id);  // mostly it belongs there
+    list_standing(place->second);
   }
   return place->second;
+}
+
+// How it stands in the way of its job's firings (S3.4).
+void Shard::Inside::list_standing(const LiveRun& run) {
+  const RunRow& row = run.row;
+  if (row.kind == RunKind::step) {
+    return;
+  }
+  Runs& runs = runs_of_.at(row.definition);
+  const auto list = [&](std::set<Id>& some, bool is_one) {
+    if (is_one) {
+      some.insert(row.id);
+    } else {
+      some.erase(row.id);
+    }
+  };
+  const bool waits = row.progress.state == RunState::waiting;
+  const bool is_later = row.progress.state == RunState::scheduled && row.progress.attempt == 0 &&
+                        row.progress.error_kind.empty();
+  list(runs.in_line, waits && !row.after_run.is_set());
+  list(runs.later, !row.trigger.is_set() && (is_later || (waits && row.after_run.is_set())));
 }
 
 void Shard::Inside::forget(LiveRun& run) {
@@ -30,8 +52,10 @@ void Shard::Inside::forget(LiveRun& run) {
 
 void Shard::Inside::drop(LiveRun& run) {
   if (const auto runs = runs_of_.find(run.row.definition); runs != runs_of_.end()) {
-    runs->second.erase(run.row.id);
-    if (runs->second.empty()) {
+    runs->second.all.erase(run.row.id);
+    runs->second.in_line.erase(run.row.id);
+    runs->second.later.erase(run.row.id);
+    if (runs->second.all.empty()) {
       runs_of_.erase(runs);
     }
   }
@@ -58,12 +82,12 @@ void Shard::Inside::note(Turn& turn, const LiveRun& run, std::string detail) {
 
 void Shard::Inside::note_trigger(Turn& turn, const TriggerRow& trigger) {
   turn.out.events.push_back({.type = EventType::trigger_changed,
-                             .state = static_cast<std::uint8_t>(trigger.state),
+                             .state = static_cast<std::uint8_t>(trigger.progress.state),
                              .subject = trigger.id,
                              .definition = trigger.definition,
                              .time = turn.now,
                              .text = trigger.name,
-                             .detail = trigger.note});
+                             .detail = trigger.progress.note});
 }
 
 // The run's columns as they stand now become a change, and the change an event.
@@ -71,6 +95,7 @@ void Shard::Inside::write(Turn& turn, LiveRun& run, std::string detail) {
   turn.out.changes.emplace_back(UpdateRun{run.row.id, run.row.progress});
   note(turn, run, std::move(detail));
   arm(run, turn.now);
+  list_standing(run);
 }
 
 // When the run's present state must end at the latest (I5).

@@ -142,6 +142,8 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
   row.created = turn.now;
   row.trigger = wanted.trigger;
   row.planned = wanted.planned;
+  row.occasion = wanted.occasion;
+  row.hops = wanted.hops;
   row.idempotency_key = std::move(wanted.idempotency_key);
   row.principal = wanted.trigger.is_set() ? "system" : turn.command.principal;
   if (is_workflow) {
@@ -152,7 +154,7 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
     row.priority = wanted.priority.value_or(definition.job().task.priority);
   }
   row.after_run = wanted.after_run;
-  const bool waits = row.after_run.is_set();
+  const bool waits = row.after_run.is_set() || wanted.in_line;
   const bool is_later = wanted.start_at > turn.now;
   row.progress.state = waits         ? RunState::waiting
                        : is_later    ? RunState::scheduled
@@ -164,7 +166,10 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
   }
   LiveRun& live = insert_live(std::move(run));
   turn.out.changes.emplace_back(InsertRun{live.row});
-  note(turn, live, waits ? "after run " + to_string(live.row.after_run) : "");
+  note(turn, live,
+       wanted.in_line ? "in line"
+       : waits        ? "after run " + to_string(live.row.after_run)
+                      : "");
   arm(live, turn.now);
   if (live.row.progress.state == RunState::queued) {
     list_in_queue(live);
@@ -318,21 +323,7 @@ void Shard::Inside::retry_task(Turn& turn, LiveRun& run) {
 void Shard::Inside::set_aside(Turn& turn, const SetAside& ask) {
   const std::string why = "the store refused to write it (incident " + ask.incident + ")";
   if (ask.is_trigger) {
-    const auto owner = trigger_owner_.find(ask.subject);
-    if (owner == trigger_owner_.end()) {
-      return;
-    }
-    for (TriggerRow& trigger : known_.at(owner->second).triggers) {
-      const auto transition = trigger_transition(trigger.state, TriggerEvent::set_aside);
-      if (trigger.id == ask.subject && transition.verdict == Verdict::move) {
-        trigger.state = transition.to;
-        trigger.next_due = Instant{};
-        trigger.note = why;
-        turn.out.changes.emplace_back(
-            AdvanceTrigger{trigger.id, trigger.state, trigger.next_due, trigger.note});
-        note_trigger(turn, trigger);
-      }
-    }
+    set_aside_trigger(turn, ask.subject, why);
     return;
   }
   LiveRun* run = find_live(ask.subject);
@@ -380,8 +371,18 @@ void Shard::Inside::finish(Turn& turn, LiveRun& run, const std::string& detail) 
     const RunRow row = run.row;
     forget(run);
     step_ended(turn, row);
-  } else {
-    forget(run);
+    return;
+  }
+  tell_followers(turn, run);
+  const Id definition = run.row.definition;
+  const Id trigger = run.row.trigger;
+  forget(run);
+  if (trigger.is_set()) {
+    fired_run_ended(turn, definition, trigger);
+  }
+  if (const auto runs = runs_of_.find(definition);
+      runs != runs_of_.end() && !runs->second.in_line.empty()) {
+    turn.with_line.insert(definition);
   }
 }
 

@@ -39,7 +39,7 @@ TEST(Shard, AFiringThatCannotRunIsRecorded) {
   ASSERT_EQ(desk.rows.skipped.size(), 2U);
   EXPECT_EQ(desk.rows.skipped.begin()->second.reason, "misfire");
   EXPECT_EQ(desk.rows.skipped.rbegin()->second.reason, "refused");
-  EXPECT_EQ(desk.rows.triggers.begin()->second.next_due, Desk::kBase + minutes(3));
+  EXPECT_EQ(desk.rows.triggers.begin()->second.progress.next_due, Desk::kBase + minutes(3));
 }
 
 // Each slice of a deletion begins after the last one, however many runs stay live because their

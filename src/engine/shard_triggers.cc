@@ -1,159 +1,84 @@
-// Timers: bounds of runs, and triggers that fire (S4.6, S4.8, I2, I5).
-#include "engine/cron.h"
+// Triggers: when each is due next, and how it is paused and goes on (S4.1, S4.7, S6.4).
 #include "engine/shard_inside.h"
 
 #include <algorithm>
-#include <limits>
-#include <utility>
 
 namespace jobflow::engine {
 namespace {
 
-// The instants of a trigger that came due by now, of which the first is known. They are counted
-// without being visited: an outage may have swallowed millions.
-struct DueInstants {
-  Instant first, last;
-  std::int64_t count = 1;
-};
-
-DueInstants due_by(const Cron& cron, Instant first, Instant now) {
-  DueInstants due{.first = first, .last = cron.last_between(first, now + milliseconds(1))};
-  if (due.last > first) {
-    due.count = cron.count_between(first, due.last) + 2;
-  }
-  return due;
+std::uint64_t seed_of(const Definition& definition, const std::string& trigger) {
+  return stable_hash(std::string(to_string(definition.kind)) + '\0' + definition.name_space + '\0' +
+                     definition.name + '\0' + trigger);
 }
 
-// Neighbours of one reason are one row (S4.8).
-SkippedFiringRow skipped(Id trigger, const DueInstants& due, const char* reason) {
-  constexpr std::int64_t kMost = std::numeric_limits<int>::max();  // 68 years of seconds
-  return {.trigger = trigger,
-          .from = due.first,
-          .to = due.last,
-          .count = static_cast<int>(std::min(due.count, kMost)),
-          .reason = reason};
-}
-
-Cron saved_cron(const TriggerRow& trigger) {
-  auto cron = Cron::parse(trigger.cron);
-  check(cron.ok(), "a saved cron expression parses");
-  return *cron;
+const char* why_nothing_was_due(const TriggerProgress& at) {
+  return at.state == TriggerState::set_aside ? "set_aside"
+         : at.paused_by.empty()              ? "disabled"
+                                             : "paused";
 }
 
 }  // namespace
 
-void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
-  if (timer.kind == TimerSubject::trigger) {
-    trigger_due(turn, timer);
-    return;
-  }
-  if (timer.kind == TimerSubject::letters) {
-    letters_due(turn, timer);
-    return;
-  }
-  LiveRun* run = find_live(timer.subject);
-  if (run == nullptr || run->armed != timer.due) {
-    return;
-  }
-  run->armed = Instant{};
-  if (bound_of(*run) > turn.now) {
-    arm(*run, turn.now);
-    return;
-  }
-  bound_reached(turn, *run);
+const TriggerSpec* find_trigger_spec(const Definition& definition, const std::string& name) {
+  const auto& specs = definition.triggers();
+  const auto found = std::find_if(specs.begin(), specs.end(),
+                                  [&](const TriggerSpec& spec) { return spec.name == name; });
+  return found == specs.end() ? nullptr : &*found;
 }
 
-void Shard::Inside::trigger_due(Turn& turn, const Timer& timer) {
-  const auto owner = trigger_owner_.find(timer.subject);
+Shard::Inside::Found Shard::Inside::find_trigger(Id trigger) {
+  const auto owner = trigger_owner_.find(trigger);
   if (owner == trigger_owner_.end()) {
-    return;
+    return {};
   }
   Known& known = known_.at(owner->second);
-  for (TriggerRow& trigger : known.triggers) {
-    // Anything else is a timer of before an edit.
-    if (trigger.id == timer.subject && trigger.state == TriggerState::active &&
-        trigger.next_due == timer.due) {
-      fire(turn, known, trigger, turn.now);
-      return;
+  const auto found = std::find_if(known.triggers.begin(), known.triggers.end(),
+                                  [&](const Trigger& one) { return one.row.id == trigger; });
+  check(found != known.triggers.end(), "a trigger is its owner's");
+  return {&known, &*found};
+}
+
+// What the definition says of it as the plan has it: while an edit is decided, that of before.
+const TriggerSpec& Shard::Inside::spec_of(const Known& known, const Trigger& trigger) {
+  const TriggerSpec* spec = find_trigger_spec(*known.plan->definition, trigger.row.name);
+  check(spec != nullptr, "a trigger stands in its definition");
+  return *spec;
+}
+
+Span Shard::Inside::jitter_of(const Known& known, const TriggerSpec& spec, Instant planned) {
+  return spec.schedule.jitter.ms > 0
+             ? schedule::jitter_of(spec.schedule, seed_of(*known.plan->definition, spec.name),
+                                   planned)
+             : Span{};
+}
+
+// Null: it has none, or none that this program understands.
+const schedule::Timetable* Shard::Inside::times_of(const Known& known, Trigger& trigger) {
+  if (!trigger.times) {
+    const TriggerSpec& spec = spec_of(known, trigger);
+    if (!schedule::has_timetable(spec.schedule.kind)) {
+      return nullptr;
     }
+    auto times = schedule::Timetable::make(spec.schedule, trigger.row.progress.anchor,
+                                           seed_of(*known.plan->definition, spec.name));
+    if (!times) {
+      return nullptr;
+    }
+    trigger.times = std::make_shared<const schedule::Timetable>(std::move(times).value());
+  }
+  return trigger.times.get();
+}
+
+void Shard::Inside::move_trigger(Trigger& trigger, TriggerEvent event) {
+  const auto transition = trigger_transition(trigger.row.progress.state, event);
+  check(transition.verdict != Verdict::refuse, "the trigger's table answers every pair");
+  if (transition.verdict == Verdict::move) {
+    trigger.row.progress.state = transition.to;
   }
 }
 
-void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
-  switch (run.row.progress.state) {
-    case RunState::scheduled:
-      if (run.graph) {
-        begin_workflow(turn, run);
-      } else {
-        move(run, RunEvent::come_due);
-        enter_queue(turn, run);
-      }
-      return;
-    case RunState::queued:
-      leave_queue(run);
-      move(run, RunEvent::expire);
-      run.row.progress.error_kind = "expired";
-      run.row.progress.error = "not started within its queue timeout";
-      finish(turn, run);
-      return;
-    case RunState::running: {
-      if (!could_be_heard(turn, run)) {
-        return;
-      }
-      // The worker's own time-out comes first; it did not: stop waiting for it.
-      const RunProgress& progress = run.row.progress;
-      turn.out.effects.emplace_back(SendCancel{progress.incarnation, {run.row.id, progress.token}});
-      attempt_failed(
-          turn, run, AttemptEvent::time_out,
-          {.error_kind = "timeout", .error = "ran out of time; its worker did not say so"});
-      return;
-    }
-    case RunState::cancelling:
-      if (!could_be_heard(turn, run)) {
-        return;
-      }
-      free_attempt(run);
-      move(run, RunEvent::confirm_cancel);
-      run.row.progress.error_kind = "cancelled";
-      run.row.progress.error = "cancelled; its worker did not confirm in time";
-      finish(turn, run);
-      return;
-    case RunState::waiting:
-      if (run.graph) {
-        move_workflow(run, WorkflowEvent::expire);
-      } else {
-        move(run, RunEvent::expire);
-      }
-      run.row.progress.error_kind = "expired";
-      run.row.progress.error =
-          "run " + to_string(run.row.after_run) + ", which it waits for, did not end in time";
-      finish(turn, run);
-      return;
-    case RunState::pending:
-    case RunState::paused:
-    case RunState::succeeded:
-    case RunState::failed:
-    case RunState::cancelled:
-    case RunState::timed_out:
-    case RunState::expired:
-    case RunState::skipped:
-      return;
-  }
-}
-
-// Before an attempt's bound is held against it, its worker must have had the time to say how it
-// ended: after an outage of ours its report is still on the way (S6.6). An absent worker is the
-// lease's matter. Otherwise the bound is looked at again a little later.
-bool Shard::Inside::could_be_heard(Turn& turn, LiveRun& run) {
-  const RosterWorker* worker = turn.roster.find(run.row.progress.incarnation);
-  const bool is_here = worker != nullptr && worker->connected;
-  const Instant again = (is_here ? worker->since : turn.now) + limits::kTimeoutGrace;
-  if (is_here && again <= turn.now) {
-    return true;
-  }
-  run.armed = again;
-  wheel_.arm({run.armed, run.row.id, TimerSubject::run});
-  return false;
+void Shard::Inside::advance_trigger(Turn& turn, const Trigger& trigger) {
+  turn.out.changes.emplace_back(AdvanceTrigger{trigger.row.id, trigger.row.progress});
 }
 
 // Until when triggers have had their turn, when one of them changes: a clock that was set back, or
@@ -162,62 +87,203 @@ Instant Shard::Inside::latest(const Turn& turn) const {
   return std::max(turn.now, last_id_.time());
 }
 
-bool Shard::Inside::is_overdue(const Turn& turn, const TriggerRow& trigger) const {
-  return trigger.state == TriggerState::active && trigger.next_due <= latest(turn);
+bool Shard::Inside::is_overdue(const Turn& turn, const Trigger& trigger) const {
+  const TriggerProgress& at = trigger.row.progress;
+  return at.state == TriggerState::active && at.next_due <= latest(turn);
 }
 
-// Instants that came due and were not yet fired when their trigger was disabled or deleted: they do
-// not fire (S6.4), and the ledger says why (S4.8).
-void Shard::Inside::skip_overdue(Turn& turn, const TriggerRow& trigger, const char* reason) {
+// --- planned
+
+// A new, edited or resumed one, from now on: the past never fires (S4.7).
+void Shard::Inside::plan_trigger(Turn& turn, Known& known, Trigger& trigger) {
+  TriggerProgress& at = trigger.row.progress;
+  const TriggerSpec& spec = spec_of(known, trigger);
+  const Instant after = std::max(latest(turn), at.since);
+  at.note.clear();
+  at.paused_by.clear();
+  at.since = Instant{};
+  move_trigger(trigger, TriggerEvent::resume);
+  move_trigger(trigger, TriggerEvent::end_came);
+  switch (spec.schedule.kind) {
+    case ScheduleKind::cron:
+    case ScheduleKind::fixed_rate:
+    case ScheduleKind::once:
+      if (const schedule::Timetable* times = times_of(known, trigger)) {
+        due_next(trigger, times->next_after(after));
+      } else {
+        move_trigger(trigger, TriggerEvent::set_aside);
+        at.next_due = Instant{};
+        at.since = latest(turn);
+        at.note = "its schedule is not understood any more: save it again";
+      }
+      return;
+    case ScheduleKind::fixed_delay:
+      plan_delay(turn, spec, trigger);
+      return;
+    case ScheduleKind::after_run:
+      follow(turn, known, trigger, spec);
+      return;
+  }
+}
+
+void Shard::Inside::due_next(Trigger& trigger, Instant next) {
+  TriggerProgress& at = trigger.row.progress;
+  at.next_due = next == kNever ? Instant{} : next;
+  if (next == kNever) {
+    move_trigger(trigger, TriggerEvent::run_out);
+  } else {
+    wheel_.arm({next, trigger.row.id, TimerSubject::trigger});
+  }
+}
+
+// So long after the end of its last run, or when that has passed meanwhile, after now. While a run
+// of it is live: when that has ended.
+void Shard::Inside::plan_delay(Turn& turn, const TriggerSpec& spec, Trigger& trigger) {
+  TriggerProgress& at = trigger.row.progress;
+  if (has_live_run(trigger.row)) {
+    at.next_due = Instant{};
+    move_trigger(trigger, TriggerEvent::await_end);
+    return;
+  }
+  const Schedule& schedule = spec.schedule;
+  if (at.anchor + schedule.every <= latest(turn)) {
+    at.anchor = latest(turn);
+  }
+  const Instant next = std::max(at.anchor + schedule.every, schedule.start);
+  due_next(trigger, schedule.end.is_set() && next >= schedule.end ? kNever : next);
+}
+
+bool Shard::Inside::has_live_run(const TriggerRow& trigger) const {
+  const auto runs = runs_of_.find(trigger.definition);
+  return runs != runs_of_.end() &&
+         std::any_of(runs->second.all.begin(), runs->second.all.end(),
+                     [&](Id run) { return live_.at(run).row.trigger == trigger.id; });
+}
+
+// A fixed delay begins with the end of the run that the trigger fired.
+void Shard::Inside::fired_run_ended(Turn& turn, Id definition, Id id) {
+  const auto known = known_.find(definition);
+  const Found found = known == known_.end() ? Found{} : find_trigger(id);
+  if (found.trigger == nullptr || found.trigger->row.progress.state != TriggerState::waiting) {
+    return;
+  }
+  const TriggerSpec& spec = spec_of(*found.known, *found.trigger);
+  if (spec.schedule.kind != ScheduleKind::fixed_delay || has_live_run(found.trigger->row)) {
+    return;  // it follows another job; or a run of it was tried again by hand
+  }
+  found.trigger->row.progress.anchor = latest(turn);
+  move_trigger(*found.trigger, TriggerEvent::end_came);
+  plan_delay(turn, spec, *found.trigger);
+  advance_trigger(turn, *found.trigger);
+}
+
+// --- stopped
+
+// What came due and was not fired yet does not fire any more (S6.4); nothing is due from now on.
+void Shard::Inside::stop_trigger(Turn& turn, Known& known, Trigger& trigger, const char* reason) {
+  TriggerProgress& at = trigger.row.progress;
   if (is_overdue(turn, trigger)) {
-    skip(turn,
-         skipped(trigger.id, due_by(saved_cron(trigger), trigger.next_due, latest(turn)), reason));
+    const schedule::Timetable* times = times_of(known, trigger);
+    const DueInstants due = due_by(times, at.next_due, latest(turn));
+    skip(turn, trigger, due.first, due.last, due.count, reason);
   }
+  stop_following(turn, known, trigger, spec_of(known, trigger));
+  at.next_due = Instant{};
+  at.since = latest(turn);
 }
 
-// No run takes an id of that time: one is left out, so that latest() outlives this shard's memory.
-void Shard::Inside::skip(Turn& turn, SkippedFiringRow row) {
-  make_id(turn.now);
-  turn.out.changes.emplace_back(InsertSkippedFiring{std::move(row)});
+// The ledger says why nothing was due while it was paused, disabled or set aside (S4.8).
+void Shard::Inside::close_gap(Turn& turn, Known& known, Trigger& trigger) {
+  TriggerProgress& at = trigger.row.progress;
+  const bool is_stopped = at.state == TriggerState::paused || at.state == TriggerState::set_aside;
+  if (!is_stopped || !at.since.is_set()) {
+    return;
+  }
+  const schedule::Timetable* times = times_of(known, trigger);
+  const Instant first = times == nullptr ? kNever : times->next_after(at.since);
+  if (first <= latest(turn)) {
+    const DueInstants due = due_by(times, first, latest(turn));
+    skip(turn, trigger, due.first, due.last, due.count, why_nothing_was_due(at));
+    std::get<SaveSkippedFiring>(turn.out.changes.back()).added = 0;
+  }
+  at.since = std::max(at.since, latest(turn));
 }
 
-// Fires what came due until then. Of several missed instants the last one runs, the others are
-// recorded (S4.6).
-void Shard::Inside::fire(Turn& turn, Known& known, TriggerRow& trigger, Instant until) {
-  const Cron cron = saved_cron(trigger);
-  DueInstants missed = due_by(cron, trigger.next_due, until);
-  const Instant planned = missed.last;
-  if (--missed.count > 0) {
-    missed.last = cron.last_between(missed.first, planned);
-    turn.out.changes.emplace_back(InsertSkippedFiring{skipped(trigger.id, missed, "misfire")});
+// --- by people
+
+void Shard::Inside::pause_trigger(Turn& turn, const PauseTrigger& ask) {
+  const auto [known, trigger] = find_trigger(ask.trigger);
+  if (trigger == nullptr) {
+    answer(turn, Problem{ProblemCode::not_found, "there is no trigger " + to_string(ask.trigger)});
+    return;
   }
-  LiveRun* run = nullptr;
-  if (live_.size() < limits::kLiveRunsPerShard) {
-    auto created = create_run(
-        turn, known, {.params = trigger.params, .trigger = trigger.id, .planned = planned});
-    run = created ? *created : nullptr;
-    if (run != nullptr && run->graph) {
-      advance(turn, *run);
-    }
+  if (ask.note.size() > limits::kTriggerNoteBytes) {
+    answer(turn, Problem{ProblemCode::too_large, "the note is over the limit of " +
+                                                     std::to_string(limits::kTriggerNoteBytes) +
+                                                     " bytes"});
+    return;
   }
-  if (run == nullptr) {
-    // No run can come of it, ever or now; the ledger says so (S4.8).
-    skip(turn, skipped(trigger.id, {.first = planned, .last = planned}, "refused"));
+  TriggerProgress& at = trigger->row.progress;
+  if (!at.paused_by.empty()) {
+    answer(turn, Reply{.id = ask.trigger, .changed = false});
+    return;
   }
-  const Instant next = cron.next_after(planned);
-  const auto transition = trigger_transition(
-      trigger.state, next == kNever ? TriggerEvent::run_out : TriggerEvent::fire);
-  check(transition.verdict == Verdict::move, "an active trigger fires");
-  trigger.state = transition.to;
-  trigger.next_due = next == kNever ? Instant{} : next;
-  if (trigger.state == TriggerState::active) {
-    wheel_.arm({trigger.next_due, trigger.id, TimerSubject::trigger});
+  if (at.state == TriggerState::paused || at.state == TriggerState::set_aside) {
+    close_gap(turn, *known, *trigger);  // so far for another reason
+  } else {
+    stop_trigger(turn, *known, *trigger, "paused");
   }
-  turn.out.changes.emplace_back(
-      AdvanceTrigger{trigger.id, trigger.state, trigger.next_due, trigger.note});
-  if (trigger.state != TriggerState::active) {
-    note_trigger(turn, trigger);
+  move_trigger(*trigger, TriggerEvent::pause);
+  at.paused_by = turn.command.principal;
+  at.note = ask.note;
+  advance_trigger(turn, *trigger);
+  note_trigger(turn, trigger->row);
+  answer(turn, Reply{.id = ask.trigger, .changed = true});
+}
+
+// Also what was set aside goes on: a person has looked.
+void Shard::Inside::resume_trigger(Turn& turn, const ResumeTrigger& ask) {
+  const auto [known, trigger] = find_trigger(ask.trigger);
+  if (trigger == nullptr) {
+    answer(turn, Problem{ProblemCode::not_found, "there is no trigger " + to_string(ask.trigger)});
+    return;
   }
+  TriggerProgress& at = trigger->row.progress;
+  if (at.paused_by.empty() && at.state != TriggerState::set_aside) {
+    answer(turn, Reply{.id = ask.trigger, .changed = false});
+    return;
+  }
+  close_gap(turn, *known, *trigger);
+  if (known->row.enabled && spec_of(*known, *trigger).enabled) {
+    plan_trigger(turn, *known, *trigger);
+  } else {
+    move_trigger(*trigger, TriggerEvent::pause);
+    at.paused_by.clear();
+    at.note.clear();
+  }
+  advance_trigger(turn, *trigger);
+  note_trigger(turn, trigger->row);
+  answer(turn, Reply{.id = ask.trigger, .changed = true});
+}
+
+// A person must look (I8). With none of what led to it.
+void Shard::Inside::set_aside_trigger(Turn& turn, Id id, const std::string& why) {
+  const Found found = find_trigger(id);
+  if (found.trigger == nullptr) {
+    return;
+  }
+  TriggerProgress& at = found.trigger->row.progress;
+  const bool is_live = at.state == TriggerState::active || at.state == TriggerState::waiting;
+  if (!is_live) {
+    return;
+  }
+  at.since = is_overdue(turn, *found.trigger) ? at.next_due - milliseconds(1) : latest(turn);
+  move_trigger(*found.trigger, TriggerEvent::set_aside);
+  at.next_due = Instant{};
+  at.follow = Id{};
+  at.note = why;
+  advance_trigger(turn, *found.trigger);
+  note_trigger(turn, found.trigger->row);
 }
 
 }  // namespace jobflow::engine

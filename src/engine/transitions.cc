@@ -112,11 +112,12 @@ const TriggerTable& trigger_table() {
   constexpr Cell<TriggerState> __{Verdict::ignore, active};
   // clang-format off
   static const TriggerTable table{{{
-      //              fire        run_out       pause       resume      set_aside
-      /* active    */ {{to(active), to(finished), to(paused), __,         to(TriggerState::set_aside)}},
-      /* paused    */ {{__,         __,           __,         to(active), __}},
-      /* finished  */ {{__,         __,           to(paused), to(active), __}},
-      /* set_aside */ {{__,         __,           to(paused), to(active), __}},
+      //              fire         run_out       pause       resume      set_aside                    await_end    end_came
+      /* active    */ {{to(active),  to(finished), to(paused), __,         to(TriggerState::set_aside), to(waiting), __}},
+      /* paused    */ {{__,          __,           __,         to(active), __,                          __,          __}},
+      /* finished  */ {{__,          __,           to(paused), to(active), __,                          __,          __}},
+      /* set_aside */ {{__,          __,           to(paused), to(active), __,                          __,          __}},
+      /* waiting   */ {{to(waiting), to(finished), to(paused), __,         to(TriggerState::set_aside), __,          to(active)}},
   }}};
   // clang-format on
   return table;
@@ -223,8 +224,8 @@ std::string_view to_string(AttemptEvent event) {
   return name_of(kNames, event);
 }
 std::string_view to_string(TriggerEvent event) {
-  static constexpr std::array<std::string_view, kTriggerEvents> kNames{"fire", "run_out", "pause",
-                                                                       "resume", "set_aside"};
+  static constexpr std::array<std::string_view, kTriggerEvents> kNames{
+      "fire", "run_out", "pause", "resume", "set_aside", "await_end", "end_came"};
   return name_of(kNames, event);
 }
 

@@ -57,12 +57,14 @@ inline constexpr int kAttemptEvents = 6;
 
 enum class TriggerEvent : std::uint8_t {
   fire,     // due, and another instant follows
-  run_out,  // due or edited, and none follows
+  run_out,  // fired or planned, and none follows
   pause,    // by a person, or its definition was disabled
   resume,
-  set_aside,  // the store refused its firing
+  set_aside,  // the store refused its firing, or its schedule means nothing any more
+  await_end,  // the next instant hangs on an end: of the run it fired, or of another job's
+  end_came,   // of the run it fired: the next instant is planned
 };
-inline constexpr int kTriggerEvents = 5;
+inline constexpr int kTriggerEvents = 7;
 
 // Looking up also marks the pair as taken, for the coverage test (a relaxed counter, no order).
 Transition<RunState> run_transition(RunState state, RunEvent event);

@@ -28,15 +28,14 @@ struct SaveTrigger {  // insert or replace by id
 };
 struct AdvanceTrigger {
   Id trigger;
-  TriggerState state = TriggerState::active;
-  Instant next_due;
-  std::string note;
+  TriggerProgress progress;
 };
 struct DeleteTrigger {
   Id trigger;
 };
-struct InsertSkippedFiring {
+struct SaveSkippedFiring {  // or extends the row that begins there: more instants, one reason
   SkippedFiringRow row;
+  int added = 0;  // of its count: by this change, and they had been due
 };
 struct InsertIdempotency {  // replaces an older one of the same (definition, key)
   IdempotencyRow row;
@@ -60,6 +59,13 @@ struct SaveWatch {  // may be there already
 struct DeleteWatch {
   WatchRow row;
 };
+struct SaveFollow {  // insert or replace by (shard, trigger)
+  FollowRow row;
+};
+struct DeleteFollow {  // may be gone already
+  ShardNumber shard = 0;
+  Id trigger;
+};
 
 using Change = std::variant<InsertRun,
                             UpdateRun,
@@ -68,13 +74,15 @@ using Change = std::variant<InsertRun,
                             SaveTrigger,
                             AdvanceTrigger,
                             DeleteTrigger,
-                            InsertSkippedFiring,
+                            SaveSkippedFiring,
                             InsertIdempotency,
                             InsertCommand,
                             InsertLetter,
                             DeleteLetters,
                             MarkLetter,
                             SaveWatch,
-                            DeleteWatch>;
+                            DeleteWatch,
+                            SaveFollow,
+                            DeleteFollow>;
 
 }  // namespace jobflow

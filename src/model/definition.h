@@ -4,6 +4,7 @@
 
 #include "model/id.h"
 #include "model/limits.h"
+#include "model/schedule.h"
 #include "model/states.h"
 #include "model/time.h"
 
@@ -54,7 +55,9 @@ struct Task {
 // When to run. `name` is its identity inside the definition, for life.
 struct TriggerSpec {
   std::string name;
-  std::string cron;  // the expression; 5 or 6 fields, UTC
+  Schedule schedule;
+  Misfire misfire;
+  Overlap overlap;
   bool enabled = true;
   std::string params = "{}";  // merged over the job's, or the workflow's inputs
   bool operator==(const TriggerSpec&) const = default;

@@ -18,29 +18,9 @@ constexpr std::array kJobHints = std::to_array<FieldHint>({
     {"with", "unknown field: a job's parameters are called 'params'"},
     {"http", kLater},
     {"sql", kLater},
-    {"overlap", kLater},
     {"concurrency", kLater},
-    {"misfire", kLater},
     {"workers", kLater},
     {"total_timeout", kLater},
-});
-
-constexpr std::array kTriggerHints = std::to_array<FieldHint>({
-    {"timezone", "is not supported yet: cron expressions are read in UTC"},
-    {"every", kLater},
-    {"at", kLater},
-    {"after", kLater},
-    {"delay", kLater},
-    {"dialect", kLater},
-    {"misfire", kLater},
-    {"overlap", kLater},
-    {"calendar", kLater},
-    {"jitter", kLater},
-    {"gap", kLater},
-    {"start", kLater},
-    {"end", kLater},
-    {"with", "unknown field: a trigger's parameters are called 'params'"},
-    {"inputs", "unknown field: a trigger gives a workflow's inputs as 'params'"},
 });
 
 void read_retry(const JsonValue& value,
@@ -83,27 +63,6 @@ void read_tags(Fields& fields, Task& task) {
   }
   std::sort(task.tags.begin(), task.tags.end());
   task.tags.erase(std::unique(task.tags.begin(), task.tags.end()), task.tags.end());
-}
-
-TriggerSpec read_trigger(const JsonValue& value,
-                         std::string pointer,
-                         std::size_t position,
-                         ProblemList& problems) {
-  TriggerSpec trigger;
-  trigger.name = "cron-" + std::to_string(position + 1);
-  Fields fields(problems, value, std::move(pointer));
-  fields.name("name", trigger.name);
-  if (fields.text("cron", limits::kCronBytes, trigger.cron)) {
-    if (trigger.cron.empty()) {
-      fields.wrong("cron", "is empty: write an expression such as \"30 2 * * *\"");
-    }
-  } else if (value.is_object()) {
-    fields.must_have("cron", "write an expression such as \"30 2 * * *\"");
-  }
-  fields.flag("enabled", trigger.enabled);
-  fields.object_text("params", limits::kParamsBytes, trigger.params);
-  fields.refuse_others(kTriggerHints);
-  return trigger;
 }
 
 void read_metadata(const JsonValue& value, Definition& definition, ProblemList& problems) {
@@ -206,30 +165,11 @@ void read_handler(Fields& fields, std::string_view params_name, Task& task) {
   }
 }
 
-std::vector<TriggerSpec> read_triggers(Fields& fields, ProblemList& problems) {
-  std::vector<TriggerSpec> triggers;
-  const auto* list = fields.list("triggers", limits::kTriggersMax);
-  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-    const std::string pointer = pointer_to(fields.at("triggers"), std::to_string(i));
-    TriggerSpec trigger = read_trigger((*list)[i], pointer, i, problems);
-    const auto twin = std::find_if(triggers.begin(), triggers.end(), [&](const TriggerSpec& other) {
-      return other.name == trigger.name;
-    });
-    if (twin != triggers.end()) {
-      problems.add(pointer_to(pointer, "name"),
-                   "the trigger before it at position " + std::to_string(twin - triggers.begin()) +
-                       " is named '" + trigger.name + "' too: give one of them another name");
-    }
-    triggers.push_back(std::move(trigger));
-  }
-  return triggers;
-}
-
-JobSpec read_job(Fields& fields, ProblemList& problems) {
+JobSpec read_job(Fields& fields, const Definition& owner, ProblemList& problems) {
   JobSpec job;
   read_handler(fields, "params", job.task);
   read_policies(fields, job.task, problems);
-  job.triggers = read_triggers(fields, problems);
+  job.triggers = read_triggers(fields, owner, problems);
   fields.refuse_others(kJobHints);
   return job;
 }
@@ -267,9 +207,9 @@ Decoded decode_definition(DefinitionKind kind, std::string_view json_text) {
       Fields fields(problems, *spec, "/spec");
       fields.flag("enabled", definition.enabled);
       if (spec->is_object() && kind == DefinitionKind::job) {
-        definition.spec = read_job(fields, problems);
+        definition.spec = read_job(fields, definition, problems);
       } else if (spec->is_object()) {
-        definition.spec = read_workflow(fields, problems);
+        definition.spec = read_workflow(fields, definition, problems);
       }
     }
     top.refuse_others();

@@ -17,10 +17,14 @@ void read_policies(Fields& fields, Task& task, ProblemList& problems);
 // The handler (or the shorthand of a built-in one) with its params, member `params_name`.
 void read_handler(Fields& fields, std::string_view params_name, Task& task);
 
-std::vector<TriggerSpec> read_triggers(Fields& fields, ProblemList& problems);
+// The triggers, of the definition at `fields`; and what they share when they do not say otherwise.
+// `owner` is what they are triggers of: none waits for itself.
+std::vector<TriggerSpec> read_triggers(Fields& fields,
+                                       const Definition& owner,
+                                       ProblemList& problems);
 
-JobSpec read_job(Fields& fields, ProblemList& problems);
-WorkflowSpec read_workflow(Fields& fields, ProblemList& problems);
+JobSpec read_job(Fields& fields, const Definition& owner, ProblemList& problems);
+WorkflowSpec read_workflow(Fields& fields, const Definition& owner, ProblemList& problems);
 
 // Derives dependants and steps_by_id, and notes the circles among the needs.
 // `need_pointers` are parallel to each step's needs.

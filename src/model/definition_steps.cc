@@ -35,8 +35,6 @@ constexpr std::array kWorkflowHints = std::to_array<FieldHint>({
     {"on_failure", kLater},
     {"failure_policy", kLater},
     {"concurrency", kLater},
-    {"overlap", kLater},
-    {"misfire", kLater},
     {"outputs", "unknown field: did you mean 'output'?"},
     {"handler", "unknown field: a workflow runs its 'steps'"},
 });
@@ -223,7 +221,7 @@ void check_trigger_params(const WorkflowSpec& workflow,
 
 }  // namespace
 
-WorkflowSpec read_workflow(Fields& fields, ProblemList& problems) {
+WorkflowSpec read_workflow(Fields& fields, const Definition& owner, ProblemList& problems) {
   WorkflowSpec workflow;
   workflow.inputs = read_inputs(fields, problems);
   const Task defaults = read_defaults(fields, problems);
@@ -241,7 +239,7 @@ WorkflowSpec read_workflow(Fields& fields, ProblemList& problems) {
       fields.wrong("output", "is larger than " + std::to_string(limits::kResultBytes) + " bytes");
     }
   }
-  workflow.triggers = read_triggers(fields, problems);
+  workflow.triggers = read_triggers(fields, owner, problems);
   check_trigger_params(workflow, fields.at("triggers"), problems);
   fields.refuse_others(kWorkflowHints);
   return workflow;

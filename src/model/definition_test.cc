@@ -60,8 +60,10 @@ TEST(Definition, AFullJobIsReadAsWritten) {
   EXPECT_EQ(task.timeouts, (Timeouts{minutes(30), minutes(10)}));
   ASSERT_EQ(definition.triggers().size(), 2U);
   EXPECT_EQ(definition.triggers()[0],
-            (TriggerSpec{"cron-1", "30 2 * * *", true, R"({"day":"x"})"}));
-  EXPECT_EQ(definition.triggers()[1], (TriggerSpec{"hourly", "@hourly", false, "{}"}));
+            (TriggerSpec{
+                .name = "cron-1", .schedule = {.cron = "30 2 * * *"}, .params = R"({"day":"x"})"}));
+  EXPECT_EQ(definition.triggers()[1],
+            (TriggerSpec{.name = "hourly", .schedule = {.cron = "@hourly"}, .enabled = false}));
 }
 
 TEST(Definition, TheDocumentIsCanonicalAndReadsBackTheSame) {
@@ -96,28 +98,32 @@ TEST(Definition, EveryProblemIsToldAtOnce) {  // S8.2
     "metadata": {"name": "1st", "titel": "x", "labels": {"a": 1}},
     "spec": {"handlr": "x", "priority": 101, "strategy": "hash", "tags": "gpu", "timeout": "soon",
              "retry": {"max_attempts": 0, "factor": "2"}, "params": [],
-             "triggers": [{"crn": "* * * * *"}, {"cron": "x", "timezone": "Europe/Berlin"}]}})");
-  EXPECT_EQ(told(decoded),
-            "/apiVersion: 'jobflow/v2' is not known here: this server reads 'jobflow/v1'\n"
-            "/metadata/name: '1st' is not a name: use 1 to 128 letters, digits, '.', '_' and '-', "
-            "starting with a letter\n"
-            "/metadata/labels/a: must be a string, not a number: put it in quotes\n"
-            "/metadata/titel: unknown field: did you mean 'title'?\n"
-            "/spec/params: must be an object, not a list\n"
-            "/spec/handler: is missing: name a handler, or use one of shell, python, noop, sleep, "
-            "fail\n"
-            "/spec/priority: must be a whole number from -100 to 100, not 101\n"
-            "/spec/retry/max_attempts: must be a whole number from 1 to 1000, not 0\n"
-            "/spec/retry/factor: must be a number from 1.0 to 100.0, not a string\n"
-            "/spec/timeout: 'soon' is not a duration: write it like 250ms, 90s, 5m, 2h, 7d, 1h30m, "
-            "PT90S, or as whole milliseconds\n"
-            "/spec/strategy: 'hash' is not one of round_robin, random, least_loaded\n"
-            "/spec/tags: must be a list, not a string\n"
-            "/spec/triggers/0/cron: is missing: write an expression such as \"30 2 * * *\"\n"
-            "/spec/triggers/0/crn: unknown field: did you mean 'cron'?\n"
-            "/spec/triggers/1/timezone: is not supported yet: cron expressions are read in UTC\n"
-            "/spec/handlr: unknown field: did you mean 'handler'?\n"
-            "/extra: unknown field\n");
+             "triggers": [{"crn": "* * * * *"}, {"cron": "x", "jitter": -1}]}})");
+  EXPECT_EQ(
+      told(decoded),
+      "/apiVersion: 'jobflow/v2' is not known here: this server reads 'jobflow/v1'\n"
+      "/metadata/name: '1st' is not a name: use 1 to 128 letters, digits, '.', '_' and '-', "
+      "starting with a letter\n"
+      "/metadata/labels/a: must be a string, not a number: put it in quotes\n"
+      "/metadata/titel: unknown field: did you mean 'title'?\n"
+      "/spec/params: must be an object, not a list\n"
+      "/spec/handler: is missing: name a handler, or use one of shell, python, noop, sleep, "
+      "fail\n"
+      "/spec/priority: must be a whole number from -100 to 100, not 101\n"
+      "/spec/retry/max_attempts: must be a whole number from 1 to 1000, not 0\n"
+      "/spec/retry/factor: must be a number from 1.0 to 100.0, not a string\n"
+      "/spec/timeout: 'soon' is not a duration: write it like 250ms, 90s, 5m, 2h, 7d, 1h30m, "
+      "PT90S, or as whole milliseconds\n"
+      "/spec/strategy: 'hash' is not one of round_robin, random, least_loaded\n"
+      "/spec/tags: must be a list, not a string\n"
+      "/spec/triggers/0/cron: is missing: write an expression such as \"30 2 * * *\", or "
+      "instead one of "
+      "every, delay_after, at, in, after\n"
+      "/spec/triggers/0/crn: unknown field: did you mean 'cron'?\n"
+      "/spec/triggers/1/jitter: '-1' is not a duration: write it like 250ms, 90s, 5m, 2h, 7d, "
+      "1h30m, PT90S, or as whole milliseconds\n"
+      "/spec/handlr: unknown field: did you mean 'handler'?\n"
+      "/extra: unknown field\n");
 }
 
 TEST(Definition, BrokenJsonIsOneProblemWithItsLine) {

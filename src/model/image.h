@@ -20,6 +20,7 @@ struct ShardImage {
   std::int64_t next_event = 1;  // the next journal number
   Id last_command;         // the greatest id of all commands with a row, of whatever shard (S12.4)
   std::int64_t batch = 0;  // the reading member's batch number in that snapshot
+  int shard_count = kShardsDefault;          // of the store
   std::vector<DefinitionRow> definitions;    // current revisions, not deleted
   std::vector<DefinitionRow> old_revisions;  // older or deleted ones that live runs still use
   std::vector<TriggerRow> triggers;
@@ -28,6 +29,7 @@ struct ShardImage {
   std::vector<LetterRow> letters;    // of this shard to others, ordered by (to, number)
   std::vector<LetterMarkRow> marks;  // what it has applied of others' letters
   std::vector<WatchRow> watches;     // who waits for its runs, ordered
+  std::vector<FollowRow> follows;    // triggers that follow its jobs and workflows, by trigger
 };
 
 // What a command names that is not in memory (house 3c), to be read in one snapshot.

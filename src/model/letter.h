@@ -23,12 +23,34 @@ struct RunEnded {
   std::optional<RunState> state;  // none: there is no such run
   bool operator==(const RunEnded&) const = default;
 };
+// To the home of a job or workflow, which need not exist: whenever a run of it ends, this trigger
+// is told so under the number `follow`.
+struct FollowRuns {
+  DefinitionKind kind = DefinitionKind::job;
+  std::string name_space, name;
+  Id trigger, follow;
+  int states = 0;  // it waits for: a bit a RunState
+  bool operator==(const FollowRuns&) const = default;
+};
+struct StopFollowing {
+  Id trigger, follow;
+  bool operator==(const StopFollowing&) const = default;
+};
+// To a trigger that follows. Once for each end, also when a run is retried and ends again.
+struct UpstreamEnded {
+  Id trigger, follow, run;
+  std::optional<RunState> state;  // none: too many follow already, it is not told of any
+  Instant at;
+  int hops = 0;  // of a run that comes of it
+  bool operator==(const UpstreamEnded&) const = default;
+};
 // Of a newer version. Nobody who cannot read it may take it as done.
 struct UnknownLetter {
   std::string text;
   bool operator==(const UnknownLetter&) const = default;
 };
-using LetterBody = std::variant<WatchRun, RunEnded, UnknownLetter>;
+using LetterBody =
+    std::variant<WatchRun, RunEnded, FollowRuns, StopFollowing, UpstreamEnded, UnknownLetter>;
 
 // A letter that is not known to be applied. Numbers come from the sender's ids, so that they grow
 // also when the store forgot some of its history (house 3.7, 8).
@@ -51,6 +73,16 @@ struct LetterMarkRow {
 struct WatchRow {
   Id run, watcher;
   bool operator==(const WatchRow&) const = default;
+};
+
+// Which trigger is told when runs of a job or workflow end: in that one's home.
+struct FollowRow {
+  ShardNumber shard = 0;
+  DefinitionKind kind = DefinitionKind::job;
+  std::string name_space, name;
+  Id trigger, follow;
+  int states = 0;  // a bit a RunState
+  bool operator==(const FollowRow&) const = default;
 };
 
 // A body as JSON text, and back; what cannot be understood is kept as it is.

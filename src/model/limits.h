@@ -14,6 +14,7 @@ inline constexpr std::size_t kTitleBytes = 512;
 inline constexpr std::size_t kDescriptionBytes = 16 * 1024;
 inline constexpr std::size_t kLabelBytes = 256;
 inline constexpr std::size_t kCronBytes = 256;
+inline constexpr std::size_t kTriggerNoteBytes = 1024;
 inline constexpr std::size_t kIdempotencyKeyBytes = 256;
 inline constexpr std::size_t kErrorMessageBytes = 4096;  // longer messages are cut with a marker
 
@@ -28,6 +29,12 @@ inline constexpr int kJsonDepth = 32;
 inline constexpr int kStepsMax = 10'000;
 inline constexpr int kNeedsMax = 10'000;
 inline constexpr int kTriggersMax = 64;
+inline constexpr int kTriggerCalendars = 16;       // that one trigger includes, or excludes
+inline constexpr int kCatchUpMax = 10'000;         // misfire `all`: runs of one outage
+inline constexpr int kInLineMax = 10'000;          // overlap `queue`: firings that wait
+inline constexpr std::size_t kFollowersMax = 100;  // triggers that follow one job or workflow
+// Ends of runs that took no time and led to each other: a loop, when there are so many in a row.
+inline constexpr int kHopsMax = 100;
 inline constexpr int kTagsMax = 32;
 inline constexpr int kLabelsMax = 64;
 inline constexpr int kInputsMax = 256;
@@ -56,7 +63,10 @@ inline constexpr std::size_t kLogLineBytes = 16 * 1024;
 inline constexpr std::size_t kLogRunBytes = 64 * 1024 * 1024;
 
 // Bounds in time (I5).
-inline constexpr Span kSpanMax = days(36'500);  // the longest duration anyone may write
+inline constexpr Span kSpanMax = days(36'500);       // the longest duration anyone may write
+inline constexpr Span kRateMin = milliseconds(100);  // S4.1
+inline constexpr Span kJitterMax = hours(24);
+inline constexpr Span kOnTime = seconds(5);  // a firing that is no later has not been missed (S4.6)
 inline constexpr Span kQueuedMax = days(7);
 inline constexpr Span kWaitingMax = days(30);
 inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the latest then

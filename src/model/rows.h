@@ -29,15 +29,30 @@ struct DefinitionRow {
   bool operator==(const DefinitionRow&) const = default;
 };
 
+// Where a trigger stands: the columns that change. One UPDATE writes exactly these.
+struct TriggerProgress {
+  TriggerState state = TriggerState::active;
+  Instant next_due;  // the first planned instant that is not in the ledger; unless active unset
+  Instant anchor;    // what its schedule counts from: its saving; a delay's: the last end
+  Id follow;         // after_run: the number under which its upstream's ends are told to it
+  Instant since;     // paused or set aside: up to here its ledger is written
+  std::string
+      paused_by;     // a person, who resumes it; "" = its definition says whether it is enabled
+  std::string note;  // why it is paused or set aside
+  // The ledger's newest row, when its newest instant did not run: neighbours extend it (S4.8).
+  Instant skip_from;
+  int skip_count = 0;
+  std::string skip_reason;
+  bool operator==(const TriggerProgress&) const = default;
+};
+
 struct TriggerRow {
   Id id;
   Id definition;
-  std::string name;  // unique in the definition
-  std::string cron;
-  std::string params;  // JSON
-  TriggerState state = TriggerState::active;
-  Instant next_due;  // unset unless active
-  std::string note;  // why it is set aside
+  std::string name;      // unique in the definition
+  std::string schedule;  // JSON: a trigger of the definition file, its schedule's members alone
+  std::string params;    // JSON
+  TriggerProgress progress;
   bool operator==(const TriggerRow&) const = default;
 };
 
@@ -73,7 +88,9 @@ struct RunRow {
   int priority = 0;
   Instant created;
   Id trigger;       // the trigger that fired it
-  Instant planned;  // its occasion: the planned instant (I2)
+  Instant planned;  // its occasion (I2): the planned instant
+  Id occasion;      // and, when that is not all, the upstream run whose end it was
+  int hops = 0;     // so many ends of runs led to it, one by the other, each of a run of no time
   std::string idempotency_key;
   std::string principal;
   Id after_run;  // it waits until that one has ended
@@ -99,6 +116,9 @@ struct AttemptRow {
 };
 
 // Neighbouring planned instants of a trigger that did not run, and why (S4.8).
+// Reasons: misfire, overlap, calendar, refused (no run could be made of it), superseded (an edit
+// came first), loop (ends of runs that took no time led to each other), paused, disabled, deleted,
+// set_aside.
 struct SkippedFiringRow {
   Id trigger;
   Instant from;

@@ -57,6 +57,9 @@ struct Schedule {
   bool operator==(const Schedule&) const = default;
 };
 
+// The schedule's members as a trigger of the definition file has them, as canonical JSON text.
+std::string to_json(const Schedule& schedule);
+
 // What becomes of instants that passed while nobody could fire them (S4.6). Those older than
 // `window` are skipped whatever the policy; zero = no bound.
 struct Misfire {

@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, kRunStates> kRunStateNames{
 constexpr std::array<std::string_view, kAttemptStates> kAttemptStateNames{
     "assigned", "succeeded", "failed", "timed_out", "lost", "cancelled", "not_sent"};
 
-constexpr std::array<std::string_view, kTriggerStates> kTriggerStateNames{"active", "paused",
-                                                                          "finished", "set_aside"};
+constexpr std::array<std::string_view, kTriggerStates> kTriggerStateNames{
+    "active", "paused", "finished", "set_aside", "waiting"};
 
 template <class Names, class State>
 std::string_view name_in(const Names& names, State state) {

@@ -51,9 +51,10 @@ enum class TriggerState : std::uint8_t {
   active = 0,     // its next instant is planned
   paused = 1,     // by a person, or with its disabled job: nothing is due (S4.6)
   finished = 2,   // no instant is left
-  set_aside = 3,  // the store refused its firing; a person must look (I8)
+  set_aside = 3,  // the store refused its firing, or it cannot fire; a person must look (I8)
+  waiting = 4,    // for an end, before it is due: of its own last run, or of another job's
 };
-inline constexpr int kTriggerStates = 4;
+inline constexpr int kTriggerStates = 5;
 
 std::string_view to_string(TriggerState state);
 

@@ -441,7 +441,10 @@ Outcome<std::shared_ptr<const Definition>> read_definition(DefinitionKind kind,
   Decoded decoded = decode_definition(kind, json_text);
   Problem problem{ProblemCode::invalid, "the definition is not valid", std::move(decoded.problems)};
   for (FieldProblem& field : engine::check_definition(decoded.definition)) {
-    problem.fields.push_back(std::move(field));
+    const auto is_told = [&](const FieldProblem& one) { return one.pointer == field.pointer; };
+    if (std::none_of(problem.fields.begin(), problem.fields.end(), is_told)) {
+      problem.fields.push_back(std::move(field));
+    }
   }
   if (!problem.fields.empty()) {
     return problem;

@@ -133,8 +133,8 @@ void HallMetrics::count(const Change& change) {
     }
   } else if (const auto* attempt = std::get_if<InsertAttempt>(&change)) {
     count(attempt->row);
-  } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
-    firings_skipped.add(static_cast<std::uint64_t>(skipped->row.count));
+  } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
+    firings_skipped.add(static_cast<std::uint64_t>(skipped->added));
   }
 }
 

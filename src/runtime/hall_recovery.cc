@@ -20,7 +20,19 @@ bool has_asker(const engine::Request& request) {
          std::holds_alternative<engine::DeleteDefinition>(request) ||
          std::holds_alternative<engine::TriggerRun>(request) ||
          std::holds_alternative<engine::CancelRun>(request) ||
-         std::holds_alternative<engine::RetryRun>(request);
+         std::holds_alternative<engine::RetryRun>(request) ||
+         std::holds_alternative<engine::PauseTrigger>(request) ||
+         std::holds_alternative<engine::ResumeTrigger>(request);
+}
+
+// Of those of a definition: decisions update one that begins before all else.
+Id first_run_written(const engine::Decision& decision) {
+  for (const Change& change : decision.changes) {
+    if (const auto* update = std::get_if<UpdateRun>(&change)) {
+      return update->run;
+    }
+  }
+  return {};
 }
 
 // The run or trigger that a refused command of the system's own was about.
@@ -43,11 +55,18 @@ engine::SetAside culprit_of(const Decided& bad) {
   if (const auto* unsent = std::get_if<AssignmentUnsent>(&request)) {
     return {.subject = unsent->run};
   }
+  if (std::holds_alternative<NextInLine>(request)) {
+    return {.subject = first_run_written(bad.decision)};
+  }
   if (const auto* more = std::get_if<ContinueRun>(&request)) {
     return {.subject = more->run};
   }
   if (const auto* came = std::get_if<LetterCame>(&request)) {
     const auto* ended = std::get_if<RunEnded>(&came->letter.body);
+    const auto* upstream = std::get_if<UpstreamEnded>(&came->letter.body);
+    if (upstream != nullptr && !came->only_mark) {
+      return {.subject = upstream->trigger, .is_trigger = true};
+    }
     return {.subject = ended == nullptr || came->only_mark ? Id{} : ended->watcher};
   }
   if (std::holds_alternative<DispatchNext>(request)) {

@@ -249,8 +249,8 @@ class Performance {
   void expect_poisoned_trigger_set_aside() {
     store_.list_triggers(poisoned_, [&](const Outcome<std::vector<TriggerRow>>& triggers) {
       ASSERT_EQ(triggers->size(), 1U);
-      EXPECT_EQ(triggers->front().state, TriggerState::set_aside);
-      EXPECT_NE(triggers->front().note.find("incident"), std::string::npos);
+      EXPECT_EQ(triggers->front().progress.state, TriggerState::set_aside);
+      EXPECT_NE(triggers->front().progress.note.find("incident"), std::string::npos);
     });
     settle();
   }

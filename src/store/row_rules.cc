@@ -62,8 +62,10 @@ std::string why_refused(const TriggerRow& row) {
   return first_broken({
       {row.id.value > 0, "id"},
       {row.definition.value > 0, "definition"},
-      {within(row.state, kTriggerStates), "state"},
-      {(row.state == TriggerState::active) == row.next_due.is_set(), "active_means_due"},
+      {within(row.progress.state, kTriggerStates), "state"},
+      {(row.progress.state == TriggerState::active) == row.progress.next_due.is_set(),
+       "active_means_due"},
+      {row.progress.skip_count >= 0, "skip_count"},
   });
 }
 
@@ -100,6 +102,14 @@ std::string why_refused(const WatchRow& row) {
   return first_broken({
       {row.run.value > 0, "run"},
       {row.watcher.value > 0, "watcher"},
+  });
+}
+
+std::string why_refused(const FollowRow& row) {
+  return first_broken({
+      {row.trigger.value > 0, "trigger_id"},
+      {row.follow.value > 0, "follow"},
+      {!row.name.empty(), "name"},
   });
 }
 

@@ -19,5 +19,6 @@ std::string why_refused(const CommandRow& row);
 std::string why_refused(const LetterRow& row);
 std::string why_refused(const LetterMarkRow& row);
 std::string why_refused(const WatchRow& row);
+std::string why_refused(const FollowRow& row);
 
 }  // namespace jobflow::store

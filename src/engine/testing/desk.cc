@@ -7,9 +7,29 @@ namespace {
 
 constexpr int kReadsMax = 4;
 
+// Of what goes on later; in which order it does is no state.
+Id subject_of(const Request& request) {
+  if (const auto* run = std::get_if<ContinueRun>(&request)) {
+    return run->run;
+  }
+  if (const auto* gone = std::get_if<ContinueDelete>(&request)) {
+    return gone->definition;
+  }
+  if (const auto* line = std::get_if<NextInLine>(&request)) {
+    return line->definition;
+  }
+  if (const auto* others = std::get_if<CancelOthers>(&request)) {
+    return others->definition;
+  }
+  const auto* told = std::get_if<TellWatchers>(&request);
+  return told == nullptr ? Id{} : told->run;
+}
+
 }  // namespace
 
-Desk::Desk(Instant base, ShardNumber shard) : now(base), names(base), number_(shard) {
+Desk::Desk(Instant base, ShardNumber shard, int shard_count)
+    : now(base), names(base), number_(shard) {
+  rows.shard_count = shard_count;
   shard_ = std::make_unique<Shard>(rows.image(number_, last_id_, batch_), now);
   swept_ = now;
 }
@@ -81,8 +101,11 @@ Decision Desk::submit(Request request, const std::string& by) {
 
 void Desk::go_on() {
   while (!more.empty()) {
-    const Request request = std::move(more.front());
-    more.pop_front();
+    const auto next = std::min_element(more.begin(), more.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.index(), subject_of(a)) < std::pair(b.index(), subject_of(b));
+    });
+    const Request request = std::move(*next);
+    more.erase(next);
     submit(request, "system");
   }
 }

@@ -16,9 +16,10 @@ namespace jobflow::engine::testing {
 class Desk {
  public:
   static constexpr Instant kBase{1'767'225'600'000};  // 2026-01-01T00:00:00Z
-  static constexpr ShardNumber kShard = 5;
+  static constexpr ShardNumber kShard = 0;
 
-  explicit Desk(Instant base = kBase, ShardNumber shard = kShard);
+  // Alone, it is the home of every name.
+  explicit Desk(Instant base = kBase, ShardNumber shard = kShard, int shard_count = 1);
 
   // One command: read for, decided, written, told. What it asks to go on with waits in `more`.
   Decision submit(Command command);

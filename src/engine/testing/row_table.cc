@@ -24,7 +24,8 @@ std::string why_refused(const RunRow& row, const RunProgress& progress) {
 }
 
 std::string why_refused(const TriggerRow& row) {
-  return (row.state == TriggerState::active) == row.next_due.is_set() ? "" : "active_means_due";
+  const TriggerProgress& at = row.progress;
+  return (at.state == TriggerState::active) == at.next_due.is_set() ? "" : "active_means_due";
 }
 
 }  // namespace
@@ -36,7 +37,8 @@ std::string RowTable::apply(const Change& change) {
 std::string RowTable::write(const InsertRun& insert) {
   const RunRow& row = insert.row;
   const auto is_its_occasion = [&](const auto& entry) {
-    return entry.second.trigger == row.trigger && entry.second.planned == row.planned;
+    return entry.second.trigger == row.trigger && entry.second.planned == row.planned &&
+           entry.second.occasion == row.occasion;
   };
   if (row.trigger.is_set() && std::any_of(runs.begin(), runs.end(), is_its_occasion)) {
     return "one_an_occasion";
@@ -84,9 +86,7 @@ std::string RowTable::write(const AdvanceTrigger& advance) {
   if (found == triggers.end()) {
     return "no such trigger";
   }
-  found->second.state = advance.state;
-  found->second.next_due = advance.next_due;
-  found->second.note = advance.note;
+  found->second.progress = advance.progress;
   return why_refused(found->second);
 }
 
@@ -94,12 +94,15 @@ std::string RowTable::write(const DeleteTrigger& gone) {
   return triggers.erase(gone.trigger) == 1 ? "" : "no such trigger";
 }
 
-std::string RowTable::write(const InsertSkippedFiring& firing) {
+std::string RowTable::write(const SaveSkippedFiring& firing) {
   const SkippedFiringRow& row = firing.row;
   if (row.count <= 0 || row.to < row.from) {
     return "count";
   }
-  return skipped.emplace(std::pair(row.trigger, row.from), row).second ? "" : "firing is there";
+  const auto [place, is_new] = skipped.emplace(std::pair(row.trigger, row.from), row);
+  const SkippedFiringRow before = std::exchange(place->second, row);
+  const bool grows = before.to < row.to && before.count < row.count && before.reason == row.reason;
+  return is_new || grows ? "" : "firing is there";
 }
 
 std::string RowTable::write(const InsertIdempotency& insert) {
@@ -140,6 +143,16 @@ std::string RowTable::write(const DeleteWatch& gone) {
   return watches.erase({gone.row.run, gone.row.watcher}) == 1 ? "" : "no such watch";
 }
 
+std::string RowTable::write(const SaveFollow& save) {
+  follows[save.row.trigger] = save.row;
+  return save.row.follow.is_set() ? "" : "follow";
+}
+
+std::string RowTable::write(const DeleteFollow& gone) {
+  follows.erase(gone.trigger);
+  return "";
+}
+
 bool RowTable::is_deleted(Id definition) const {
   const auto newest = current.find(definition);
   return newest == current.end() || revisions.at({definition, newest->second}).deleted;
@@ -150,7 +163,8 @@ ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) co
                    .epoch = 1,
                    .last_id = last_id,
                    .last_command = commands.empty() ? Id{} : commands.rbegin()->first,
-                   .batch = batch};
+                   .batch = batch,
+                   .shard_count = shard_count};
   for (const auto& [id, revision] : current) {
     if (!is_deleted(id)) {
       image.definitions.push_back(revisions.at({id, revision}));
@@ -181,6 +195,9 @@ ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) co
   }
   for (const auto& [run, watcher] : watches) {
     image.watches.push_back({.run = run, .watcher = watcher});
+  }
+  for (const auto& [trigger, row] : follows) {
+    image.follows.push_back(row);
   }
   return image;
 }

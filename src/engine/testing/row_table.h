@@ -15,6 +15,7 @@
 namespace jobflow::engine::testing {
 
 struct RowTable {
+  int shard_count = 1;
   std::map<Id, RunRow> runs;
   std::map<std::pair<Id, int>, AttemptRow> attempts;
   std::map<std::pair<Id, int>, DefinitionRow> revisions;
@@ -26,6 +27,7 @@ struct RowTable {
   std::map<std::pair<ShardNumber, Id>, LetterRow> letters;  // by (to, number)
   std::map<ShardNumber, LetterMarkRow> marks;               // by sender
   std::set<std::pair<Id, Id>> watches;                      // (run, watcher)
+  std::map<Id, FollowRow> follows;                          // by trigger
 
   // Why a store would refuse it, or "".
   std::string apply(const Change& change);
@@ -44,7 +46,7 @@ struct RowTable {
   std::string write(const SaveTrigger& save);
   std::string write(const AdvanceTrigger& advance);
   std::string write(const DeleteTrigger& gone);
-  std::string write(const InsertSkippedFiring& firing);
+  std::string write(const SaveSkippedFiring& firing);
   std::string write(const InsertIdempotency& insert);
   std::string write(const InsertCommand& insert);
   std::string write(const InsertLetter& insert);
@@ -52,6 +54,8 @@ struct RowTable {
   std::string write(const MarkLetter& mark);
   std::string write(const SaveWatch& save);
   std::string write(const DeleteWatch& gone);
+  std::string write(const SaveFollow& save);
+  std::string write(const DeleteFollow& gone);
 };
 
 }  // namespace jobflow::engine::testing

@@ -137,6 +137,8 @@ class Teller {
         {"cancel", &Teller::cancel},
         {"retry", &Teller::retry},
         {"set-aside", &Teller::set_aside},
+        {"pause", &Teller::pause},
+        {"resume", &Teller::resume},
         {"timers", &Teller::timers},
         {"reload", &Teller::reload},
         {"refuse", &Teller::refuse},
@@ -174,7 +176,7 @@ class Teller {
     EXPECT_TRUE(id.is_set()) << "nothing is named " << name;
     return id;
   }
-  // A run that no row knows may be named by a number.
+  // A run or trigger that no row knows may be named by a number.
   Id run(const std::string& name) {
     const auto number = parse_id(name);
     return number ? *number : id(name);
@@ -434,6 +436,11 @@ class Teller {
     }
     submit(std::move(ask));
   }
+  void pause(Words& words) {
+    const std::string trigger = words.next();
+    submit(PauseTrigger{run(trigger), unquoted(words.rest())});
+  }
+  void resume(Words& words) { submit(ResumeTrigger{run(words.next())}); }
   void set_aside(Words& words) {
     const bool is_trigger = words.take("trigger");
     said_by_system(SetAside{id(words.next()), is_trigger, "4711"});

@@ -79,6 +79,7 @@ std::string tell_run(const RunRow& row, const Names& names) {
   fields.number("priority", 0, row.priority);
   fields.id("trigger", {}, row.trigger);
   fields.time("planned", {}, row.planned);
+  fields.id("occasion", {}, row.occasion);
   fields.text("key", "", row.idempotency_key);
   fields.id("after", {}, row.after_run);
   return "+ run " + names.of(row.id) + " " + std::string(to_string(row.progress.state)) +
@@ -96,14 +97,12 @@ std::string tell_attempt(const AttemptRow& row, const Names& names) {
          fields.said();
 }
 
-std::string tell_trigger(TriggerState state,
-                         Instant next_due,
-                         const std::string& note,
-                         const Names& names) {
+std::string tell_trigger(const TriggerProgress& at, const Names& names) {
   Fields fields(names);
-  fields.time("due", {}, next_due);
-  fields.text("note", "", note);
-  return std::string(to_string(state)) + fields.said();
+  fields.time("due", {}, at.next_due);
+  fields.text("paused_by", "", at.paused_by);
+  fields.text("note", "", at.note);
+  return std::string(to_string(at.state)) + fields.said();
 }
 
 std::string words_of(const LetterBody& body, const Names& names) {
@@ -114,6 +113,18 @@ std::string words_of(const LetterBody& body, const Names& names) {
     return names.of(ended->run) + " " +
            (ended->state ? std::string(to_string(*ended->state)) : "does not exist") + " for " +
            names.of(ended->watcher);
+  }
+  if (const auto* follow = std::get_if<FollowRuns>(&body)) {
+    return names.of(follow->trigger) + " follows " + std::string(to_string(follow->kind)) + " " +
+           follow->name;
+  }
+  if (const auto* stop = std::get_if<StopFollowing>(&body)) {
+    return names.of(stop->trigger) + " follows no more";
+  }
+  if (const auto* news = std::get_if<UpstreamEnded>(&body)) {
+    return "upstream " + names.of(news->run) + " " +
+           (news->state ? std::string(to_string(*news->state)) : "is followed by too many") +
+           " for " + names.of(news->trigger);
   }
   return std::get<UnknownLetter>(body).text;
 }
@@ -131,6 +142,12 @@ std::string tell_letters(const Change& change, const Names& names) {
   }
   if (const auto* watch = std::get_if<SaveWatch>(&change)) {
     return "+ watch " + names.of(watch->row.run) + " for " + names.of(watch->row.watcher);
+  }
+  if (const auto* follow = std::get_if<SaveFollow>(&change)) {
+    return "+ follow of " + follow->row.name + " by " + names.of(follow->row.trigger);
+  }
+  if (const auto* left = std::get_if<DeleteFollow>(&change)) {
+    return "- follow by " + names.of(left->trigger);
   }
   const WatchRow& row = std::get<DeleteWatch>(change).row;
   return "- watch " + names.of(row.run) + " for " + names.of(row.watcher);
@@ -158,18 +175,17 @@ std::string tell_change(const Change& change, const RowTable& rows, const Names&
   }
   if (const auto* save = std::get_if<SaveTrigger>(&change)) {
     const TriggerRow& row = save->row;
-    return "+ trigger " + names.of(row.id) + " '" + row.cron + "' " +
-           (row.params == "{}" ? "" : row.params + " ") +
-           tell_trigger(row.state, row.next_due, row.note, names);
+    return "+ trigger " + names.of(row.id) + " " + row.schedule + " " +
+           (row.params == "{}" ? "" : "params=" + row.params + " ") +
+           tell_trigger(row.progress, names);
   }
   if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
-    return "~ trigger " + names.of(advance->trigger) + " " +
-           tell_trigger(advance->state, advance->next_due, advance->note, names);
+    return "~ trigger " + names.of(advance->trigger) + " " + tell_trigger(advance->progress, names);
   }
   if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
     return "- trigger " + names.of(gone->trigger);
   }
-  if (const auto* firing = std::get_if<InsertSkippedFiring>(&change)) {
+  if (const auto* firing = std::get_if<SaveSkippedFiring>(&change)) {
     const SkippedFiringRow& row = firing->row;
     return "+ skipped " + names.of(row.trigger) + " " + names.at(row.from) + ".." +
            names.at(row.to) + " x" + std::to_string(row.count) + " " + row.reason;

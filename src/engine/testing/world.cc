@@ -66,7 +66,7 @@ void World::submit(Request request, const std::string& by) {
 // --- what happens
 
 void World::live(int events) {
-  for (int i = 0; i < events && broken_.empty(); ++i) {
+  for (int i = 0; i < events && broken().empty(); ++i) {
     something_happens();
     deliver();
     trace_ += desk_.take_told();
@@ -90,6 +90,10 @@ void World::something_happens() {
     links_fail();
   } else if (dice < 88) {
     the_store_refuses();
+  } else if (dice < 91) {
+    somebody_stops_a_trigger();
+  } else if (dice < 92) {
+    desk_.now = desk_.now + minutes(static_cast<std::int64_t>(below(90)));  // nobody was there
   } else {
     time_passes(chance(70)   ? milliseconds(static_cast<std::int64_t>(below(2000)))
                 : chance(80) ? seconds(static_cast<std::int64_t>(below(120)))
@@ -100,6 +104,7 @@ void World::something_happens() {
 void World::time_passes(Span span) {
   desk_.now = desk_.now + span;
   desk_.fire_timers();
+  audit_.timers_fired(desk_.now);
 }
 
 std::string World::policies() {
@@ -138,14 +143,60 @@ std::string World::workflow_spec() {
   return text + R"(],"output":{"last":"{{ steps.s)" + std::to_string(count - 1) + ".output }}\"}";
 }
 
+// Some of every kind and policy (S4.1, S4.6, S3.4).
+std::string World::triggers(const std::string& owner) {
+  const std::vector<std::string> kinds{
+      R"("cron":"* * * * *")",
+      R"("cron":"*/20 * * * * *")",
+      R"("cron":"0 */3 * * *")",
+      R"("every":"7s")",
+      R"("every":"100ms")",
+      R"("every":"50m","start":"2026-01-02T00:00:00Z")",
+      R"("delay_after":"5s")",
+      R"("in":"40s")",
+      R"("at":"2026-01-03T00:00:00Z")",
+      R"("after":{"job":")" + std::string(owner == "j1" ? "j0" : "j1") +
+          R"(","states":["failed","succeeded","cancelled"]})",
+      R"("after":{"workflow":")" + std::string(owner == "w1" ? "w0" : "w1") + R"("})"};
+  const std::vector<std::string> misfires{"skip", "last", R"({"policy":"all","limit":4})",
+                                          R"({"policy":"all","window":"2m"})"};
+  const std::vector<std::string> overlaps{"allow", "skip", R"({"policy":"queue","limit":2})",
+                                          "cancel_running"};
+  const auto word = [](const std::string& text) {
+    return text.starts_with("{") ? text : quoted(text);
+  };
+  std::string text;
+  for (std::size_t count = 1 + below(3), i = 0; i < count; ++i) {
+    const std::string kind = kinds[below(kinds.size())];
+    text += (i == 0 ? "" : ",") + std::string(R"({"name":"t)") + std::to_string(i) + R"(",)" + kind;
+    text += kind.starts_with(R"("after)") ? "" : R"(,"misfire":)" + word(misfires[below(4)]);
+    text += R"(,"overlap":)" + word(overlaps[below(4)]);
+    text += chance(20) ? R"(,"jitter":"9s")" : "";
+    text += chance(10) ? R"(,"enabled":false)" : "";
+    text += "}";
+  }
+  return text;
+}
+
+void World::somebody_stops_a_trigger() {
+  const auto& triggers = desk_.rows.triggers;
+  if (triggers.empty()) {
+    return;
+  }
+  const Id trigger =
+      std::next(triggers.begin(), static_cast<std::ptrdiff_t>(below(triggers.size())))->first;
+  if (chance(50)) {
+    submit(PauseTrigger{trigger, "so"}, "token:ann");
+  } else {
+    submit(ResumeTrigger{trigger});
+  }
+}
+
 void World::save_definition() {
   const auto kind = chance(50) ? DefinitionKind::job : DefinitionKind::workflow;
   const std::string name = (kind == DefinitionKind::job ? "j" : "w") + std::to_string(below(3));
   std::string spec = kind == DefinitionKind::job ? job_spec() : workflow_spec();
-  if (chance(40)) {
-    const std::vector<std::string> crons{"* * * * *", "*/20 * * * * *", "0 */3 * * *"};
-    spec += R"(,"triggers":[{"cron":)" + quoted(crons[below(3)]) + "}]";
-  }
+  spec += chance(60) ? R"(,"triggers":[)" + triggers(name) + "]" : "";
   spec += chance(10) ? R"(,"enabled":false)" : "";
   auto decoded = decode_definition(
       kind, R"({"metadata":{"name":)" + quoted(name) + R"(},"spec":{)" + spec + "}}");
@@ -407,6 +458,10 @@ std::set<Id> World::unfinished() const {
 }
 
 std::size_t World::calm_down() {
+  // Who waits in line does so for as long as others of its job come past it.
+  for (const auto& [trigger, row] : std::map<Id, TriggerRow>(desk_.rows.triggers)) {
+    submit(PauseTrigger{trigger, "calm"});
+  }
   std::set<Id> left = unfinished();
   while (!workers_.empty()) {
     lose(workers_.front());
@@ -417,7 +472,7 @@ std::size_t World::calm_down() {
     hello.handlers.push_back({handler, "", ""});
   }
   desk_.add_worker(std::move(hello));
-  for (int round = 0; round < 100 && !left.empty() && broken_.empty(); ++round) {
+  for (int round = 0; round < 100 && !left.empty() && broken().empty(); ++round) {
     desk_.dispatch();
     deliver();
     for (const Body& body : std::exchange(bodies_, {})) {
@@ -442,7 +497,7 @@ std::size_t World::fall_silent() {
       lose(incarnation);  // its lease ends
     }
   }
-  for (int week = 0; week < 10 && !left.empty() && broken_.empty(); ++week) {
+  for (int week = 0; week < 10 && !left.empty() && broken().empty(); ++week) {
     desk_.effects.clear();
     time_passes(days(7));
     trace_ += desk_.take_told();
@@ -459,6 +514,7 @@ void World::heard(const Decision& decision, bool is_retry) {
   for (const Change& change : decision.changes) {
     look_at_change(change, is_retry);
   }
+  audit_.heard(decision, desk_.rows, desk_.now);
   for (const auto& [incarnation, worker] : desk_.roster.workers()) {
     expect(worker.free() >= 0, "a worker holds more than its slots (S6.2)");
   }

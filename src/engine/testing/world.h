@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/testing/desk.h"
+#include "engine/testing/ledger_audit.h"
 
 #include <map>
 #include <random>
@@ -33,7 +34,7 @@ class World {
   Desk& desk() { return desk_; }
   const std::string& trace() const { return trace_; }
   // The first thing that did not hold, or "".
-  const std::string& broken() const { return broken_; }
+  const std::string& broken() const { return broken_.empty() ? audit_.broken() : broken_; }
 
   // A command that is not part of this life, for a store to refuse.
   Request intruder(std::mt19937_64& random) const;
@@ -56,6 +57,8 @@ class World {
   std::string job_spec();
   std::string workflow_spec();
   std::string policies();
+  std::string triggers(const std::string& owner);
+  void somebody_stops_a_trigger();
   void worker_acts();
   void worker_comes();
   void links_fail();
@@ -80,6 +83,7 @@ class World {
   std::vector<Id> workers_;
   std::vector<std::pair<DefinitionKind, std::string>> names_;
   std::map<Id, RunState> states_;
+  LedgerAudit audit_;
   Id greatest_token_;
   Id greatest_run_;
   std::int64_t incarnations_ = 100;

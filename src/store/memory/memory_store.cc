@@ -222,7 +222,8 @@ std::vector<DefinitionRow> revisions_of(const Tables& tables,
 ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard) {
   ShardImage image{.shard = shard,
                    .next_event = newest_number(tables, shard) + 1,
-                   .batch = batch_of(tables, member)};
+                   .batch = batch_of(tables, member),
+                   .shard_count = static_cast<int>(tables.shards.size())};
   if (const auto owner = tables.shards.find(shard); owner != tables.shards.end()) {
     image.owner = owner->second.owner;
     image.epoch = owner->second.epoch;
@@ -266,6 +267,10 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
     for (const auto& [run, watcher] : watches->second) {
       image.watches.push_back({.run = run, .watcher = watcher});
     }
+  }
+  for (auto at = tables.follows.lower_bound({shard, Id{}});
+       at != tables.follows.end() && at->first.first == shard; ++at) {
+    image.follows.push_back(at->second);
   }
   return image;
 }

@@ -144,9 +144,9 @@ void Transaction::write_run(const RunWrite& write) {
   row.progress = *write.progress;
   expect(row, row.progress);
   if (is_new && row.trigger.is_set()) {
-    expect(!tables_.occasions.contains({row.planned, row.trigger}),
+    expect(!tables_.occasions.contains({row.planned, row.trigger, row.occasion}),
            "this occasion has its run already: trigger", row.trigger);
-    add(tables_.occasions, {row.planned, row.trigger});
+    add(tables_.occasions, {row.planned, row.trigger, row.occasion});
   }
   if (is_new && row.parent.is_set()) {
     add(tables_.steps[row.parent], row.id);
@@ -179,19 +179,20 @@ void Transaction::write(const Change& change) {
     const auto found = tables_.triggers.find(advance->trigger);
     expect(found != tables_.triggers.end(), "no such trigger:", advance->trigger);
     TriggerRow row = found->second;
-    row.state = advance->state;
-    row.next_due = advance->next_due;
-    row.note = advance->note;
+    row.progress = advance->progress;
     expect(row);
     put(tables_.triggers, row.id, row);
   } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
     drop_trigger_name(gone->trigger);
     drop(tables_.triggers, gone->trigger);
-  } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+  } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
     const SkippedFiringRow& row = skipped->row;
     expect(row);
-    expect(!tables_.skipped.contains({row.trigger, row.from}), "firing is there: trigger",
-           row.trigger);
+    const auto before = tables_.skipped.find({row.trigger, row.from});
+    expect(before == tables_.skipped.end() ||
+               (before->second.to < row.to && before->second.count < row.count &&
+                before->second.reason == row.reason),
+           "a firing is there: trigger", row.trigger);
     put(tables_.skipped, {row.trigger, row.from}, row);
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     put(tables_.keys, {key->row.definition, key->row.key}, key->row);
@@ -231,6 +232,12 @@ void Transaction::write_letters(const Change& change) {
     add(watches, {watch->row.run, watch->row.watcher});
   } else if (const auto* over = std::get_if<DeleteWatch>(&change)) {
     remove(tables_.watches[over->row.run.shard()], {over->row.run, over->row.watcher});
+  } else if (const auto* follow = std::get_if<SaveFollow>(&change)) {
+    expect(follow->row);
+    put(tables_.follows, {follow->row.shard, follow->row.trigger}, follow->row);
+  } else if (const auto* left = std::get_if<DeleteFollow>(&change)) {
+    tables_.rows_written -= tables_.follows.contains({left->shard, left->trigger}) ? 0 : 1;
+    drop(tables_.follows, {left->shard, left->trigger});
   }
 }
 

@@ -35,9 +35,9 @@ struct Tables {
   std::int64_t generation = 1;
   std::map<ShardNumber, std::map<std::int64_t, JournalRow>> journal;  // by first number
   std::map<Id, RunRow> runs;
-  std::map<Id, std::set<Id>> steps;               // by parent
-  std::map<ShardNumber, std::set<Id>> live_runs;  // by shard
-  std::set<std::pair<Instant, Id>> occasions;     // (planned, trigger): one run each (I2)
+  std::map<Id, std::set<Id>> steps;                 // by parent
+  std::map<ShardNumber, std::set<Id>> live_runs;    // by shard
+  std::set<std::tuple<Instant, Id, Id>> occasions;  // of triggers: one run each (I2)
   std::map<std::pair<Id, int>, AttemptRow> attempts;
   std::map<Id, Definition> definitions;
   std::map<std::tuple<std::string, std::string, DefinitionKind>, Id> names;  // not deleted ones
@@ -50,6 +50,7 @@ struct Tables {
   std::map<std::tuple<ShardNumber, ShardNumber, Id>, LetterRow> letters;  // (from, to, number)
   std::map<std::pair<ShardNumber, ShardNumber>, LetterMarkRow> marks;     // (to, from)
   std::map<ShardNumber, std::set<std::pair<Id, Id>>> watches;  // (run, watcher), by run's shard
+  std::map<std::pair<ShardNumber, Id>, FollowRow> follows;     // by (shard, trigger)
   std::int64_t rows_written = 0;
   JournalVolume journal_volume;
 };

@@ -38,7 +38,7 @@ Committer::Committer(Connection& connection)
       save_trigger_(connection, statement("save_trigger")),
       advance_trigger_(connection, statement("advance_trigger")),
       delete_trigger_(connection, statement("delete_trigger")),
-      insert_skipped_(connection, statement("insert_skipped_firing")),
+      save_skipped_(connection, statement("save_skipped_firing")),
       insert_key_(connection, statement("insert_idempotency_key")),
       insert_command_(connection, statement("insert_command")),
       insert_letter_(connection, statement("insert_letter")),
@@ -46,6 +46,8 @@ Committer::Committer(Connection& connection)
       mark_letter_(connection, statement("mark_letter")),
       save_watch_(connection, statement("save_watch")),
       delete_watch_(connection, statement("delete_watch")),
+      save_follow_(connection, statement("save_follow")),
+      delete_follow_(connection, statement("delete_follow")),
       owner_of_shard_(connection, statement("owner_of_shard")),
       hand_over_(connection, statement("hand_over")),
       revoke_(connection, statement("revoke")),
@@ -178,18 +180,16 @@ void Committer::write_change(const Change& change) {
     save_revision_.run(row.id.value, row.revision, row.enabled, row.deleted, row.updated.ms,
                        row.principal, row.document);
   } else if (const auto* save = std::get_if<SaveTrigger>(&change)) {
-    const TriggerRow& row = save->row;
-    save_trigger_.run(row.id.value, row.definition.value, static_cast<int>(row.state),
-                      row.next_due.ms, row.name, row.cron, row.params, row.note);
+    save_trigger(save_trigger_, save->row);
   } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
-    expect_one(advance_trigger_.run(advance->trigger.value, static_cast<int>(advance->state),
-                                    advance->next_due.ms, advance->note),
+    expect_one(advance_trigger(advance_trigger_, advance->trigger, advance->progress),
                "no such trigger:", advance->trigger);
   } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
     delete_trigger_.run(gone->trigger.value);
-  } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+  } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
     const SkippedFiringRow& row = skipped->row;
-    insert_skipped_.run(row.trigger.value, row.from.ms, row.to.ms, row.count, row.reason);
+    expect_one(save_skipped_.run(row.trigger.value, row.from.ms, row.to.ms, row.count, row.reason),
+               "a firing is there: trigger", row.trigger);
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     const IdempotencyRow& row = key->row;
     insert_key_.run(row.definition.value, row.key, row.run.value, row.expires.ms);
@@ -217,6 +217,12 @@ void Committer::write_letters(const Change& change) {
   } else if (const auto* over = std::get_if<DeleteWatch>(&change)) {
     const WatchRow& row = over->row;
     delete_watch_.run(row.run.shard(), row.run.value, row.watcher.value);
+  } else if (const auto* follow = std::get_if<SaveFollow>(&change)) {
+    const FollowRow& row = follow->row;
+    save_follow_.run(row.shard, row.trigger.value, row.follow.value, row.states,
+                     static_cast<int>(row.kind), row.name_space, row.name);
+  } else if (const auto* left = std::get_if<DeleteFollow>(&change)) {
+    delete_follow_.run(left->shard, left->trigger.value);
   }
 }
 

@@ -38,8 +38,9 @@ class Committer {
   Statement insert_run_, update_run_, insert_attempt_;
   Statement save_definition_, save_revision_;
   Statement save_trigger_, advance_trigger_, delete_trigger_;
-  Statement insert_skipped_, insert_key_, insert_command_;
+  Statement save_skipped_, insert_key_, insert_command_;
   Statement insert_letter_, delete_letters_, mark_letter_, save_watch_, delete_watch_;
+  Statement save_follow_, delete_follow_;
   Statement owner_of_shard_, hand_over_;
   Statement revoke_, move_shard_, set_member_state_, raise_generation_;
   Statement newest_journal_, insert_journal_, replace_journal_;

@@ -136,7 +136,8 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       tokens_(connection_, statement("tokens")),
       letters_of_shard_(connection_, statement("letters_of_shard")),
       marks_of_shard_(connection_, statement("marks_of_shard")),
-      watches_of_shard_(connection_, statement("watches_of_shard")) {
+      watches_of_shard_(connection_, statement("watches_of_shard")),
+      follows_of_shard_(connection_, statement("follows_of_shard")) {
   set_reader_pragmas(connection_, cache_kib);
 }
 
@@ -169,7 +170,7 @@ ClusterImage Reader::cluster() {
 
 ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
   const Snapshot snapshot(*this);
-  ShardImage image{.shard = shard, .batch = batch_of(member)};
+  ShardImage image{.shard = shard, .batch = batch_of(member), .shard_count = shard_count_};
   if (auto row = owner_of_shard_.with(shard); row.step()) {
     image.owner = row.number(0);
     image.epoch = row.number(1);
@@ -221,6 +222,15 @@ void Reader::read_letters(ShardImage& image) {
   }
   for (auto row = watches_of_shard_.with(image.shard); row.step();) {
     image.watches.push_back({.run = {row.number(0)}, .watcher = {row.number(1)}});
+  }
+  for (auto row = follows_of_shard_.with(image.shard); row.step();) {
+    image.follows.push_back({.shard = image.shard,
+                             .kind = static_cast<DefinitionKind>(row.number(3)),
+                             .name_space = row.text(4),
+                             .name = row.text(5),
+                             .trigger = {row.number(0)},
+                             .follow = {row.number(1)},
+                             .states = static_cast<int>(row.number(2))});
   }
 }
 

@@ -52,7 +52,7 @@ class Reader {
   Statement definitions_, definitions_of_name_space_, ids_of_name_space_, definitions_of_name_;
   Statement triggers_of_definition_, skipped_firings_of_trigger_;
   Statement journal_row_at_, journal_rows_, tokens_;
-  Statement letters_of_shard_, marks_of_shard_, watches_of_shard_;
+  Statement letters_of_shard_, marks_of_shard_, watches_of_shard_, follows_of_shard_;
 };
 
 }  // namespace jobflow::store::sqlite

@@ -22,7 +22,7 @@ int insert_run(Statement& statement, const RunRow& row, const RunProgress& progr
                        progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
                        row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
                        progress.error_kind, progress.error, progress.result, progress.versions,
-                       row.params, row.after_run.value);
+                       row.params, row.after_run.value, row.occasion.value, row.hops);
 }
 
 int update_run(Statement& statement, Id run, const RunProgress& progress) {
@@ -46,6 +46,8 @@ RunRow read_run(const Statement::Use& row) {
       .created = {row.number(13)},
       .trigger = {row.number(6)},
       .planned = {row.number(7)},
+      .occasion = {row.number(29)},
+      .hops = small(row, 30),
       .idempotency_key = row.text(21),
       .principal = row.text(22),
       .after_run = {row.number(28)},
@@ -88,16 +90,37 @@ DefinitionRow read_definition(const Statement::Use& row) {
   };
 }
 
+int save_trigger(Statement& statement, const TriggerRow& row) {
+  const TriggerProgress& at = row.progress;
+  return statement.run(row.id.value, number_of(at.state), at.next_due.ms, at.anchor.ms,
+                       at.follow.value, at.since.ms, at.skip_from.ms, at.skip_count, at.skip_reason,
+                       at.paused_by, at.note, row.definition.value, row.name, row.schedule,
+                       row.params);
+}
+
+int advance_trigger(Statement& statement, Id trigger, const TriggerProgress& at) {
+  return statement.run(trigger.value, number_of(at.state), at.next_due.ms, at.anchor.ms,
+                       at.follow.value, at.since.ms, at.skip_from.ms, at.skip_count, at.skip_reason,
+                       at.paused_by, at.note);
+}
+
 TriggerRow read_trigger(const Statement::Use& row) {
   return TriggerRow{
       .id = {row.number(0)},
-      .definition = {row.number(1)},
-      .name = row.text(4),
-      .cron = row.text(5),
-      .params = row.text(6),
-      .state = static_cast<TriggerState>(row.number(2)),
-      .next_due = {row.number(3)},
-      .note = row.text(7),
+      .definition = {row.number(11)},
+      .name = row.text(12),
+      .schedule = row.text(13),
+      .params = row.text(14),
+      .progress = {.state = static_cast<TriggerState>(row.number(1)),
+                   .next_due = {row.number(2)},
+                   .anchor = {row.number(3)},
+                   .follow = {row.number(4)},
+                   .since = {row.number(5)},
+                   .paused_by = row.text(9),
+                   .note = row.text(10),
+                   .skip_from = {row.number(6)},
+                   .skip_count = small(row, 7),
+                   .skip_reason = row.text(8)},
   };
 }
 

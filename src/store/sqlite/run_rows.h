@@ -1,4 +1,4 @@
-// Rows of runs to and from statements: the one place that knows the columns' order.
+// Rows of runs and triggers to and from statements: the one place that knows the columns' order.
 #pragma once
 
 #include "model/rows.h"
@@ -17,6 +17,9 @@ RunRow read_run(const Statement::Use& row);
 void read_runs(Statement::Use& rows, std::vector<RunRow>& runs);
 
 DefinitionRow read_definition(const Statement::Use& row);
+
+int save_trigger(Statement& statement, const TriggerRow& row);
+int advance_trigger(Statement& statement, Id trigger, const TriggerProgress& progress);
 TriggerRow read_trigger(const Statement::Use& row);
 
 }  // namespace jobflow::store::sqlite

@@ -1,6 +1,9 @@
 #include "store/sqlite/sqlite_store.h"
 
 #include "model/crash_point.h"
+#include "model/schedule.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/statements.h"
 #include "store/testing/store_conformance.h"
 #include "store/testing/temporary_folder.h"
 
@@ -108,7 +111,7 @@ TEST(SqliteStore, RefusesANewerSchemaAndSaysWhatToDo) {
   const Problem problem = problem_of(path);
   EXPECT_EQ(problem.code, ProblemCode::incompatible);
   EXPECT_NE(problem.detail.find("99"), std::string::npos) << problem.detail;
-  EXPECT_NE(problem.detail.find("up to 4"), std::string::npos) << problem.detail;
+  EXPECT_NE(problem.detail.find("up to 5"), std::string::npos) << problem.detail;
   EXPECT_NE(problem.detail.find("newer jobflow"), std::string::npos) << problem.detail;
 }
 
@@ -313,6 +316,39 @@ TEST(SqliteStore, AMigrationKilledHalfWayIsDoneAgain) {
   Writer writer(*store);
   EXPECT_EQ(writer.commit({InsertRun{job_run(writer.new_id(3), kJob)}}).result,
             CommitResult::landed);
+}
+
+// The triggers of before there were other kinds go on as they were (house 8).
+TEST(SqliteStore, CronTriggersOfTheOldSchemaGoOn) {
+  const TemporaryFolder folder;
+  const auto path = folder.file("jobflow.db");
+  const auto migrations = sqlite::migrations_in(sqlite::kStateSchema.migrations);
+  std::string old;
+  for (std::size_t i = 0; i < 4; ++i) {
+    old += migrations.at(i).text;
+  }
+  run_sql(path, old +
+                    "PRAGMA user_version = 4; PRAGMA application_id = 0x4a4f4246;"
+                    "INSERT INTO settings VALUES ('cluster_id', 'c'), ('shard_count', '8');"
+                    "INSERT INTO triggers VALUES"
+                    " (13, 7, 0, 60000, 'a', '*/5 * * * *', '{}', ''),"
+                    " (14, 7, 3, 0, 'b', '@daily', '{\"x\":1}', 'refused');");
+  const auto store = open_at(path);
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(Desk(*store).list_triggers({7}),
+            (std::vector<TriggerRow>{
+                {.id = {13},
+                 .definition = {7},
+                 .name = "a",
+                 .schedule = to_json(Schedule{.cron = "*/5 * * * *"}),
+                 .params = "{}",
+                 .progress = {.next_due = {60'000}}},
+                {.id = {14},
+                 .definition = {7},
+                 .name = "b",
+                 .schedule = to_json(Schedule{.cron = "@daily"}),
+                 .params = R"({"x":1})",
+                 .progress = {.state = TriggerState::set_aside, .note = "refused"}}}));
 }
 
 TEST(SqliteLogStore, KillsAroundTheCommitLoseOnlyWhatWasNotAnswered) {

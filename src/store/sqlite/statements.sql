@@ -96,9 +96,9 @@ UPDATE journal SET last = ?2, last_id = ?3, time = ?4, batch = ?5, events = ?6 W
 INSERT INTO runs (id, state, kind, definition, revision, parent, trigger_id, planned, attempt,
                   version, priority, token, incarnation, created, due, started, ended, progress,
                   step, handler, worker, idempotency_key, principal, error_kind, error, result,
-                  versions, params, after_run)
+                  versions, params, after_run, occasion, hops)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29);
+        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31);
 
 -- name: update_run
 -- Exactly the columns that change (RunProgress).
@@ -131,24 +131,33 @@ SET enabled = excluded.enabled, deleted = excluded.deleted, updated = excluded.u
 
 -- name: save_trigger
 -- Inserts a trigger or replaces it by id.
-INSERT INTO triggers (id, definition, state, next_due, name, cron, params, note)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO triggers (id, state, next_due, anchor, follow, since, skip_from, skip_count,
+                      skip_reason, paused_by, note, definition, name, schedule, params)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 ON CONFLICT (id) DO UPDATE
-SET definition = excluded.definition, state = excluded.state, next_due = excluded.next_due,
-    name = excluded.name, cron = excluded.cron, params = excluded.params, note = excluded.note;
+SET state = excluded.state, next_due = excluded.next_due, anchor = excluded.anchor,
+    follow = excluded.follow, since = excluded.since, skip_from = excluded.skip_from,
+    skip_count = excluded.skip_count, skip_reason = excluded.skip_reason,
+    paused_by = excluded.paused_by, note = excluded.note, definition = excluded.definition,
+    name = excluded.name, schedule = excluded.schedule, params = excluded.params;
 
 -- name: advance_trigger
--- A firing was planned, or none is left.
-UPDATE triggers SET state = ?2, next_due = ?3, note = ?4 WHERE id = ?1;
+-- Exactly the columns that change (TriggerProgress).
+UPDATE triggers SET state = ?2, next_due = ?3, anchor = ?4, follow = ?5, since = ?6, skip_from = ?7,
+                    skip_count = ?8, skip_reason = ?9, paused_by = ?10, note = ?11
+WHERE id = ?1;
 
 -- name: delete_trigger
 -- Its runs and skipped firings stay.
 DELETE FROM triggers WHERE id = ?1;
 
--- name: insert_skipped_firing
--- Planned instants that did not run (S4.8).
+-- name: save_skipped_firing
+-- Planned instants that did not run (S4.8); or more of them, in the row that begins there.
 INSERT INTO skipped_firings (trigger_id, from_time, to_time, count, reason)
-VALUES (?1, ?2, ?3, ?4, ?5);
+VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (trigger_id, from_time) DO UPDATE
+SET to_time = excluded.to_time, count = excluded.count
+WHERE excluded.to_time > to_time AND excluded.count > count AND excluded.reason = reason;
 
 -- name: insert_idempotency_key
 -- Replaces an older one by a new row at the end, so that rows stay in the order of expiry.
@@ -180,6 +189,18 @@ INSERT INTO watches (shard, run, watcher) VALUES (?1, ?2, ?3) ON CONFLICT DO NOT
 -- The watcher has been told.
 DELETE FROM watches WHERE shard = ?1 AND run = ?2 AND watcher = ?3;
 
+-- name: save_follow
+-- A trigger follows the runs of a job or workflow; anew, or another one.
+INSERT INTO follows (shard, trigger_id, follow, states, kind, name_space, name)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (shard, trigger_id) DO UPDATE
+SET follow = excluded.follow, states = excluded.states, kind = excluded.kind, name_space = excluded.name_space,
+    name = excluded.name;
+
+-- name: delete_follow
+-- It follows no more.
+DELETE FROM follows WHERE shard = ?1 AND trigger_id = ?2;
+
 -- name: letters_of_shard
 -- What a shard must still tell others, each pair's in order.
 SELECT to_shard, number, after, body FROM letters WHERE from_shard = ?1
@@ -192,6 +213,11 @@ SELECT from_shard, number FROM letter_marks WHERE to_shard = ?1 ORDER BY from_sh
 -- name: watches_of_shard
 -- Who waits for its runs.
 SELECT run, watcher FROM watches WHERE shard = ?1 ORDER BY run, watcher;
+
+-- name: follows_of_shard
+-- Who follows its jobs and workflows.
+SELECT trigger_id, follow, states, kind, name_space, name FROM follows WHERE shard = ?1
+ORDER BY trigger_id;
 
 -- name: save_token
 -- Inserts a token or replaces it by id.
@@ -233,14 +259,16 @@ WHERE (d.id >> 12) & 1023 = ?1 AND d.deleted = 0 ORDER BY d.id;
 
 -- name: triggers_of_shard
 -- All of them: finished and paused ones too.
-SELECT id, definition, state, next_due, name, cron, params, note
+SELECT id, state, next_due, anchor, follow, since, skip_from, skip_count, skip_reason, paused_by,
+       note, definition, name, schedule, params
 FROM triggers WHERE (id >> 12) & 1023 = ?1 ORDER BY id;
 
 -- name: live_runs_of_shard
 -- Runs that are not final: 32 keys a shard.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_live
 WHERE state < 7
   AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) BETWEEN ?1 << 5 AND (?1 << 5) + 31;
@@ -249,7 +277,8 @@ WHERE state < 7
 -- Oldest first; ?2 leaves out the live ones.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?1 AND parent <> 0 AND state >= ?2 ORDER BY id;
 
@@ -280,14 +309,16 @@ SELECT coalesce(max(id), 0) FROM commands;
 -- One run.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs WHERE id = ?1;
 
 -- name: runs_newest
 -- All runs, steps too, newest first. ?2 is a bit mask of states, ?5 a name space or ''.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4) AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
 ORDER BY id DESC LIMIT ?3;
@@ -296,7 +327,8 @@ ORDER BY id DESC LIMIT ?3;
 -- Runs of jobs, or of workflows, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_by_kind
 WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
@@ -306,7 +338,8 @@ ORDER BY id DESC LIMIT ?3;
 -- Runs of one job or workflow, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_of_definition
 WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -314,7 +347,8 @@ WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id
 -- Steps of one workflow run, newest first.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?4 AND parent <> 0 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -331,7 +365,8 @@ ORDER BY id DESC LIMIT ?3;
 -- Runs that ended in one state other than succeeded, newest first. ?2 is unused.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_ended_badly
 WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
@@ -341,7 +376,8 @@ ORDER BY id DESC LIMIT ?3;
 -- The same of one job or workflow. likely(): else SQLite seeks the range and sorts.
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
-       idempotency_key, principal, error_kind, error, result, versions, params, after_run
+       idempotency_key, principal, error_kind, error, result, versions, params, after_run,
+       occasion, hops
 FROM runs INDEXED BY runs_of_definition_ended_badly
 WHERE definition = ?2 AND state = ?4 AND likely(state > 7) AND kind < 2 AND id < ?1
 ORDER BY id DESC LIMIT ?3;
@@ -385,7 +421,8 @@ ORDER BY d.id LIMIT ?5;
 
 -- name: triggers_of_definition
 -- By id.
-SELECT id, definition, state, next_due, name, cron, params, note
+SELECT id, state, next_due, anchor, follow, since, skip_from, skip_count, skip_reason, paused_by,
+       note, definition, name, schedule, params
 FROM triggers WHERE definition = ?1 ORDER BY id;
 
 -- name: skipped_firings_of_trigger

@@ -54,6 +54,32 @@ TEST_P(StoreConformance, I10_AReceiverMarksWhatItHasApplied) {
   EXPECT_THAT(desk.load_shard(1, 3).marks, IsEmpty());
 }
 
+TEST_P(StoreConformance, WhichTriggersFollowAJobIsKnownAtItsHome) {
+  Writer writer(*subject);
+  FollowRow first{.shard = 3,
+                  .kind = DefinitionKind::workflow,
+                  .name_space = "a",
+                  .name = "w",
+                  .trigger = id_in(5, 1),
+                  .follow = id_in(5, 2),
+                  .states = 896};
+  FollowRow second = first;
+  second.trigger = id_in(4, 9);
+  FollowRow far = first;
+  far.shard = 5;
+  ASSERT_TRUE(landed(writer.commit({SaveFollow{first}, SaveFollow{second}, SaveFollow{far}})));
+  const auto follows = [&](ShardNumber shard) { return desk.load_shard(1, shard).follows; };
+  EXPECT_THAT(follows(3), ElementsAre(second, first));
+  EXPECT_THAT(follows(5), ElementsAre(far));
+  first.follow = id_in(5, 3);
+  first.kind = DefinitionKind::job;
+  first.name = "j";
+  ASSERT_TRUE(landed(writer.commit(
+      {SaveFollow{first}, DeleteFollow{3, second.trigger}, DeleteFollow{3, id_in(7, 7)}})));
+  EXPECT_THAT(follows(3), ElementsAre(first));
+  EXPECT_EQ(desk.load_shard(1, 3).shard_count, subject->facts().shard_count);
+}
+
 TEST_P(StoreConformance, WhoWaitsForARunIsKnownAtItsHome) {
   Writer writer(*subject);
   const WatchRow first{.run = id_in(3, 1), .watcher = id_in(5, 1)};

@@ -27,6 +27,8 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
              .created = {11},
              .trigger = trigger,
              .planned = {60'000},
+             .occasion = {57},
+             .hops = 58,
              .idempotency_key = "key",
              .principal = "token:admin",
              .after_run = {53},
@@ -48,8 +50,15 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
   definition.kind = DefinitionKind::workflow;
   definition.enabled = false;
   TriggerRow paused = cron_trigger(trigger, kJob, "cron-1", {});
-  paused.state = TriggerState::set_aside;
-  paused.note = "the store refused it";
+  paused.progress = {.state = TriggerState::paused,
+                     .anchor = {21},
+                     .follow = {22},
+                     .since = {23},
+                     .paused_by = "token:ann",
+                     .note = "not before Monday",
+                     .skip_from = {24},
+                     .skip_count = 25,
+                     .skip_reason = "overlap"};
   const AttemptRow attempt{.run = run,
                            .number = 1,
                            .token = {54},
@@ -65,7 +74,7 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
   ASSERT_TRUE(landed(
       writer.commit({InsertRun{workflow_run(parent, kJob)}, InsertRun{row},
                      SaveRevision{definition}, SaveTrigger{paused}, InsertAttempt{attempt},
-                     InsertSkippedFiring{skipped}, InsertIdempotency{{kJob, "key", run, {123}}}})));
+                     SaveSkippedFiring{skipped}, InsertIdempotency{{kJob, "key", run, {123}}}})));
   EXPECT_EQ(desk.run_at(run).row, row);
   EXPECT_THAT(desk.list_definitions({}), ElementsAre(definition));
   EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(paused));
@@ -354,13 +363,21 @@ TEST_P(StoreConformance, TriggersAreSavedAdvancedAndDeleted) {
   TriggerRow a = cron_trigger(first, kJob, "cron-1", {9'000});
   const TriggerRow b = cron_trigger(second, kJob, "cron-2", {9'500});
   ASSERT_TRUE(landed(writer.commit({SaveTrigger{a}, SaveTrigger{b}})));
-  a.state = TriggerState::finished;
-  a.next_due = {};
-  a.note = "no instant is left";
-  ASSERT_TRUE(landed(
-      writer.commit({AdvanceTrigger{first, TriggerState::active, {10'000}, ""},
-                     AdvanceTrigger{first, TriggerState::finished, {}, "no instant is left"}})));
-  EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(a, b));
+  a.progress = {.state = TriggerState::finished,
+                .anchor = {1},
+                .follow = {2},
+                .since = {3},
+                .paused_by = "p",
+                .note = "no instant is left",
+                .skip_from = {4},
+                .skip_count = 5,
+                .skip_reason = "r"};
+  ASSERT_TRUE(landed(writer.commit({AdvanceTrigger{first, {.next_due = {10'000}}},
+                                    AdvanceTrigger{first, a.progress},
+                                    AdvanceTrigger{second, {.state = TriggerState::waiting}}})));
+  TriggerRow b_waits = b;
+  b_waits.progress = {.state = TriggerState::waiting};
+  EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(a, b_waits));
   EXPECT_EQ(
       writer.commit({SaveTrigger{cron_trigger(writer.new_id(3), kJob, "cron-2", {1})}}).result,
       CommitResult::refused);
@@ -379,11 +396,27 @@ TEST_P(StoreConformance, S48_SkippedFiringsAreListedNewestFirst) {
   std::vector<SkippedFiringRow> rows;
   for (int i = 0; i < 3; ++i) {
     rows.push_back({trigger, {i * 100 + 1}, {i * 100 + 50}, 5, "misfire"});
-    ASSERT_TRUE(landed(writer.commit({InsertSkippedFiring{rows.back()}})));
+    ASSERT_TRUE(landed(writer.commit({SaveSkippedFiring{rows.back()}})));
   }
   EXPECT_THAT(desk.list_skipped_firings(trigger, 2), ElementsAre(rows[2], rows[1]));
   EXPECT_THAT(desk.list_skipped_firings({5}, 2), IsEmpty());
-  EXPECT_EQ(writer.commit({InsertSkippedFiring{rows[0]}}).result, CommitResult::refused);
+  EXPECT_EQ(writer.commit({SaveSkippedFiring{rows[0]}}).result, CommitResult::refused);
+}
+
+// Neighbours of one reason are one row, which grows (S4.8); it does nothing else.
+TEST_P(StoreConformance, S48_ARowOfSkippedFiringsGrows) {
+  Writer writer(*subject);
+  const Id trigger = writer.new_id(3);
+  const auto row = [&](int to, int count, const char* reason) {
+    return SaveSkippedFiring{{trigger, {100}, {to}, count, reason}};
+  };
+  ASSERT_TRUE(landed(writer.commit({row(100, 1, "overlap"), row(200, 2, "overlap")})));
+  ASSERT_TRUE(landed(writer.commit({row(300, 3, "overlap")})));
+  EXPECT_EQ(writer.commit({row(300, 3, "overlap")}).result, CommitResult::refused);
+  EXPECT_EQ(writer.commit({row(400, 3, "overlap")}).result, CommitResult::refused);
+  EXPECT_EQ(writer.commit({row(250, 4, "overlap")}).result, CommitResult::refused);
+  EXPECT_EQ(writer.commit({row(400, 4, "misfire")}).result, CommitResult::refused);
+  EXPECT_THAT(desk.list_skipped_firings(trigger, 9), ElementsAre(row(300, 3, "overlap").row));
 }
 
 TEST_P(StoreConformance, S52_AnIdempotencyKeyIsReplacedAndExpires) {

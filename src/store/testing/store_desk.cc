@@ -25,7 +25,7 @@ Id subject_of(const Change& change) {
     Id operator()(const SaveTrigger& change) { return change.row.id; }
     Id operator()(const AdvanceTrigger& change) { return change.trigger; }
     Id operator()(const DeleteTrigger& change) { return change.trigger; }
-    Id operator()(const InsertSkippedFiring& change) { return change.row.trigger; }
+    Id operator()(const SaveSkippedFiring& change) { return change.row.trigger; }
     Id operator()(const InsertIdempotency& change) { return change.row.run; }
     Id operator()(const InsertCommand& change) { return change.row.subject; }
     Id operator()(const InsertLetter& change) { return {change.row.from << 12}; }
@@ -33,6 +33,8 @@ Id subject_of(const Change& change) {
     Id operator()(const MarkLetter& change) { return {change.row.to << 12}; }
     Id operator()(const SaveWatch& change) { return change.row.run; }
     Id operator()(const DeleteWatch& change) { return change.row.run; }
+    Id operator()(const SaveFollow& change) { return {change.row.shard << 12}; }
+    Id operator()(const DeleteFollow& change) { return {change.shard << 12}; }
   };
   return std::visit(Subject{}, change);
 }
@@ -249,9 +251,9 @@ TriggerRow cron_trigger(Id id, Id definition, std::string name, Instant next_due
   return TriggerRow{.id = id,
                     .definition = definition,
                     .name = std::move(name),
-                    .cron = "*/5 * * * *",
+                    .schedule = R"({"cron":"*/5 * * * *"})",
                     .params = "{}",
-                    .next_due = next_due};
+                    .progress = {.next_due = next_due}};
 }
 
 }  // namespace jobflow::store::testing

@@ -38,10 +38,7 @@ void Durable::apply(const Change& change) {
   } else if (const auto* trigger = std::get_if<SaveTrigger>(&change)) {
     triggers[trigger->row.id] = trigger->row;
   } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
-    TriggerRow& row = triggers[advance->trigger];
-    row.state = advance->state;
-    row.next_due = advance->next_due;
-    row.note = advance->note;
+    triggers[advance->trigger].progress = advance->progress;
   } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
     triggers.erase(gone->trigger);
   } else if (const auto* letter = std::get_if<InsertLetter>(&change)) {

@@ -43,6 +43,12 @@ struct RequestText {
   std::string operator()(const engine::RetryRun& ask) const {
     return "retry" + (ask.from_steps.empty() ? "" : " from " + ask.from_steps.front());
   }
+  std::string operator()(const engine::PauseTrigger& ask) const {
+    return "pause trigger " + to_string(ask.trigger);
+  }
+  std::string operator()(const engine::ResumeTrigger& ask) const {
+    return "resume trigger " + to_string(ask.trigger);
+  }
   template <class Other>
   std::string operator()(const Other&) const {
     return "system";
@@ -80,7 +86,7 @@ void tell(const Event& event, Told& told) {
 }
 
 void tell(const Change& change, Told& told) {
-  if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+  if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
     told.add({skipped->row.trigger},
              fmt::format("[{} skips {} to {}: {}]", to_string(skipped->row.trigger),
                          to_rfc3339(skipped->row.from), to_rfc3339(skipped->row.to),
@@ -91,8 +97,9 @@ void tell(const Change& change, Told& told) {
                                                 to_rfc3339(insert->row.planned)));
   } else if (const auto* trigger = std::get_if<SaveTrigger>(&change)) {
     told.add({trigger->row.id},
-             fmt::format("[{} is {} {} due {}]", to_string(trigger->row.id), trigger->row.cron,
-                         to_string(trigger->row.state), to_rfc3339(trigger->row.next_due)));
+             fmt::format("[{} is {} {} due {}]", to_string(trigger->row.id), trigger->row.schedule,
+                         to_string(trigger->row.progress.state),
+                         to_rfc3339(trigger->row.progress.next_due)));
   } else if (const auto* letter = std::get_if<InsertLetter>(&change)) {
     const LetterRow& row = letter->row;
     told.add({row.number}, fmt::format("[letter {} to shard {}: {}]", to_string(row.number), row.to,

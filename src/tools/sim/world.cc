@@ -161,7 +161,8 @@ void World::disable_triggers() {
   constexpr int kTries = 50;
   std::set<Id> owners;
   for (const auto& [id, trigger] : durable.triggers) {
-    if (trigger.state == TriggerState::active) {
+    const TriggerState state = trigger.progress.state;
+    if (state == TriggerState::active || state == TriggerState::waiting) {
       owners.insert(trigger.definition);
     }
   }

@@ -21,7 +21,7 @@ class Firings final : public Checker {
       if (insert->row.trigger.is_set()) {
         fired(insert->row);
       }
-    } else if (const auto* skipped = std::get_if<InsertSkippedFiring>(&change)) {
+    } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
       skips(skipped->row);
     } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
       advanced(*advance);
@@ -55,8 +55,8 @@ class Firings final : public Checker {
 
   static Span period_of(const std::string& cron) {
     int every = 1;
-    if (cron.starts_with("*/")) {
-      std::from_chars(cron.data() + 2, cron.data() + cron.size(), every);
+    if (const auto at = cron.find("*/"); at != std::string::npos) {
+      std::from_chars(cron.data() + at + 2, cron.data() + cron.size(), every);
     }
     return seconds(every);
   }
@@ -106,10 +106,10 @@ class Firings final : public Checker {
 
   void advanced(const AdvanceTrigger& advance) {
     Trigger& trigger = triggers_[advance.trigger];
-    trigger.is_active = advance.state == TriggerState::active;
-    if (trigger.is_active && advance.next_due != trigger.next) {
+    trigger.is_active = advance.progress.state == TriggerState::active;
+    if (trigger.is_active && advance.progress.next_due != trigger.next) {
       violated(fmt::format("trigger {} is due at {} next, its calendar says {} (S1.1)",
-                           to_string(advance.trigger), to_rfc3339(advance.next_due),
+                           to_string(advance.trigger), to_rfc3339(advance.progress.next_due),
                            to_rfc3339(trigger.next)),
                {advance.trigger});
     }
@@ -129,13 +129,13 @@ class Firings final : public Checker {
     Trigger& trigger = triggers_[row.id];
     const Instant edited = now.definitions.at(row.definition).updated;
     const auto before = now.triggers.find(row.id);
-    const bool goes_on = trigger.is_active && row.state == TriggerState::active &&
-                         before != now.triggers.end() && before->second.cron == row.cron;
+    const bool goes_on = trigger.is_active && row.progress.state == TriggerState::active &&
+                         before != now.triggers.end() && before->second.schedule == row.schedule;
     if (goes_on) {
       // It may have been planned anew from the edit on, but then nothing may lie in between.
-      if (row.next_due != trigger.next) {
+      if (row.progress.next_due != trigger.next) {
         violated(fmt::format("an edit moves trigger {} from {} to {} (S4.7)", to_string(row.id),
-                             to_rfc3339(trigger.next), to_rfc3339(row.next_due)),
+                             to_rfc3339(trigger.next), to_rfc3339(row.progress.next_due)),
                  {row.id});
       }
       return;
@@ -143,20 +143,20 @@ class Firings final : public Checker {
     if (trigger.is_active) {
       covers(row.id, trigger.next, edited);
     }
-    trigger.is_active = row.state == TriggerState::active;
-    trigger.period = period_of(row.cron);
+    trigger.is_active = row.progress.state == TriggerState::active;
+    trigger.period = period_of(row.schedule);
     if (!trigger.is_active) {
       return;
     }
-    if (row.next_due <= edited || row.next_due <= trigger.covered) {
+    if (row.progress.next_due <= edited || row.progress.next_due <= trigger.covered) {
       violated(fmt::format("trigger {} is planned for {}, which is past (S4.7)", to_string(row.id),
-                           to_rfc3339(row.next_due)),
+                           to_rfc3339(row.progress.next_due)),
                {row.id});
     }
-    if (row.next_due.ms % trigger.period.ms != 0) {
+    if (row.progress.next_due.ms % trigger.period.ms != 0) {
       violated(fmt::format("trigger {} is planned off its calendar", to_string(row.id)), {row.id});
     }
-    trigger.next = row.next_due;
+    trigger.next = row.progress.next_due;
   }
 
   void deleted(Id id, const Durable& now) {
