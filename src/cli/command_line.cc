@@ -31,6 +31,7 @@ struct Options {
   TriggerOptions trigger;
   RunOptions run;
   std::string command;
+  AuditOptions audit;
 };
 
 const CLI::App* child(const CLI::App* parent, const std::string& name) {
@@ -55,6 +56,7 @@ class CommandLine {
     add_definitions("workflow", "Workflows: steps in order", options_.workflow);
     add_runs();
     add_commands();
+    add_audit();
     add_workers();
     app_.footer(
         "\n`jobflow COMMAND --help` explains a command. Exit codes: 0 ok, 1 error, 2 usage,"
@@ -245,6 +247,18 @@ class CommandLine {
         add(commands, "show", "Whether it was done, and what the answer was",
             [this](Session& session) { return show_command(session, options_.command); });
     show->add_option("id", options_.command, "The id that came with 'outcome_unknown'")->required();
+  }
+
+  void add_audit() {
+    AuditOptions& to = options_.audit;
+    CLI::App* audit =
+        add(app_, "audit", "Prove that every due instant ran once, or say why it did not",
+            [&to](Session& session) { return cli::audit(session, to); });
+    audit->add_option("--from", to.from, "From when, e.g. 2026-11-22T00:00:00Z (a day ago)");
+    audit->add_option("--to", to.to, "Until when (now)");
+    audit->add_option("--job", to.job, "Only this job");
+    audit->add_option("--workflow", to.workflow, "Only this workflow");
+    audit->add_flag("-A,--all-namespaces", to.all_namespaces, "Of all namespaces");
   }
 
   void add_workers() {

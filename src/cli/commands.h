@@ -68,6 +68,13 @@ ExitCode watch_run(Session& session, const RunOptions& options);
 
 ExitCode show_command(Session& session, const std::string& id);
 
+struct AuditOptions {
+  std::string from, to;  // RFC 3339
+  std::string job, workflow;
+  bool all_namespaces = false;
+};
+ExitCode audit(Session& session, const AuditOptions& options);
+
 ExitCode list_workers(Session& session);
 ExitCode list_handlers(Session& session);
 

@@ -233,6 +233,42 @@ EventView event_of(const json::object& from) {
   return event;
 }
 
+std::int64_t amount(const json::object& from, std::string_view name) {
+  return static_cast<std::int64_t>(number(from, name));
+}
+
+AuditFinding finding_of(const json::object& from) {
+  return {.trigger = {},
+          .flaw = text(from, "flaw"),
+          .from = instant(from, "from"),
+          .to = instant(from, "to"),
+          .count = amount(from, "count")};
+}
+
+std::vector<AuditFinding> findings_of(const json::object& from) {
+  std::vector<AuditFinding> findings = all(from, "findings", finding_of);
+  for (AuditFinding& finding : findings) {
+    finding.trigger = text(from, "name") + "/" + text(from, "trigger");
+  }
+  return findings;
+}
+
+AuditView audit_of(const json::object& from) {
+  AuditView audit{.clean = flag(from, "clean", false),
+                  .from = instant(from, "from"),
+                  .to = instant(from, "to"),
+                  .triggers = amount(from, "triggers"),
+                  .due = amount(from, "due"),
+                  .ran = amount(from, "ran"),
+                  .skipped = amount(from, "skipped"),
+                  .wrong = amount(from, "wrong"),
+                  .findings = {}};
+  for (auto& some : all(from, "items", findings_of)) {
+    audit.findings.insert(audit.findings.end(), some.begin(), some.end());
+  }
+  return audit;
+}
+
 Problem not_understood() {
   return {.code = ProblemCode::incompatible,
           .detail =
@@ -316,6 +352,10 @@ Outcome<Page<LogLineView>> read_log_lines(std::string_view body) {
 }
 Outcome<EventView> read_event(std::string_view body) {
   return one(body, event_of);
+}
+
+Outcome<AuditView> read_audit(std::string_view body) {
+  return one(body, audit_of);
 }
 
 }  // namespace jobflow::client

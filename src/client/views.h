@@ -99,6 +99,19 @@ struct EventView {
   std::vector<StepView> steps;
 };
 
+// Whether the ledger is whole, and what is not, each with its trigger ("job/trigger").
+struct AuditFinding {
+  std::string trigger, flaw;
+  Instant from, to;
+  std::int64_t count = 0;
+};
+struct AuditView {
+  bool clean = false;
+  Instant from, to;
+  std::int64_t triggers = 0, due = 0, ran = 0, skipped = 0, wrong = 0;
+  std::vector<AuditFinding> findings;
+};
+
 template <class View>
 struct Page {
   std::vector<View> items;
@@ -121,5 +134,6 @@ Outcome<Page<HandlerView>> read_handlers(std::string_view json);
 Outcome<LogLineView> read_log_line(std::string_view json);
 Outcome<Page<LogLineView>> read_log_lines(std::string_view json);
 Outcome<EventView> read_event(std::string_view json);
+Outcome<AuditView> read_audit(std::string_view json);
 
 }  // namespace jobflow::client

@@ -160,7 +160,7 @@ void Shard::Inside::leave_trigger(Turn& turn,
                                   const Definition& next) {
   TriggerProgress& at = trigger.row.progress;
   const TriggerSpec& was = spec_of(known, trigger);
-  const TriggerSpec* spec = find_trigger_spec(next, trigger.row.name);
+  const TriggerSpec* spec = next.find_trigger(trigger.row.name);
   const bool is_enabled = next.enabled && (spec == nullptr || spec->enabled);
   const bool is_same = spec != nullptr && spec->schedule == was.schedule;
   if (is_stopped(at.state)) {
@@ -215,8 +215,7 @@ void Shard::Inside::enter_trigger(
     Turn& turn, Known& known, Trigger& trigger, const Plan* before, bool is_new) {
   TriggerProgress& at = trigger.row.progress;
   const TriggerSpec& spec = spec_of(known, trigger);
-  const TriggerSpec* was =
-      is_new ? nullptr : find_trigger_spec(*before->definition, trigger.row.name);
+  const TriggerSpec* was = is_new ? nullptr : before->definition->find_trigger(trigger.row.name);
   const bool is_same = was != nullptr && was->schedule == spec.schedule;
   const bool is_wanted = spec.enabled && known.row.enabled && at.paused_by.empty();
   if (!is_same) {

@@ -36,8 +36,6 @@ struct DueInstants {
 // Without a timetable there is one only.
 DueInstants due_by(const schedule::Timetable* times, Instant first, Instant now);
 
-// Null when the definition has no trigger of that name.
-const TriggerSpec* find_trigger_spec(const Definition& definition, const std::string& name);
 
 class Shard::Inside {
  public:

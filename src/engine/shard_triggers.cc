@@ -6,11 +6,6 @@
 namespace jobflow::engine {
 namespace {
 
-std::uint64_t seed_of(const Definition& definition, const std::string& trigger) {
-  return stable_hash(std::string(to_string(definition.kind)) + '\0' + definition.name_space + '\0' +
-                     definition.name + '\0' + trigger);
-}
-
 const char* why_nothing_was_due(const TriggerProgress& at) {
   return at.state == TriggerState::set_aside ? "set_aside"
          : at.paused_by.empty()              ? "disabled"
@@ -18,13 +13,6 @@ const char* why_nothing_was_due(const TriggerProgress& at) {
 }
 
 }  // namespace
-
-const TriggerSpec* find_trigger_spec(const Definition& definition, const std::string& name) {
-  const auto& specs = definition.triggers();
-  const auto found = std::find_if(specs.begin(), specs.end(),
-                                  [&](const TriggerSpec& spec) { return spec.name == name; });
-  return found == specs.end() ? nullptr : &*found;
-}
 
 Shard::Inside::Found Shard::Inside::find_trigger(Id trigger) {
   const auto owner = trigger_owner_.find(trigger);
@@ -40,14 +28,14 @@ Shard::Inside::Found Shard::Inside::find_trigger(Id trigger) {
 
 // What the definition says of it as the plan has it: while an edit is decided, that of before.
 const TriggerSpec& Shard::Inside::spec_of(const Known& known, const Trigger& trigger) {
-  const TriggerSpec* spec = find_trigger_spec(*known.plan->definition, trigger.row.name);
+  const TriggerSpec* spec = known.plan->definition->find_trigger(trigger.row.name);
   check(spec != nullptr, "a trigger stands in its definition");
   return *spec;
 }
 
 Span Shard::Inside::jitter_of(const Known& known, const TriggerSpec& spec, Instant planned) {
   return spec.schedule.jitter.ms > 0
-             ? schedule::jitter_of(spec.schedule, seed_of(*known.plan->definition, spec.name),
+             ? schedule::jitter_of(spec.schedule, schedule_hash(*known.plan->definition, spec.name),
                                    planned)
              : Span{};
 }
@@ -60,7 +48,7 @@ const schedule::Timetable* Shard::Inside::times_of(const Known& known, Trigger& 
       return nullptr;
     }
     auto times = schedule::Timetable::make(spec.schedule, trigger.row.progress.anchor,
-                                           seed_of(*known.plan->definition, spec.name));
+                                           schedule_hash(*known.plan->definition, spec.name));
     if (!times) {
       return nullptr;
     }

@@ -37,6 +37,16 @@ int WorkflowSpec::step_index(std::string_view id) const {
   return found != steps_by_id.end() && id_of(*found) == id ? *found : -1;
 }
 
+std::uint64_t schedule_hash(const Definition& definition, std::string_view trigger) {
+  return stable_hash(std::string(to_string(definition.kind)) + '\0' + definition.name_space + '\0' +
+                     definition.name + '\0' + std::string(trigger));
+}
+
+const TriggerSpec* Definition::find_trigger(std::string_view trigger) const {
+  const auto found = std::ranges::find(triggers(), trigger, &TriggerSpec::name);
+  return found == triggers().end() ? nullptr : &*found;
+}
+
 const std::vector<TriggerSpec>& Definition::triggers() const {
   return kind == DefinitionKind::job ? job().triggers : workflow().triggers;
 }

@@ -106,9 +106,13 @@ struct Definition {
   std::variant<JobSpec, WorkflowSpec> spec;
 
   const std::vector<TriggerSpec>& triggers() const;
+  const TriggerSpec* find_trigger(std::string_view trigger) const;
   const JobSpec& job() const { return std::get<JobSpec>(spec); }
   const WorkflowSpec& workflow() const { return std::get<WorkflowSpec>(spec); }
 };
+
+// Spreads a trigger's H and jitter: the same in every revision (S4.2, S4.5).
+std::uint64_t schedule_hash(const Definition& definition, std::string_view trigger);
 
 // A definition as far as it could be read, and everything that is wrong with its shape.
 struct Decoded {

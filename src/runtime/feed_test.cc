@@ -92,7 +92,7 @@ class JournalStore final : public store::Store {
   void list_definitions(store::DefinitionFilter,
                         Callback<Outcome<std::vector<DefinitionRow>>>) override {}
   void list_triggers(Id, Callback<Outcome<std::vector<TriggerRow>>>) override {}
-  void list_skipped_firings(Id, int, Callback<Outcome<std::vector<SkippedFiringRow>>>) override {}
+  void list_firings(store::FiringFilter, Callback<Outcome<store::Firings>>) override {}
   void list_tokens(Callback<Outcome<std::vector<TokenRow>>>) override {}
 
  private:

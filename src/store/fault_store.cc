@@ -175,10 +175,8 @@ void FaultStore::list_definitions(DefinitionFilter filter,
 void FaultStore::list_triggers(Id definition, Callback<Outcome<std::vector<TriggerRow>>> done) {
   inner_->list_triggers(definition, through(std::move(done)));
 }
-void FaultStore::list_skipped_firings(Id trigger,
-                                      int limit,
-                                      Callback<Outcome<std::vector<SkippedFiringRow>>> done) {
-  inner_->list_skipped_firings(trigger, limit, through(std::move(done)));
+void FaultStore::list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) {
+  inner_->list_firings(filter, through(std::move(done)));
 }
 void FaultStore::read_journal(ShardNumber source,
                               std::int64_t from,

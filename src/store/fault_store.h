@@ -65,9 +65,7 @@ class FaultStore final : public Store {
   void list_definitions(DefinitionFilter filter,
                         Callback<Outcome<std::vector<DefinitionRow>>> done) override;
   void list_triggers(Id definition, Callback<Outcome<std::vector<TriggerRow>>> done) override;
-  void list_skipped_firings(Id trigger,
-                            int limit,
-                            Callback<Outcome<std::vector<SkippedFiringRow>>> done) override;
+  void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) override;
   void read_journal(ShardNumber source,
                     std::int64_t from,
                     int rows,

@@ -77,6 +77,24 @@ struct DefinitionFilter {
   Id after;  // by id, ascending
   int limit = 50;
 };
+// A trigger's ledger (S4.8). Each bound is exclusive; unset = from the newest.
+struct FiringFilter {
+  Id trigger;
+  Id runs_before;
+  Instant skipped_before = kNever;
+  int limit = 50;  // of each
+};
+struct FiredRow {
+  Id run;
+  Instant planned;
+  Id occasion;
+  RunState state = RunState::queued;
+  bool operator==(const FiredRow&) const = default;
+};
+struct Firings {
+  std::vector<FiredRow> ran;              // newest run first
+  std::vector<SkippedFiringRow> skipped;  // newest first, by their beginning
+};
 // A run together with the journal number of its shard in the same snapshot (S9.2).
 struct RunAt {
   RunRow row;
@@ -133,9 +151,7 @@ class Store {
   virtual void list_definitions(DefinitionFilter filter,
                                 Callback<Outcome<std::vector<DefinitionRow>>> done) = 0;
   virtual void list_triggers(Id definition, Callback<Outcome<std::vector<TriggerRow>>> done) = 0;
-  virtual void list_skipped_firings(Id trigger,
-                                    int limit,
-                                    Callback<Outcome<std::vector<SkippedFiringRow>>> done) = 0;
+  virtual void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) = 0;
   // Journal rows of `source` that hold numbers >= `from`, at most `rows` of them, in order.
   virtual void read_journal(ShardNumber source,
                             std::int64_t from,

@@ -358,6 +358,26 @@ std::vector<DefinitionRow> page_of_definitions(const Tables& tables,
   return page;
 }
 
+Firings firings_of(const Tables& tables, const FiringFilter& filter) {
+  Firings firings;
+  const auto limit = static_cast<std::size_t>(filter.limit);
+  const auto end =
+      filter.runs_before.is_set() ? tables.runs.lower_bound(filter.runs_before) : tables.runs.end();
+  for (const auto& [id, run] :
+       std::ranges::subrange(tables.runs.begin(), end) | std::views::reverse) {
+    if (run.trigger == filter.trigger && firings.ran.size() < limit) {
+      firings.ran.push_back({id, run.planned, run.occasion, run.progress.state});
+    }
+  }
+  for (const auto& [key, row] : tables.skipped | std::views::reverse) {
+    if (row.trigger == filter.trigger && row.from < filter.skipped_before &&
+        firings.skipped.size() < limit) {
+      firings.skipped.push_back(row);
+    }
+  }
+  return firings;
+}
+
 std::vector<JournalPart> journal_from(const Tables& tables,
                                       ShardNumber source,
                                       std::int64_t from,
@@ -464,18 +484,9 @@ class MemoryStore final : public Store {
       return triggers;
     });
   }
-  void list_skipped_firings(Id trigger,
-                            int limit,
-                            Callback<Outcome<std::vector<SkippedFiringRow>>> done) override {
-    run<Outcome<std::vector<SkippedFiringRow>>>(std::move(done), [=](Tables& tables) {
-      std::vector<SkippedFiringRow> skipped;
-      for (const auto& [key, row] : tables.skipped | std::views::reverse) {
-        if (key.first == trigger && static_cast<int>(skipped.size()) < limit) {
-          skipped.push_back(row);
-        }
-      }
-      return skipped;
-    });
+  void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) override {
+    run<Outcome<Firings>>(std::move(done),
+                          [=](Tables& tables) { return firings_of(tables, filter); });
   }
   void read_journal(ShardNumber source,
                     std::int64_t from,

@@ -131,6 +131,7 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       definitions_of_name_(connection_, statement("definitions_of_name")),
       triggers_of_definition_(connection_, statement("triggers_of_definition")),
       skipped_firings_of_trigger_(connection_, statement("skipped_firings_of_trigger")),
+      runs_of_trigger_(connection_, statement("runs_of_trigger")),
       journal_row_at_(connection_, statement("journal_row_at")),
       journal_rows_(connection_, statement("journal_rows")),
       tokens_(connection_, statement("tokens")),
@@ -470,16 +471,24 @@ std::vector<TriggerRow> Reader::list_triggers(Id definition) {
   return triggers;
 }
 
-std::vector<SkippedFiringRow> Reader::list_skipped_firings(Id trigger, int limit) {
-  std::vector<SkippedFiringRow> skipped;
-  for (auto row = skipped_firings_of_trigger_.with(trigger.value, limit); row.step();) {
-    skipped.push_back({{row.number(0)},
-                       {row.number(1)},
-                       {row.number(2)},
-                       static_cast<int>(row.number(3)),
-                       row.text(4)});
+Firings Reader::list_firings(const FiringFilter& filter) {
+  const Snapshot snapshot(*this);
+  Firings firings;
+  const std::int64_t before = filter.runs_before.is_set() ? filter.runs_before.value : INT64_MAX;
+  for (auto row = runs_of_trigger_.with(filter.trigger.value, before, filter.limit); row.step();) {
+    firings.ran.push_back(
+        {{row.number(0)}, {row.number(1)}, {row.number(2)}, static_cast<RunState>(row.number(3))});
   }
-  return skipped;
+  for (auto row = skipped_firings_of_trigger_.with(filter.trigger.value, filter.limit,
+                                                   filter.skipped_before.ms);
+       row.step();) {
+    firings.skipped.push_back({{row.number(0)},
+                               {row.number(1)},
+                               {row.number(2)},
+                               static_cast<int>(row.number(3)),
+                               row.text(4)});
+  }
+  return firings;
 }
 
 Outcome<std::vector<JournalPart>> Reader::read_journal(ShardNumber source,

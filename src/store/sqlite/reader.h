@@ -23,7 +23,7 @@ class Reader {
   std::vector<AttemptRow> list_attempts(Id run);
   std::vector<DefinitionRow> list_definitions(const DefinitionFilter& filter);
   std::vector<TriggerRow> list_triggers(Id definition);
-  std::vector<SkippedFiringRow> list_skipped_firings(Id trigger, int limit);
+  Firings list_firings(const FiringFilter& filter);
   Outcome<std::vector<JournalPart>> read_journal(ShardNumber source, std::int64_t from, int rows);
   std::vector<TokenRow> list_tokens();
 
@@ -50,7 +50,7 @@ class Reader {
   Statement runs_newest_, runs_of_kind_newest_, runs_of_definition_, runs_of_parent_, runs_live_;
   Statement runs_ended_badly_, runs_of_definition_ended_badly_, attempts_of_run_;
   Statement definitions_, definitions_of_name_space_, ids_of_name_space_, definitions_of_name_;
-  Statement triggers_of_definition_, skipped_firings_of_trigger_;
+  Statement triggers_of_definition_, skipped_firings_of_trigger_, runs_of_trigger_;
   Statement journal_row_at_, journal_rows_, tokens_;
   Statement letters_of_shard_, marks_of_shard_, watches_of_shard_, follows_of_shard_;
 };

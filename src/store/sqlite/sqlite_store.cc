@@ -146,12 +146,9 @@ class SqliteStore final : public Store {
     read<std::vector<TriggerRow>>(
         std::move(done), [=](sqlite::Reader& reader) { return reader.list_triggers(definition); });
   }
-  void list_skipped_firings(Id trigger,
-                            int limit,
-                            Callback<Outcome<std::vector<SkippedFiringRow>>> done) override {
-    read<std::vector<SkippedFiringRow>>(std::move(done), [=](sqlite::Reader& reader) {
-      return reader.list_skipped_firings(trigger, limit);
-    });
+  void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) override {
+    read<Firings>(std::move(done),
+                  [=](sqlite::Reader& reader) { return reader.list_firings(filter); });
   }
   void read_journal(ShardNumber source,
                     std::int64_t from,

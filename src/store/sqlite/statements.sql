@@ -428,7 +428,16 @@ FROM triggers WHERE definition = ?1 ORDER BY id;
 -- name: skipped_firings_of_trigger
 -- Newest first.
 SELECT trigger_id, from_time, to_time, count, reason
-FROM skipped_firings WHERE trigger_id = ?1 ORDER BY from_time DESC LIMIT ?2;
+FROM skipped_firings WHERE trigger_id = ?1 AND from_time < ?3
+ORDER BY from_time DESC LIMIT ?2;
+
+-- name: runs_of_trigger
+-- Its runs, newest first. They lie among their job's: an index of their own would cost every firing
+-- a page of its own when many triggers fire at one instant.
+SELECT id, planned, occasion, state FROM runs INDEXED BY runs_of_definition
+WHERE definition = (SELECT definition FROM triggers WHERE id = ?1) AND kind < 2
+  AND trigger_id = ?1 AND id < ?2
+ORDER BY id DESC LIMIT ?3;
 
 -- name: journal_row_at
 -- The row that may hold a number: the last one that begins at or before it.

@@ -79,7 +79,7 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
   EXPECT_THAT(desk.list_definitions({}), ElementsAre(definition));
   EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(paused));
   EXPECT_THAT(desk.list_attempts(run), ElementsAre(attempt));
-  EXPECT_THAT(desk.list_skipped_firings(trigger, 10), ElementsAre(skipped));
+  EXPECT_THAT(desk.list_firings({.trigger = trigger}).skipped, ElementsAre(skipped));
   EXPECT_THAT(desk.read_for_command(1, {.keys = {{kJob, "key"}}}).keys,
               ElementsAre(IdempotencyRow{kJob, "key", run, {123}}));
   const auto journal = desk.read_journal(3, 1, 1);
@@ -398,9 +398,33 @@ TEST_P(StoreConformance, S48_SkippedFiringsAreListedNewestFirst) {
     rows.push_back({trigger, {i * 100 + 1}, {i * 100 + 50}, 5, "misfire"});
     ASSERT_TRUE(landed(writer.commit({SaveSkippedFiring{rows.back()}})));
   }
-  EXPECT_THAT(desk.list_skipped_firings(trigger, 2), ElementsAre(rows[2], rows[1]));
-  EXPECT_THAT(desk.list_skipped_firings({5}, 2), IsEmpty());
+  const auto skipped = [&](Id of, Instant before) {
+    return desk.list_firings({.trigger = of, .skipped_before = before, .limit = 2}).skipped;
+  };
+  EXPECT_THAT(skipped(trigger, kNever), ElementsAre(rows[2], rows[1]));
+  EXPECT_THAT(skipped(trigger, rows[2].from), ElementsAre(rows[1], rows[0]));
+  EXPECT_THAT(skipped({5}, kNever), IsEmpty());
   EXPECT_EQ(writer.commit({SaveSkippedFiring{rows[0]}}).result, CommitResult::refused);
+}
+
+TEST_P(StoreConformance, S48_ATriggersRunsAreListedNewestFirst) {
+  Writer writer(*subject);
+  const Id trigger = writer.new_id(3), other = writer.new_id(3);
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{job_definition(kJob, "j")},
+                                    SaveTrigger{cron_trigger(trigger, kJob, "a", {10'000})},
+                                    SaveTrigger{cron_trigger(other, kJob, "b", {10'000})}})));
+  std::vector<FiredRow> ran;
+  for (int i = 0; i < 4; ++i) {
+    RunRow run = job_run(writer.new_id(3), kJob);
+    run.trigger = i == 2 ? other : trigger;
+    run.planned = {1'000 + i};
+    ASSERT_TRUE(landed(writer.commit({InsertRun{run}})));
+    ran.push_back({run.id, run.planned, {}, run.progress.state});
+  }
+  EXPECT_THAT(desk.list_firings({.trigger = trigger}).ran, ElementsAre(ran[3], ran[1], ran[0]));
+  EXPECT_THAT(desk.list_firings({.trigger = trigger, .limit = 1}).ran, ElementsAre(ran[3]));
+  EXPECT_THAT(desk.list_firings({.trigger = trigger, .runs_before = ran[3].run, .limit = 9}).ran,
+              ElementsAre(ran[1], ran[0]));
 }
 
 // Neighbours of one reason are one row, which grows (S4.8); it does nothing else.
@@ -416,7 +440,8 @@ TEST_P(StoreConformance, S48_ARowOfSkippedFiringsGrows) {
   EXPECT_EQ(writer.commit({row(400, 3, "overlap")}).result, CommitResult::refused);
   EXPECT_EQ(writer.commit({row(250, 4, "overlap")}).result, CommitResult::refused);
   EXPECT_EQ(writer.commit({row(400, 4, "misfire")}).result, CommitResult::refused);
-  EXPECT_THAT(desk.list_skipped_firings(trigger, 9), ElementsAre(row(300, 3, "overlap").row));
+  EXPECT_THAT(desk.list_firings({.trigger = trigger}).skipped,
+              ElementsAre(row(300, 3, "overlap").row));
 }
 
 TEST_P(StoreConformance, S52_AnIdempotencyKeyIsReplacedAndExpires) {

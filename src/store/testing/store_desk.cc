@@ -104,9 +104,8 @@ std::vector<TriggerRow> Desk::list_triggers(Id definition) {
   return value_of<std::vector<TriggerRow>>(
       [&](auto done) { store_.list_triggers(definition, done); });
 }
-std::vector<SkippedFiringRow> Desk::list_skipped_firings(Id trigger, int limit) {
-  return value_of<std::vector<SkippedFiringRow>>(
-      [&](auto done) { store_.list_skipped_firings(trigger, limit, done); });
+Firings Desk::list_firings(FiringFilter filter) {
+  return value_of<Firings>([&](auto done) { store_.list_firings(filter, done); });
 }
 std::vector<JournalPart> Desk::read_journal(ShardNumber source, std::int64_t from, int rows) {
   return value_of<std::vector<JournalPart>>(

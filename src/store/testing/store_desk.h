@@ -40,7 +40,7 @@ class Desk {
   std::vector<AttemptRow> list_attempts(Id run);
   std::vector<DefinitionRow> list_definitions(DefinitionFilter filter);
   std::vector<TriggerRow> list_triggers(Id definition);
-  std::vector<SkippedFiringRow> list_skipped_firings(Id trigger, int limit);
+  Firings list_firings(FiringFilter filter);
   std::vector<JournalPart> read_journal(ShardNumber source, std::int64_t from, int rows);
   std::vector<TokenRow> list_tokens();
 

@@ -103,13 +103,11 @@ class RemoteStore final : public store::Store {
       store.list_triggers(definition, std::move(answer));
     });
   }
-  void list_skipped_firings(Id trigger,
-                            int limit,
-                            store::Callback<Outcome<std::vector<SkippedFiringRow>>> done) override {
-    pass<Outcome<std::vector<SkippedFiringRow>>>(
-        std::move(done), [=](store::Store& store, auto answer) {
-          store.list_skipped_firings(trigger, limit, std::move(answer));
-        });
+  void list_firings(store::FiringFilter filter,
+                    store::Callback<Outcome<store::Firings>> done) override {
+    pass<Outcome<store::Firings>>(std::move(done), [=](store::Store& store, auto answer) {
+      store.list_firings(filter, std::move(answer));
+    });
   }
   void read_journal(ShardNumber source,
                     std::int64_t from,
