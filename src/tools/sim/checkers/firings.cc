@@ -51,6 +51,7 @@ class Firings final : public Checker {
     Span period;
     Instant next;     // the first instant that the ledger does not cover
     Instant covered;  // the last one that it does
+    Instant row;      // the beginning of its newest row of skipped ones, which may grow
   };
 
   static Span period_of(const std::string& cron) {
@@ -101,7 +102,18 @@ class Firings final : public Checker {
       violated(fmt::format("trigger {} skips without a reason (S4.8)", to_string(row.trigger)),
                {row.trigger});
     }
-    cover(row.trigger, trigger, row.from, row.to);
+    const bool grows = row.from == trigger.row && row.to > trigger.covered;
+    const Instant from = grows ? trigger.covered + period : row.from;
+    trigger.row = row.from;
+    // What passed while it rested is written when it goes on, or is looked at again (S4.8).
+    const bool rested =
+        row.reason == "paused" || row.reason == "disabled" || row.reason == "set_aside";
+    if (!rested || trigger.is_active || from <= trigger.covered) {
+      cover(row.trigger, trigger, from, row.to);
+      return;
+    }
+    trigger.covered = row.to;
+    trigger.next = row.to + period;
   }
 
   void advanced(const AdvanceTrigger& advance) {
