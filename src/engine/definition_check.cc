@@ -25,6 +25,14 @@ void check_triggers(const std::vector<TriggerSpec>& triggers, std::vector<FieldP
         problems.push_back({pointer + problem.pointer, std::move(problem.message)});
       }
     }
+    // Read, and not yet heeded when a trigger fires: better refused than fired on a holiday.
+    for (const auto& [member, calendars] : {std::pair{"/include", &triggers[i].schedule.include},
+                                            {"/exclude", &triggers[i].schedule.exclude}}) {
+      if (!calendars->empty()) {
+        problems.push_back({pointer + member, "calendars cannot be saved yet: there is no '" +
+                                                  calendars->front() + "'"});
+      }
+    }
     for (const Reference& reference : references_in(triggers[i].params).found) {
       problems.push_back({pointer + "/params" + reference.pointer,
                           "a trigger's params hold no templates: there is nothing yet that '" +

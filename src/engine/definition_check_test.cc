@@ -103,5 +103,15 @@ TEST(DefinitionCheck, ACircleDoesNotHoldItUp) {
   EXPECT_TRUE(check_definition(decoded.definition).empty());
 }
 
+// Until they are heeded when a trigger fires.
+TEST(DefinitionCheck, CalendarsAreRefused) {
+  const auto decoded = decode_definition(DefinitionKind::job, R"({"metadata":{"name":"j"},"spec":{
+      "handler":"h","triggers":[{"cron":"0 0 * * *","exclude":["holidays"]}]}})");
+  ASSERT_TRUE(decoded.problems.empty());
+  const auto problems = check_definition(decoded.definition);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].pointer, "/spec/triggers/0/exclude");
+}
+
 }  // namespace
 }  // namespace jobflow::engine

@@ -36,7 +36,6 @@ struct DueInstants {
 // Without a timetable there is one only.
 DueInstants due_by(const schedule::Timetable* times, Instant first, Instant now);
 
-
 class Shard::Inside {
  public:
   Inside(ShardImage image, Instant now);
