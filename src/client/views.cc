@@ -1,5 +1,6 @@
 #include "client/views.h"
 
+#include "model/builtin_handlers.h"
 #include "model/states.h"
 
 #include <boost/json.hpp>
@@ -136,7 +137,7 @@ DefinitionView definition_of(const json::object& from) {
   view.name = text(from, "name");
   view.title = text(inner(document, "metadata"), "title");
   view.handler = text(spec, "handler");
-  for (const std::string_view shorthand : {"shell", "python", "noop", "sleep", "fail"}) {
+  for (const std::string_view shorthand : builtin_handlers()) {
     if (view.handler.empty() && spec.contains(shorthand)) {
       view.handler = shorthand;
     }

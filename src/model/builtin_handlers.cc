@@ -1,21 +1,14 @@
 #include "model/builtin_handlers.h"
 
+#include "model/builtin_params.h"
+#include "model/limits.h"
 #include "model/spelling.h"
-#include "model/time.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 namespace jobflow {
 namespace {
-
-enum class Takes : unsigned char { anything, text, texts, variables, truth, whole, span };
-
-struct Param {
-  std::string_view name;
-  Takes takes;
-};
 
 // A word that people write for a param.
 struct Slip {
@@ -38,6 +31,8 @@ constexpr std::array kShell = std::to_array<Param>({
     {"env", Takes::variables},
     {"cwd", Takes::text},
     {"stdin", Takes::anything},
+    {"user", Takes::text},
+    {"limits", Takes::limits},
 });
 constexpr std::array kShellSlips = std::to_array<Slip>({
     {"cmd", "command"},
@@ -56,6 +51,8 @@ constexpr std::array kPython = std::to_array<Param>({
     {"env", Takes::variables},
     {"cwd", Takes::text},
     {"stdin", Takes::anything},
+    {"user", Takes::text},
+    {"limits", Takes::limits},
 });
 constexpr std::array kPythonSlips = std::to_array<Slip>({
     {"code", "script"},
@@ -67,11 +64,42 @@ constexpr std::array kPythonSlips = std::to_array<Slip>({
     {"workdir", "cwd"},
     {"input", "stdin"},
 });
+constexpr std::array kHttp = std::to_array<Param>({
+    {"url", Takes::url},
+    {"method", Takes::method},
+    {"headers", Takes::headers},
+    {"query", Takes::query},
+    {"body", Takes::anything},
+    {"expect", Takes::statuses},
+    {"retry_on", Takes::statuses},
+    {"timeout", Takes::span, 1},
+    {"connect_timeout", Takes::span, 1},
+    {"redirects", Takes::whole, 0, limits::kHttpRedirectsMax},
+    {"max_body", Takes::size, 0, static_cast<std::int64_t>(limits::kResultBytes)},
+    {"ca", Takes::text},
+});
+constexpr std::array kHttpSlips = std::to_array<Slip>({
+    {"uri", "url"},
+    {"address", "url"},
+    {"endpoint", "url"},
+});
+constexpr std::array kSql = std::to_array<Param>({
+    {"connection", Takes::text},
+    {"sql", Takes::text},
+    {"values", Takes::values},
+    {"statements", Takes::statements},
+    {"max_rows", Takes::whole, 0, limits::kSqlRowsMax},
+});
+constexpr std::array kSqlSlips = std::to_array<Slip>({
+    {"query", "sql"},
+    {"statement", "sql"},
+    {"command", "sql"},
+});
 constexpr std::array kNoop = std::to_array<Param>({{"output", Takes::anything}});
 constexpr std::array kSleep = std::to_array<Param>({{"duration", Takes::span}});
 constexpr std::array kFail = std::to_array<Param>({
     {"message", Takes::text},
-    {"times", Takes::whole},
+    {"times", Takes::whole, INT64_MIN},
     {"do_not_retry", Takes::truth},
 });
 
@@ -80,6 +108,11 @@ constexpr std::array kBuiltins = std::to_array<Builtin>({
      "say either 'command' (a text for /bin/sh) or 'argv' (a list)", true, kShellSlips},
     {"python", kPython, "script", "file",
      "say either 'script' (the program's text) or 'file' (its path)", true, kPythonSlips},
+    {"http", kHttp, "url", "", "'url' is missing: say where, e.g. https://example.com/hook", false,
+     kHttpSlips},
+    {"sql", kSql, "sql", "statements",
+     "say either 'sql' (a text) or 'statements' (a list of texts, or of {sql, values})", false,
+     kSqlSlips},
     {"noop", kNoop, "", "", "", true},
     {"sleep", kSleep, "duration", "",
      "'duration' is missing: say \"250ms\", \"10s\" or a number of milliseconds", false},
@@ -93,120 +126,29 @@ constexpr auto kNames = [] {
   return names;
 }();
 
-bool is_whole(const JsonValue& value) {
-  return value.is_int64() ||
-         (value.is_double() && value.get_double() == std::trunc(value.get_double()));
-}
-
-std::string must_be(std::string_view what, const JsonValue& value) {
-  return "must be " + std::string(what) + ", not " + std::string(kind_in_words(value));
-}
-
 class Check {
  public:
-  Check(const Builtin& builtin, const boost::json::object& params, ParamsCheck check)
-      : builtin_(builtin), params_(params), check_(check) {}
+  Check(const Builtin& builtin, const boost::json::object& params, ParamsCheck how)
+      : builtin_(builtin),
+        params_(params),
+        how_(how),
+        judges_names_(how != ParamsCheck::at_start),
+        check_(judges_names_) {}
 
   std::vector<FieldProblem> take() {
     for (const auto& [key, value] : params_) {
       const auto param = std::ranges::find(builtin_.params, std::string_view(key), &Param::name);
       if (param != builtin_.params.end()) {
-        check_value(*param, value);
-      } else if (check_ != ParamsCheck::at_start) {
+        check_.check(*param, pointer_to("", param->name), value);
+      } else if (judges_names_) {
         check_name(key);
       }
     }
     check_choice();
-    return std::move(problems_);
+    return check_.take();
   }
 
  private:
-  void wrong(std::string pointer, std::string message) {
-    problems_.push_back({std::move(pointer), std::move(message)});
-  }
-
-  // Not known before the run: whatever it becomes.
-  bool is_template(const JsonValue& value) const {
-    return check_ != ParamsCheck::at_start && value.is_string() &&
-           std::string_view(value.get_string()).find("{{") != std::string_view::npos;
-  }
-
-  void check_value(const Param& param, const JsonValue& value) {
-    if (value.is_null() || is_template(value)) {
-      return;
-    }
-    const std::string pointer = pointer_to("", param.name);
-    switch (param.takes) {
-      case Takes::anything:
-        return;
-      case Takes::text:
-        return check_text(pointer, value);
-      case Takes::texts:
-        return check_texts(pointer, value);
-      case Takes::variables:
-        return check_variables(pointer, value);
-      case Takes::truth:
-        return value.is_bool() ? void() : wrong(pointer, must_be("true or false", value));
-      case Takes::whole:
-        return is_whole(value) ? void() : wrong(pointer, must_be("a whole number", value));
-      case Takes::span:
-        return check_span(pointer, value);
-    }
-  }
-
-  void check_text(const std::string& pointer, const JsonValue& value) {
-    if (!value.is_string()) {
-      wrong(pointer, must_be("a text", value) +
-                         (value.is_number() || value.is_bool() ? ": put it in quotes" : ""));
-    } else if (value.get_string().find('\0') != boost::json::string::npos) {
-      wrong(pointer, "contains a NUL character");
-    }
-  }
-
-  // Numbers and truths are written out.
-  void check_word(const std::string& pointer, const JsonValue& value) {
-    if (!value.is_number() && !value.is_bool()) {
-      check_text(pointer, value);
-    }
-  }
-
-  void check_texts(const std::string& pointer, const JsonValue& value) {
-    if (!value.is_array()) {
-      return wrong(pointer, must_be("a list of texts", value));
-    }
-    const auto& items = value.get_array();
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!is_template(items[i])) {
-        check_word(pointer_to(pointer, std::to_string(i)), items[i]);
-      }
-    }
-  }
-
-  void check_variables(const std::string& pointer, const JsonValue& value) {
-    if (!value.is_object()) {
-      return wrong(pointer, must_be("an object of variables", value));
-    }
-    for (const auto& [key, text] : value.get_object()) {
-      const std::string_view name = key;
-      if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != name.npos) {
-        wrong(pointer_to(pointer, name), "cannot name a variable");
-      } else if (!is_template(text)) {
-        check_word(pointer_to(pointer, name), text);
-      }
-    }
-  }
-
-  void check_span(const std::string& pointer, const JsonValue& value) {
-    if (!value.is_string() && !value.is_int64()) {
-      return wrong(pointer, must_be("a duration such as \"10s\", or whole milliseconds", value));
-    }
-    const auto span = value.is_string() ? parse_span(std::string_view(value.get_string()))
-                                        : Outcome<Span>(Span{value.get_int64()});
-    if (!span || span->ms < 0) {
-      wrong(pointer, span ? "is negative" : span.problem().detail);
-    }
-  }
-
   void check_name(std::string_view name) {
     std::vector<std::string_view> known;
     for (const Param& param : builtin_.params) {
@@ -219,12 +161,9 @@ class Check {
     if (advice.empty() && builtin_.passes_others_on) {
       return;
     }
-    std::string all;
-    for (const std::string_view one : known) {
-      all.append(all.empty() ? "" : ", ").append(one);
-    }
-    wrong(pointer_to("", name), "is no param of the handler '" + std::string(builtin_.handler) +
-                                    "', which takes " + all + advice);
+    check_.wrong(pointer_to("", name), "is no param of the handler '" +
+                                           std::string(builtin_.handler) + "', which takes " +
+                                           names_of(builtin_.params) + advice);
   }
 
   // "" is as good as absent.
@@ -240,23 +179,24 @@ class Check {
 
   void check_choice() {
     const bool gives_both = gives(builtin_.one_of) && gives(builtin_.or_of);
-    const bool gives_none = misses_choice() && check_ != ParamsCheck::part;
-    if (problems_.empty() && (gives_both || gives_none)) {
-      wrong("", std::string(builtin_.advice));
+    const bool gives_none = misses_choice() && how_ != ParamsCheck::part;
+    if (check_.clean() && (gives_both || gives_none)) {
+      check_.wrong("", std::string(builtin_.advice));
     }
     if (const JsonValue* argv = params_.if_contains("argv");
-        builtin_.or_of == "argv" && argv != nullptr && argv->is_array() && problems_.empty()) {
+        builtin_.or_of == "argv" && argv != nullptr && argv->is_array() && check_.clean()) {
       const auto& words = argv->get_array();
       if (words.empty() || words.front() == JsonValue("")) {
-        wrong("/argv", "names no program");
+        check_.wrong("/argv", "names no program");
       }
     }
   }
 
   const Builtin& builtin_;
   const boost::json::object& params_;
-  const ParamsCheck check_;
-  std::vector<FieldProblem> problems_;
+  const ParamsCheck how_;
+  const bool judges_names_;
+  ParamCheck check_;
 };
 
 }  // namespace

@@ -20,6 +20,13 @@ enum class ParamsCheck : unsigned char {
   at_start,  // as a body got them: nobody is there to correct a name, so names are not judged
 };
 
+// Statuses of HTTP, both ends included.
+struct StatusRange {
+  int first = 0, last = 0;
+};
+// "204", "2xx", "200-204".
+Outcome<StatusRange> parse_status_range(std::string_view text);
+
 // What is wrong with params of a built-in handler, each with its pointer below them; nothing for
 // any other handler. Texts with {{ }} are left alone, unless it is a body that got them.
 std::vector<FieldProblem> check_builtin_params(std::string_view handler,

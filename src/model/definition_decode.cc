@@ -16,8 +16,6 @@ constexpr std::string_view kLater = "is not supported yet";
 
 constexpr std::array kJobHints = std::to_array<FieldHint>({
     {"with", "unknown field: a job's parameters are called 'params'"},
-    {"http", kLater},
-    {"sql", kLater},
     {"concurrency", kLater},
     {"workers", kLater},
     {"total_timeout", kLater},
@@ -133,6 +131,14 @@ void read_policies(Fields& fields, Task& task, ProblemList& problems) {
   read_tags(fields, task);
 }
 
+std::string builtin_names() {
+  std::string all;
+  for (const std::string_view name : builtin_handlers()) {
+    all.append(all.empty() ? "" : ", ").append(name);
+  }
+  return all;
+}
+
 void read_handler(Fields& fields, std::string_view params_name, Task& task) {
   std::string_view first = fields.name("handler", task.handler) ? "handler" : "";
   const bool handler_stated = fields.find("handler") != nullptr;
@@ -159,9 +165,7 @@ void read_handler(Fields& fields, std::string_view params_name, Task& task) {
     fields.object_text(shorthand, limits::kParamsBytes, task.params);
   }
   if (first.empty() && !handler_stated) {
-    fields.wrong("handler",
-                 "is missing: name a handler, or use one of shell, python, noop, sleep, "
-                 "fail");
+    fields.wrong("handler", "is missing: name a handler, or use one of " + builtin_names());
   }
 }
 

@@ -24,6 +24,8 @@ inline constexpr std::size_t kResultBytes = 256 * 1024;  // S5.4
 inline constexpr std::size_t kDefinitionBytes = 8 * 1024 * 1024;
 inline constexpr std::size_t kHttpBodyBytes = 16 * 1024 * 1024;
 inline constexpr int kJsonDepth = 32;
+inline constexpr int kHttpRedirectsMax = 20;  // that one body of `http` may follow
+inline constexpr int kSqlRowsMax = 10'000;    // that one body of `sql` may answer
 
 // Shapes.
 inline constexpr int kStepsMax = 10'000;
