@@ -162,6 +162,17 @@ void take_outcome(int outcome, FinishedReport& report) {
   }
 }
 
+ProcessUsage usage_of(const v1::ProcessUsage& from) {
+  const auto span = [](std::int64_t ms) {
+    return Span{std::clamp<std::int64_t>(ms, 0, limits::kSpanMax.ms)};
+  };
+  return {.cpu_user = span(from.cpu_user_ms()),
+          .cpu_system = span(from.cpu_system_ms()),
+          .peak_memory_bytes = std::max<std::int64_t>(from.peak_memory_bytes(), 0),
+          .exit_code = from.exit_code(),
+          .exit_signal = from.exit_signal()};
+}
+
 FinishedReport take_finished(v1::Finished& from) {
   FinishedReport report;
   report.run = Id{from.run()};
@@ -171,6 +182,9 @@ FinishedReport take_finished(v1::Finished& from) {
   report.error = std::move(*from.mutable_error());
   report.do_not_retry = from.do_not_retry();
   report.retry_after = {std::clamp<std::int64_t>(from.retry_after_ms(), 0, limits::kSpanMax.ms)};
+  if (from.has_usage()) {
+    report.usage = usage_of(from.usage());
+  }
   cut(report.error_kind, limits::kNameBytes);
   cut(report.error, limits::kErrorMessageBytes);
   take_outcome(from.outcome(), report);

@@ -182,6 +182,22 @@ TEST(Wire, TakesTheRestOfAFinishedReport) {
   EXPECT_EQ(report_of(message).retry_after, Span{});
 }
 
+TEST(Wire, TakesWhatProcessesUsedInBounds) {  // S7.5
+  auto message = finished(v1::OUTCOME_SUCCEEDED);
+  EXPECT_FALSE(report_of(message).usage);
+  auto& usage = *message.mutable_finished(0)->mutable_usage();
+  usage.set_cpu_user_ms(INT64_MAX);
+  usage.set_cpu_system_ms(-1);
+  usage.set_peak_memory_bytes(4096);
+  usage.set_exit_signal(9);
+  const auto told = report_of(message).usage;
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->cpu_user, limits::kSpanMax);
+  EXPECT_EQ(told->cpu_system, Span{});
+  EXPECT_EQ(told->peak_memory_bytes, 4096);
+  EXPECT_EQ(told->exit_signal, 9);
+}
+
 TEST(Wire, TakesHeartbeatsWithProgressInBounds) {  // S7.2
   v1::WorkerMessage message;
   auto* heartbeat = message.mutable_heartbeat();

@@ -4,6 +4,7 @@
 #include "model/id.h"
 #include "model/time.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,14 @@ enum class ReportOutcome : unsigned char {
       4,  // never started here: unknown handler, old epoch, draining, no slot (no attempt, S6.7)
 };
 
+// What the processes of an attempt used, and how the first of them ended (S7.5).
+struct ProcessUsage {
+  Span cpu_user, cpu_system;
+  std::int64_t peak_memory_bytes = 0;  // 0 = not known: less than the worker's own
+  int exit_code = 0;
+  int exit_signal = 0;  // 0 = it exited by itself
+};
+
 // An attempt ended. Re-sent until acknowledged (S7.3).
 struct FinishedReport {
   Id run;
@@ -68,6 +77,7 @@ struct FinishedReport {
   std::string error;
   bool do_not_retry = false;
   Span retry_after;  // zero = by policy
+  std::optional<ProcessUsage> usage;  // of a body that was a process
 };
 
 struct ProgressReport {

@@ -43,6 +43,7 @@ void Body::reset() {
   previous = nullptr;
   next = nullptr;
   params.reset();
+  usage.reset();
   spool.store(nullptr, std::memory_order_relaxed);
   if (stop_fd >= 0) {
     ::close(stop_fd);

@@ -62,6 +62,7 @@ struct Body {
 
   // The body's own thread.
   std::optional<Json> params;
+  std::optional<ProcessUsage> usage;
 
   std::atomic<RunSpool*> spool{nullptr};  // its log, once it wrote a line
 

@@ -111,6 +111,7 @@ FinishedReport Station::run_body(Body& body, Result& result) {
     report.do_not_retry = result.do_not_retry_;
     report.retry_after = milliseconds(std::max<std::int64_t>(result.retry_after_ms_, 0));
   }
+  report.usage = body.usage;
   return report;
 }
 

@@ -44,6 +44,14 @@ void write_report(const FinishedReport& report, v1::Finished& out) {
   }
   out.set_do_not_retry(report.do_not_retry);
   out.set_retry_after_ms(report.retry_after.ms);
+  if (report.usage) {
+    v1::ProcessUsage& usage = *out.mutable_usage();
+    usage.set_cpu_user_ms(report.usage->cpu_user.ms);
+    usage.set_cpu_system_ms(report.usage->cpu_system.ms);
+    usage.set_peak_memory_bytes(report.usage->peak_memory_bytes);
+    usage.set_exit_code(report.usage->exit_code);
+    usage.set_exit_signal(report.usage->exit_signal);
+  }
 }
 
 std::size_t bytes_of(const FinishedReport& report) {

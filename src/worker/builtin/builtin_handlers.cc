@@ -2,7 +2,6 @@
 
 #include "model/builtin_handlers.h"
 #include "model/time.h"
-#include "worker/builtin/process_body.h"
 
 #include <jobflow/worker.h>
 
@@ -81,7 +80,7 @@ void register_builtin_handlers(Worker& worker, BuiltinOptions options) {
   if (!options.shell && !options.python) {
     return;
   }
-  const auto processes = std::make_shared<ProcessBodies>();
+  const auto processes = std::make_shared<ProcessBodies>(std::move(options.processes));
   if (options.shell) {
     worker.handle("shell",
                   checked("shell", [processes](Context& run) { return processes->shell(run); }),

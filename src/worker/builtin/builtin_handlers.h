@@ -16,6 +16,8 @@
 // JOBFLOW_PARAMS (or, when too large for an environment, the file named by JOBFLOW_PARAMS_FILE).
 #pragma once
 
+#include "worker/builtin/process_body.h"
+
 namespace jobflow {
 class Worker;
 }
@@ -25,6 +27,7 @@ namespace jobflow::worker {
 struct BuiltinOptions {
   bool shell = false;
   bool python = false;
+  ProcessRules processes = {};
 };
 
 // Before the worker's start.

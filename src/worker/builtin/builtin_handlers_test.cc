@@ -3,106 +3,19 @@
 
 #include "model/limits.h"
 #include "worker/builtin/spawn.h"
-#include "worker/testing/scripted_server.h"
-#include "worker/tuning.h"
+#include "worker/testing/builtin_stage.h"
 
 #include <gtest/gtest.h>
 #include <jobflow/worker.h>
 
-#include <cstdlib>
-#include <fcntl.h>
-#include <filesystem>
 #include <fstream>
 #include <poll.h>
 #include <string>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace jobflow::worker {
 namespace {
-
-using std::chrono::milliseconds;
-
-class BuiltinTest : public testing::Test {
- protected:
-  BuiltinTest() {
-    ::setenv("JOBFLOW_TOKEN", "the worker's secret", 1);
-    std::string pattern = (std::filesystem::temp_directory_path() / "jobflow-test-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-    begin({});
-  }
-  ~BuiltinTest() override {
-    worker.reset();
-    std::filesystem::remove_all(folder);
-    ::unsetenv("JOBFLOW_TOKEN");
-  }
-
-  void begin(Tuning tuning) {
-    worker.reset();
-    tuning.leave_wait = milliseconds(20);
-    worker = std::make_unique<Worker>(WorkerOptions{
-        .server = server.address(), .name = "w", .slots = 8, .log = [](std::string_view) {}});
-    tune(*worker, tuning);
-    register_builtin_handlers(*worker, {.shell = true, .python = true});
-    worker->start();
-    session = server.accept();
-    session->welcome();
-  }
-  void order(const std::string& handler, const Json& params, std::int64_t timeout_ms = 0) {
-    ++token;
-    session->assign({.run = token,
-                     .token = token,
-                     .handler = handler,
-                     .params = params.dump(),
-                     .timeout_ms = timeout_ms,
-                     .job = "nightly"});
-  }
-  v1::Finished run(const std::string& handler, const Json& params, std::int64_t timeout_ms = 0) {
-    order(handler, params, timeout_ms);
-    return session->finished(token);
-  }
-  v1::Finished shell(const std::string& command) { return run("shell", {{"command", command}}); }
-  std::string log() {
-    std::string text;
-    for (const v1::LogLine& line : session->lines_now(token)) {
-      text += std::to_string(line.level()) + " " + line.text() + "\n";
-    }
-    return text;
-  }
-
-  ScriptedServer server;
-  std::filesystem::path folder;
-  std::unique_ptr<Worker> worker;
-  std::shared_ptr<Session> session;
-  std::int64_t token = 0;
-};
-
-// Someone holds the fifo open for writing as long as it lives: says when all of them are gone.
-class Deathwatch {
- public:
-  explicit Deathwatch(const std::filesystem::path& fifo) {
-    EXPECT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-    read_ = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  }
-  ~Deathwatch() { ::close(read_); }
-  Deathwatch(const Deathwatch&) = delete;
-  Deathwatch& operator=(const Deathwatch&) = delete;
-
-  bool all_gone() const {
-    pollfd polled{read_, POLLIN, 0};
-    char byte = 0;
-    while (::poll(&polled, 1, 20'000) == 1) {
-      if (::read(read_, &byte, 1) == 0) {
-        return true;
-      }
-    }
-    return false;
-  }
-
- private:
-  int read_ = -1;
-};
 
 TEST_F(BuiltinTest, NoopEchoesItsOutput) {
   EXPECT_EQ(run("noop", Json::object()).outcome(), v1::OUTCOME_SUCCEEDED);

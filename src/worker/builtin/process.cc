@@ -1,6 +1,7 @@
 #include "worker/builtin/process.h"
 
 #include "worker/body.h"
+#include "worker/builtin/process_tree.h"
 #include "worker/builtin/spawn.h"
 
 #include <algorithm>
@@ -23,15 +24,17 @@ constexpr milliseconds kPause{200};        // then an unfinished line is shown
 constexpr milliseconds kLinger{1000};      // for the output of what outlives the leader
 constexpr milliseconds kLastWords{200};    // between the group's KILL and closing its pipes
 constexpr milliseconds kWithoutPidfd{20};  // how often to look where the system cannot tell
+constexpr milliseconds kTidy{30'000};      // how often orphans of a long body are reaped
 constexpr std::size_t kReadBytes = 64 * 1024;
 
 // One running child, on the way from start to reaped.
 class Running {
  public:
-  Running(Body& body, Child child, const std::string& input, ProcessSink& sink)
+  Running(Body& body, Child child, const std::string& input, ProcessTree& tree, ProcessSink& sink)
       : body_(body),
         child_(std::move(child)),
         input_(input),
+        tree_(tree),
         sink_(sink),
         pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, child_.pid, 0))) {
     if (input_.empty()) {
@@ -44,21 +47,27 @@ class Running {
       wait();
       tend_stop();
       look_for_exit();
+      if (Clock::now() >= tidy_at_) {
+        tidy_at_ = Clock::now() + kTidy;
+        tree_.tidy();
+      }
     }
     kill_group(SIGKILL);  // before the leader is reaped its group's number cannot be re-used
     read_rest();
     int status = 0;
-    while (::waitpid(child_.pid, &status, 0) < 0 && errno == EINTR) {
-    }
     ProcessEnd end;
-    if (stopped_at_) {
-      end.kind = ProcessEnd::Kind::stopped;
-    } else if (WIFSIGNALED(status)) {
+    end.left_some = !tree_.end(status);
+    end.usage = tree_.usage();
+    end.out_of_memory = tree_.ran_out_of_memory();
+    if (WIFSIGNALED(status)) {
       end.kind = ProcessEnd::Kind::signalled;
-      end.number = WTERMSIG(status);
+      end.number = end.usage.exit_signal = WTERMSIG(status);
     } else {
       end.kind = ProcessEnd::Kind::exited;
-      end.number = WEXITSTATUS(status);
+      end.number = end.usage.exit_code = WEXITSTATUS(status);
+    }
+    if (stopped_at_) {
+      end.kind = ProcessEnd::Kind::stopped;
     }
     return end;
   }
@@ -78,7 +87,7 @@ class Running {
   void kill_group(int signal) { ::kill(-child_.pid, signal); }
 
   milliseconds patience() const {
-    milliseconds wait = std::chrono::hours(1);
+    milliseconds wait = kTidy;
     const auto by = [&wait](MonotonicTime when) {
       const auto left = std::chrono::ceil<milliseconds>(when - Clock::now());
       wait = std::clamp(left, milliseconds(0), wait);
@@ -203,8 +212,10 @@ class Running {
   Body& body_;
   Child child_;
   std::string_view input_;
+  ProcessTree& tree_;
   ProcessSink& sink_;
   Descriptor pidfd_;
+  MonotonicTime tidy_at_ = Clock::now() + kTidy;
   std::optional<MonotonicTime> exited_at_;   // the leader, not yet reaped
   std::optional<MonotonicTime> stopped_at_;  // TERM was sent
   std::optional<MonotonicTime> killed_at_;
@@ -214,12 +225,12 @@ class Running {
 
 }  // namespace
 
-ProcessEnd run_process(Body& body, const ProcessSpec& spec, ProcessSink& sink) {
-  Child child = spawn(spec);
+ProcessEnd run_process(Body& body, const ProcessSpec& spec, ProcessTree& tree, ProcessSink& sink) {
+  Child child = tree.start(spec);
   if (child.pid == 0) {
     return {.trouble = std::move(child.trouble)};
   }
-  return Running(body, std::move(child), spec.input, sink).to_end();
+  return Running(body, std::move(child), spec.input, tree, sink).to_end();
 }
 
 }  // namespace jobflow::worker

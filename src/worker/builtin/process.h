@@ -1,10 +1,14 @@
-// A child process as a body: started in a session of its own, its output read live, its whole
-// group ended with it. Runs on the body's own thread.
+// A child process as a body: started in a session of its own, its output read live, all that it
+// started ended with it. Runs on the body's own thread.
 //
 // Stop: TERM to the group, KILL after the grace. The leader's exit ends the body; what is left of
-// its group is killed once it has had a moment to close the output. A leader dies with the thread
-// that started it (PR_SET_PDEATHSIG), so also when the worker is killed.
+// its tree (process_tree.h) is killed once it has had a moment to close the output. A leader dies
+// with the thread that started it (PR_SET_PDEATHSIG), so also when the worker is killed.
 #pragma once
+
+#include "model/work.h"
+#include "worker/builtin/process_limits.h"
+#include "worker/builtin/process_user.h"
 
 #include <string>
 #include <string_view>
@@ -13,6 +17,7 @@
 namespace jobflow::worker {
 
 struct Body;
+class ProcessTree;
 
 struct ProcessSpec {
   std::string program;                   // a path
@@ -20,13 +25,19 @@ struct ProcessSpec {
   std::vector<std::string> environment;  // "NAME=value", all there is
   std::string folder;                    // to start in; the worker's when empty
   std::string input;                     // for its stdin
+  ProcessUser user;                      // to become
+  std::vector<ResourceLimit> limits;     // of each process
+  int cgroup = -1;                       // the cgroup.procs of the group to enter
 };
 
 struct ProcessEnd {
   enum class Kind : unsigned char { exited, signalled, stopped, not_started };
   Kind kind = Kind::not_started;
-  int number = 0;       // exit code or signal
-  std::string trouble;  // why it did not start
+  int number = 0;              // exit code or signal
+  std::string trouble;         // why it did not start
+  bool out_of_memory = false;  // of its control group, and killed for it
+  bool left_some = false;      // some of its processes would not die
+  ProcessUsage usage;
 };
 
 // Where the output goes, as it comes.
@@ -39,6 +50,6 @@ class ProcessSink {
   virtual void pause() = 0;
 };
 
-ProcessEnd run_process(Body& body, const ProcessSpec& spec, ProcessSink& sink);
+ProcessEnd run_process(Body& body, const ProcessSpec& spec, ProcessTree& tree, ProcessSink& sink);
 
 }  // namespace jobflow::worker

@@ -1,6 +1,7 @@
 #include "worker/builtin/process_body.h"
 
 #include "model/limits.h"
+#include "model/size.h"
 #include "worker/body.h"
 #include "worker/builtin/line_reader.h"
 #include "worker/builtin/spawn.h"
@@ -8,12 +9,10 @@
 
 #include <cerrno>
 #include <fcntl.h>
-#include <filesystem>
 #include <optional>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -206,42 +205,33 @@ std::string name_of_signal(int number) {
                          : std::to_string(number) + " (" + std::string(name) + ")";
 }
 
-// A file of a body's own, gone with it.
-class ScratchFile {
- public:
-  explicit ScratchFile(std::string path) : path_(std::move(path)) {}
-  ~ScratchFile() { ::unlink(path_.c_str()); }
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-
-  const std::string& path() const { return path_; }
-  void write(std::string_view content) const {
-    const Descriptor file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    while (file.is_open() && !content.empty()) {
-      const ssize_t put = ::write(file.get(), content.data(), content.size());
-      if (put <= 0) {
-        break;
-      }
-      content.remove_prefix(static_cast<std::size_t>(put));
-    }
-    if (!file.is_open() || !content.empty()) {
-      throw std::system_error(errno, std::generic_category(), "cannot write " + path_);
-    }
+// Why a signal ended it, when one of its limits did.
+Result result_of_signal(const ProcessEnd& end, const LogSink& sink, const ProcessLimits& limits) {
+  const std::string signal = "killed by signal " + name_of_signal(end.number);
+  if (end.out_of_memory) {
+    return failed(signal + ": its processes used more memory than their limit, " +
+                  size_text(limits.memory_bytes))
+        .error_kind("memory_limit");
   }
+  const bool spent = limits.cpu.ms > 0 && end.usage.cpu_user + end.usage.cpu_system >= limits.cpu;
+  if (end.number == SIGXCPU || (end.number == SIGKILL && spent)) {
+    return failed(signal + ": it used its CPU time, " + to_text(limits.cpu))
+        .error_kind("cpu_limit");
+  }
+  return failed(with_tail(signal, sink.error_tail())).error_kind("signal");
+}
 
- private:
-  const std::string path_;
-};
-
-Result result_of(const ProcessEnd& end, const LogSink& sink, const std::string& output_file) {
+Result result_of(const ProcessEnd& end,
+                 const LogSink& sink,
+                 const ProcessLimits& limits,
+                 const std::string& output_file) {
   switch (end.kind) {
     case ProcessEnd::Kind::stopped:
       break;
     case ProcessEnd::Kind::not_started:
       return failed(end.trouble).error_kind("not_started");
     case ProcessEnd::Kind::signalled:
-      return failed(with_tail("killed by signal " + name_of_signal(end.number), sink.error_tail()))
-          .error_kind("signal");
+      return result_of_signal(end, sink, limits);
     case ProcessEnd::Kind::exited:
       if (end.number == 0) {
         return result_of_success(output_file, sink);
@@ -252,48 +242,47 @@ Result result_of(const ProcessEnd& end, const LogSink& sink, const std::string& 
   return cancelled();
 }
 
-}  // namespace
-
-ProcessBodies::ProcessBodies() : environment_(own_environment()) {}
-
-ProcessBodies::~ProcessBodies() {
-  if (!scratch_.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove_all(scratch_, ignored);
-  }
+// Another attempt on this worker would be refused, too.
+Result refused(const Problem& problem) {
+  return failed(problem.detail).error_kind("not_started").do_not_retry();
 }
 
-std::string ProcessBodies::scratch_file(Context& run, const std::string& ending) {
-  const std::lock_guard lock(mutex_);
-  if (scratch_.empty()) {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "jobflow-worker-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      throw std::system_error(errno, std::generic_category(), "cannot make " + pattern);
-    }
-    scratch_ = pattern;
+}  // namespace
+
+ProcessBodies::ProcessBodies(ProcessRules rules)
+    : rules_(std::move(rules)), trees_(rules_.cgroup), environment_(own_environment()) {}
+
+Outcome<ProcessSpec> ProcessBodies::spec_of(Context& run) const {
+  auto user = find_user(optional_text(run.params(), "user"), rules_.users);
+  if (!user) {
+    return user.problem();
   }
-  return scratch_ + "/" + std::to_string(run.token()) + ending;
+  ProcessSpec spec;
+  spec.user = std::move(*user);
+  spec.folder = optional_text(run.params(), "cwd");
+  spec.input = input_of(run.params());
+  return spec;
 }
 
 Result ProcessBodies::run_program(Context& run, const std::string& program, ProcessSpec spec) {
-  const Json& params = run.params();
   std::map<std::string, std::string> environment = environment_;
-  add_variables(params, environment);
-  spec.folder = optional_text(params, "cwd");
-  spec.input = input_of(params);
-
-  const ScratchFile output(scratch_file(run, ".out"));
+  if (!spec.user.is_own) {
+    environment["HOME"] = spec.user.home;
+    environment["USER"] = environment["LOGNAME"] = spec.user.name;
+  }
+  add_variables(run.params(), environment);
+  const std::string token = std::to_string(run.token());
+  const ScratchFile output(scratch_, token + ".out", spec.user);
   environment["JOBFLOW_RUN_ID"] = std::to_string(run.run_id());
   environment["JOBFLOW_ATTEMPT"] = std::to_string(run.attempt());
-  environment["JOBFLOW_TOKEN"] = std::to_string(run.token());
+  environment["JOBFLOW_TOKEN"] = token;
   environment["JOBFLOW_JOB"] = run.job();
   environment["JOBFLOW_OUTPUT"] = output.path();
   std::optional<ScratchFile> large_params;
   if (run.params_json().size() <= kEnvironmentBytes) {
     environment["JOBFLOW_PARAMS"] = std::string(run.params_json());
   } else {
-    large_params.emplace(scratch_file(run, ".params")).write(run.params_json());
+    large_params.emplace(scratch_, token + ".params", spec.user, run.params_json());
     environment["JOBFLOW_PARAMS_FILE"] = large_params->path();
   }
   spec.program = find_program(program, environment["PATH"]);
@@ -301,37 +290,51 @@ Result ProcessBodies::run_program(Context& run, const std::string& program, Proc
     spec.environment.push_back(name + "=" + value);
   }
 
+  const ProcessLimits limits = tighter(limits_of(run.params()), rules_.limits);
+  ProcessTree tree(trees_, Id{run.token()}, limits);
   LogSink sink(run);
-  const ProcessEnd end = run_process(body_of(run), spec, sink);
+  const ProcessEnd end = run_process(body_of(run), spec, tree, sink);
   sink.end();
-  return result_of(end, sink, output.path());
+  if (end.kind != ProcessEnd::Kind::not_started) {
+    body_of(run).usage = end.usage;
+  }
+  if (end.left_some) {
+    run.log().error("some of its processes could not be killed: they go on");
+  }
+  return result_of(end, sink, limits, output.path());
 }
 
 Result ProcessBodies::shell(Context& run) {
-  const std::string command = optional_text(run.params(), "command");
-  ProcessSpec spec;
-  if (!command.empty()) {
-    spec.arguments = {"sh", "-c", command};
-    return run_program(run, "/bin/sh", std::move(spec));
+  auto spec = spec_of(run);
+  if (!spec) {
+    return refused(spec.problem());
   }
-  spec.arguments = optional_texts(run.params(), "argv");
-  const std::string program = spec.arguments.front();
-  return run_program(run, program, std::move(spec));
+  const std::string command = optional_text(run.params(), "command");
+  if (!command.empty()) {
+    spec->arguments = {"sh", "-c", command};
+    return run_program(run, "/bin/sh", std::move(*spec));
+  }
+  spec->arguments = optional_texts(run.params(), "argv");
+  const std::string program = spec->arguments.front();
+  return run_program(run, program, std::move(*spec));
 }
 
 Result ProcessBodies::python(Context& run) {
+  auto spec = spec_of(run);
+  if (!spec) {
+    return refused(spec.problem());
+  }
   const std::string script = optional_text(run.params(), "script");
   std::string file = optional_text(run.params(), "file");
   std::optional<ScratchFile> written;
   if (!script.empty()) {
-    written.emplace(scratch_file(run, ".py")).write(script);
+    written.emplace(scratch_, std::to_string(run.token()) + ".py", spec->user, script);
     file = written->path();
   }
-  ProcessSpec spec;
-  spec.arguments = {"python3", "-u", file};
+  spec->arguments = {"python3", "-u", file};
   const std::vector<std::string> arguments = optional_texts(run.params(), "args");
-  spec.arguments.insert(spec.arguments.end(), arguments.begin(), arguments.end());
-  return run_program(run, "python3", std::move(spec));
+  spec->arguments.insert(spec->arguments.end(), arguments.begin(), arguments.end());
+  return run_program(run, "python3", std::move(*spec));
 }
 
 }  // namespace jobflow::worker

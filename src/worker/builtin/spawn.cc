@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -38,7 +39,7 @@ void do_not_block(const Descriptor& end) {
   ::fcntl(end.get(), F_SETFL, ::fcntl(end.get(), F_GETFL) | O_NONBLOCK);
 }
 
-enum class Step : std::uint8_t { folder, program, other };
+enum class Step : std::uint8_t { cgroup, limits, user, folder, program, other };
 
 struct Failure {
   Step step;
@@ -53,6 +54,9 @@ struct Plan {
   char** environment;
   const char* folder;  // nullptr = stay
   int in, out, err, failures;
+  int cgroup;  // -1 = stay
+  const std::vector<ResourceLimit>& limits;
+  const ProcessUser& user;
   pid_t parent;
 };
 
@@ -62,8 +66,39 @@ struct Plan {
   ::_exit(127);
 }
 
+void enter_cgroup(const Plan& plan) {
+  if (plan.cgroup >= 0 && ::write(plan.cgroup, "0", 1) != 1) {
+    fail_child(plan, Step::cgroup);
+  }
+}
+
+void take_limits(const Plan& plan) {
+  for (const ResourceLimit& limit : plan.limits) {
+    if (::syscall(SYS_setrlimit, limit.resource, &limit.values) != 0) {
+      fail_child(plan, Step::limits);
+    }
+  }
+}
+
+// Not by the library's functions: those would change all threads of the worker, too.
+void become_user(const Plan& plan) {
+  const ProcessUser& user = plan.user;
+  if (!user.is_own && (::syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0 ||
+                       ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0 ||
+                       ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0)) {
+    fail_child(plan, Step::user);
+  }
+}
+
 [[noreturn]] void become(const Plan& plan) {
-  if (::setsid() < 0 || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+  if (::setsid() < 0) {
+    fail_child(plan, Step::other);
+  }
+  enter_cgroup(plan);
+  take_limits(plan);
+  become_user(plan);
+  // Only now: a change of user would undo it.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
     fail_child(plan, Step::other);
   }
   if (::getppid() != plan.parent) {
@@ -115,6 +150,12 @@ std::string explain(const Failure& failure, const ProcessSpec& spec) {
       return "cannot start in folder '" + spec.folder + "': " + why;
     case Step::program:
       return "cannot run '" + spec.program + "': " + why;
+    case Step::cgroup:
+      return "cannot enter the control group: " + why;
+    case Step::limits:
+      return "cannot set the limits: " + why;
+    case Step::user:
+      return "cannot become the user '" + spec.user.name + "': " + why;
     case Step::other:
       break;
   }
@@ -146,6 +187,9 @@ Child spawn(const ProcessSpec& spec) {
                   out.write.get(),
                   err.write.get(),
                   failures.write.get(),
+                  spec.cgroup,
+                  spec.limits,
+                  spec.user,
                   ::getpid()};
   sigset_t all, before;
   ::sigfillset(&all);
