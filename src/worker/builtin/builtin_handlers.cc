@@ -1,12 +1,19 @@
 #include "worker/builtin/builtin_handlers.h"
 
 #include "model/builtin_handlers.h"
+#include "model/spelling.h"
 #include "model/time.h"
+#include "worker/builtin/http_body.h"
+#include "worker/builtin/sql_body.h"
 
 #include <jobflow/worker.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -70,27 +77,120 @@ Result fail(Context& run) {
   return result;
 }
 
-}  // namespace
+// Which of the handlers a worker offers.
+class Choice {
+ public:
+  // A problem names the word that is no handler.
+  static Outcome<Choice> from(const BuiltinOptions& options) {
+    for (const auto* words : {&options.allow, &options.forbid}) {
+      for (const std::string& word : *words) {
+        if (std::ranges::find(builtin_handlers(), word) == builtin_handlers().end()) {
+          return Problem{ProblemCode::invalid, "there is no built-in handler '" + word + "'" +
+                                                   did_you_mean(word, builtin_handlers())};
+        }
+      }
+    }
+    return Choice(options);
+  }
 
-void register_builtin_handlers(Worker& worker, BuiltinOptions options) {
-  worker.handle("noop", noop, {.description = "Does nothing; echoes params.output"});
-  worker.handle("sleep", checked("sleep", sleep), {.description = "Sleeps for params.duration"});
-  worker.handle("fail", checked("fail", fail),
-                {.description = "Fails while attempt <= params.times"});
-  if (!options.shell && !options.python) {
+  bool offers(std::string_view name) const {
+    const bool needs_leave = std::ranges::find(kNeedLeave, name) != kNeedLeave.end();
+    return (!needs_leave || has(allow_, name)) && !has(forbid_, name);
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 3> kNeedLeave{"shell", "python", "sql"};
+  explicit Choice(const BuiltinOptions& options) : allow_(options.allow), forbid_(options.forbid) {}
+  static bool has(const std::vector<std::string>& words, std::string_view word) {
+    return std::ranges::find(words, word) != words.end();
+  }
+
+  std::vector<std::string> allow_, forbid_;
+};
+
+class Offering {
+ public:
+  Offering(Worker& worker, const Choice& choice) : worker_(worker), choice_(choice) {}
+
+  bool wants(std::string_view name) const { return choice_.offers(name); }
+  void add(std::string_view name, Function body, std::string description) {
+    if (choice_.offers(name)) {
+      worker_.handle(std::string(name), std::move(body), {.description = std::move(description)});
+    }
+  }
+  void add_checked(std::string_view name, Function body, std::string description) {
+    add(name, checked(name, std::move(body)), std::move(description));
+  }
+
+ private:
+  Worker& worker_;
+  const Choice& choice_;
+};
+
+void offer_processes(Offering& offering, ProcessRules rules, std::vector<std::string>& notes) {
+  if (!offering.wants("shell") && !offering.wants("python")) {
     return;
   }
-  const auto processes = std::make_shared<ProcessBodies>(std::move(options.processes));
-  if (options.shell) {
-    worker.handle("shell",
-                  checked("shell", [processes](Context& run) { return processes->shell(run); }),
-                  {.description = "Runs params.command with /bin/sh, or params.argv"});
+  const auto bodies = std::make_shared<ProcessBodies>(std::move(rules));
+  notes.push_back(bodies->about());
+  offering.add_checked(
+      "shell", [bodies](Context& run) { return bodies->shell(run); },
+      "Runs params.command with /bin/sh, or params.argv");
+  offering.add_checked(
+      "python", [bodies](Context& run) { return bodies->python(run); },
+      "Runs params.script or params.file with python3");
+}
+
+std::optional<Problem> offer_http(Offering& offering, HttpRules rules) {
+  auto gate = HttpGate::from(std::move(rules));
+  if (!gate) {
+    return gate.problem();
   }
-  if (options.python) {
-    worker.handle("python",
-                  checked("python", [processes](Context& run) { return processes->python(run); }),
-                  {.description = "Runs params.script or params.file with python3"});
+  const auto bodies = std::make_shared<HttpBodies>(std::move(*gate));
+  offering.add_checked(
+      "http", [bodies](Context& run) { return bodies->http(run); },
+      "Sends a request to params.url; its answer is the result");
+  return std::nullopt;
+}
+
+std::optional<Problem> offer_sql(Offering& offering, const std::vector<std::string>& texts) {
+  auto connections = SqlConnections::from(texts);
+  if (!connections) {
+    return connections.problem();
   }
+  if (connections->empty() && offering.wants("sql")) {
+    return Problem{ProblemCode::invalid,
+                   "sql is allowed, but no connection is named: say e.g. "
+                   "main=sqlite:/var/lib/app/app.db (worker.sql)"};
+  }
+  const auto bodies = std::make_shared<SqlBodies>(std::move(*connections));
+  offering.add_checked(
+      "sql", [bodies](Context& run) { return bodies->sql(run); },
+      "Runs params.sql or params.statements in one transaction");
+  return std::nullopt;
+}
+
+}  // namespace
+
+Outcome<std::vector<std::string>> register_builtin_handlers(Worker& worker,
+                                                            BuiltinOptions options) {
+  const auto choice = Choice::from(options);
+  if (!choice) {
+    return choice.problem();
+  }
+  std::vector<std::string> notes;
+  Offering offering(worker, *choice);
+  offering.add("noop", noop, "Does nothing; echoes params.output");
+  offering.add_checked("sleep", sleep, "Sleeps for params.duration");
+  offering.add_checked("fail", fail, "Fails while attempt <= params.times");
+  if (auto problem = offer_http(offering, std::move(options.http))) {
+    return *problem;
+  }
+  if (auto problem = offer_sql(offering, options.sql)) {
+    return *problem;
+  }
+  offer_processes(offering, std::move(options.processes), notes);
+  return notes;
 }
 
 }  // namespace jobflow::worker

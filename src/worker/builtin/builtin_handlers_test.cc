@@ -1,6 +1,7 @@
 // The built-in handlers against a scripted server, with real processes (S7.5).
 #include "worker/builtin/builtin_handlers.h"
 
+#include "model/builtin_handlers.h"
 #include "model/limits.h"
 #include "worker/builtin/spawn.h"
 #include "worker/testing/builtin_stage.h"
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <poll.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,7 +46,7 @@ TEST_F(BuiltinTest, FailFailsAsOftenAsAsked) {
 
 TEST_F(BuiltinTest, ProcessesAreOffUnlessAllowed) {  // S7.6
   Worker plain({.server = server.address(), .name = "plain", .log = [](std::string_view) {}});
-  register_builtin_handlers(plain, {});
+  ASSERT_TRUE(register_builtin_handlers(plain, {}).ok());
   plain.start();
   const auto plain_session = server.accept();
   plain_session->welcome();
@@ -52,6 +54,34 @@ TEST_F(BuiltinTest, ProcessesAreOffUnlessAllowed) {  // S7.6
       {.run = 1, .token = 1, .handler = "shell", .params = R"({"command":"true"})"});
   EXPECT_EQ(plain_session->finished(1).error_kind(), "unknown_handler");
   plain_session->acknowledge(1);
+}
+
+TEST_F(BuiltinTest, AnOperatorSaysWhichHandlersThereAre) {  // S7.6
+  const auto offered_by = [](BuiltinOptions options) {
+    Worker one({.server = "localhost:1", .name = "x", .log = [](std::string_view) {}});
+    const auto notes = register_builtin_handlers(one, std::move(options));
+    std::string all = notes.ok() ? "" : notes.problem().detail;
+    for (const std::string_view name : builtin_handlers()) {
+      try {
+        one.handle(std::string(name), [](Context&) { return succeeded(); });
+      } catch (const std::invalid_argument&) {  // it is there
+        all.append(all.empty() ? "" : " ").append(name);
+      }
+    }
+    return all;
+  };
+  EXPECT_EQ(offered_by({}), "http noop sleep fail");
+  EXPECT_EQ(offered_by({.allow = {"shell", "noop"}, .forbid = {"http", "fail"}}),
+            "shell noop sleep");
+  EXPECT_EQ(offered_by({.allow = {"shell", "python"}, .forbid = {"shell"}}),
+            "python http noop sleep fail");
+  EXPECT_EQ(offered_by({.allow = {"sql"}, .sql = {"main=sqlite:/tmp/x.db"}}),
+            "http sql noop sleep fail");
+  EXPECT_EQ(offered_by({.sql = {"main=sqlite:/tmp/x.db"}}), "http noop sleep fail");
+  EXPECT_TRUE(offered_by({.allow = {"sql"}}).starts_with("sql is allowed, but no connection is"));
+  EXPECT_EQ(offered_by({.allow = {"bash"}}), "there is no built-in handler 'bash'");
+  EXPECT_EQ(offered_by({.forbid = {"htp"}}),
+            "there is no built-in handler 'htp': did you mean 'http'?");
 }
 
 TEST_F(BuiltinTest, ExitCodeDecides) {
@@ -87,6 +117,17 @@ TEST_F(BuiltinTest, ALastLineThatIsTooLongForAResultFails) {
   EXPECT_EQ(over.error_kind(), "result_too_large");
   EXPECT_EQ(shell("head -c 300000 /dev/zero | tr '\\0' x").outcome(), v1::OUTCOME_SUCCEEDED)
       << "a long line of text is no result";
+}
+
+// Whatever a body writes, the worker keeps no more of it than a result may be.
+TEST_F(BuiltinTest, ThreeHundredMegabytesAreRefused) {
+  rusage before{}, after{};
+  ::getrusage(RUSAGE_SELF, &before);
+  EXPECT_EQ(shell("printf '\"'; head -c 300000000 /dev/zero | tr '\\0' x").error_kind(),
+            "result_too_large");
+  EXPECT_EQ(shell("truncate -s 300M $JOBFLOW_OUTPUT").error_kind(), "result_too_large");
+  ::getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 100 * 1024);
 }
 
 TEST_F(BuiltinTest, TheOutputFileWins) {

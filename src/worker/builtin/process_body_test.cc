@@ -20,7 +20,7 @@ namespace {
 
 class ProcessTest : public BuiltinTest {
  protected:
-  BuiltinOptions offered() override { return {.shell = true, .python = true, .processes = rules}; }
+  BuiltinOptions offered() override { return {.allow = {"shell", "python"}, .processes = rules}; }
   void begin_with(ProcessRules with) {
     rules = std::move(with);
     begin({});

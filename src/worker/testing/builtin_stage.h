@@ -38,7 +38,7 @@ class BuiltinTest : public testing::Test {
     ::unsetenv("JOBFLOW_TOKEN");
   }
 
-  virtual BuiltinOptions offered() { return {.shell = true, .python = true}; }
+  virtual BuiltinOptions offered() { return {.allow = {"shell", "python"}}; }
 
   void begin(Tuning tuning) {
     worker.reset();
@@ -46,7 +46,8 @@ class BuiltinTest : public testing::Test {
     worker = std::make_unique<Worker>(WorkerOptions{
         .server = server.address(), .name = "w", .slots = 8, .log = [](std::string_view) {}});
     tune(*worker, tuning);
-    register_builtin_handlers(*worker, offered());
+    const auto notes = register_builtin_handlers(*worker, offered());
+    ASSERT_TRUE(notes.ok()) << notes.problem().detail;
     worker->start();
     session = server.accept();
     session->welcome();
