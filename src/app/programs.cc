@@ -38,6 +38,8 @@ const std::vector<ProgramFlag> kWorkerFlags = {{"worker.server", "--server"},
                                                {"worker.slots", "--slots"},
                                                {"worker.tags", "--tags"},
                                                {"worker.allow", "--allow,--handlers"},
+                                               {"worker.forbid", "--forbid"},
+                                               {"worker.sql", "--sql"},
                                                {"worker.token", "--token"},
                                                {"worker.token_file", "--token-file"},
                                                {"worker.drain_grace", "--drain-grace"},
@@ -166,22 +168,30 @@ WorkerOptions worker_options(const Settings& settings) {
           .drain_grace = std::chrono::milliseconds(settings.span("worker.drain_grace").ms)};
 }
 
-// Answers what is wrong with --allow; "" when nothing is.
+// Answers what is wrong with what the operator said; "" when nothing is.
 std::string offer_builtins(Worker& worker, const Settings& settings) {
-  worker::BuiltinOptions allowed;
-  for (const std::string& word : settings.words("worker.allow")) {
-    if (word == "shell") {
-      allowed.shell = true;
-    } else if (word == "python") {
-      allowed.python = true;
-    } else if (word != "noop" && word != "sleep" && word != "fail") {  // these always are
-      return fmt::format(
-          "worker.allow ({}): there is no built-in handler '{}'; there are shell "
-          "and python (noop, sleep and fail need no leave)",
-          settings.origin("worker.allow"), word);
-    }
+  const auto limit = [&](const char* key) {
+    return std::int64_t{settings.whole(std::string("worker.limits.") + key)};
+  };
+  const auto notes = worker::register_builtin_handlers(
+      worker, {.allow = settings.words("worker.allow"),
+               .forbid = settings.words("worker.forbid"),
+               .processes = {.limits = {.cpu = settings.span("worker.limits.cpu"),
+                                        .memory_bytes = settings.size("worker.limits.memory"),
+                                        .files = limit("files"),
+                                        .processes = limit("processes")},
+                             .users = settings.words("worker.process.users"),
+                             .cgroup = settings.text("worker.process.cgroup")},
+               .http = {.hosts = settings.words("worker.http.hosts"),
+                        .refused_addresses = settings.words("worker.http.refuse"),
+                        .ca_file = settings.text("worker.http.ca_file")},
+               .sql = settings.words("worker.sql")});
+  if (!notes.ok()) {
+    return notes.problem().detail;
   }
-  worker::register_builtin_handlers(worker, allowed);
+  for (const std::string& note : *notes) {
+    log_line("info", note);
+  }
   return "";
 }
 
@@ -250,7 +260,8 @@ int run_worker(const std::vector<std::string>& arguments) {
 int run_dev(const std::vector<std::string>& arguments) {
   std::vector<ProgramFlag> flags = kServerFlags;
   for (const ProgramFlag& flag : kWorkerFlags) {
-    if (flag.key == "worker.slots" || flag.key == "worker.tags" || flag.key == "worker.allow") {
+    const auto own = {"worker.slots", "worker.tags", "worker.allow", "worker.forbid", "worker.sql"};
+    if (std::ranges::find(own, flag.key) != own.end()) {
       flags.push_back(flag);
     }
   }

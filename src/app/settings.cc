@@ -1,6 +1,7 @@
 #include "app/settings.h"
 
 #include "model/limits.h"
+#include "model/size.h"
 #include "model/spelling.h"
 
 #include <fmt/format.h>
@@ -25,7 +26,24 @@ constexpr std::array kSpecs = std::to_array<SettingSpec>({
     {"worker.namespace", SettingType::text, "default", "Whose runs it takes"},
     {"worker.slots", SettingType::whole, "16", "Bodies it runs at a time"},
     {"worker.tags", SettingType::words, "", "What jobs may ask for, e.g. eu,gpu"},
-    {"worker.allow", SettingType::words, "", "shell, python: off unless named here"},
+    {"worker.allow", SettingType::words, "", "shell, python, sql: off unless named here"},
+    {"worker.forbid", SettingType::words, "", "Built-in handlers it does not offer, e.g. http"},
+    {"worker.limits.cpu", SettingType::span, "0s", "CPU time of each process; 0 = no limit"},
+    {"worker.limits.memory", SettingType::size, "0B",
+     "Memory of a body's processes (of each one, without control groups); 0 = no limit"},
+    {"worker.limits.files", SettingType::count, "0", "Open files of each process; 0 = 1024"},
+    {"worker.limits.processes", SettingType::count, "0", "Processes of a body; 0 = no limit"},
+    {"worker.process.users", SettingType::words, "",
+     "Users that processes may run as, the first by default; a worker of root only"},
+    {"worker.process.cgroup", SettingType::text, "",
+     "Folder of cgroup v2 for processes; empty = the worker's own group, off = none"},
+    {"worker.http.hosts", SettingType::words, "",
+     "Hosts that http may call, e.g. *.example.com,10.0.0.1:8080; empty = all"},
+    {"worker.http.refuse", SettingType::words, "link-local",
+     "Addresses that http does not call: loopback, private, link-local, none"},
+    {"worker.http.ca_file", SettingType::text, "", "Authorities http trusts; empty = the system's"},
+    {"worker.sql", SettingType::words, "",
+     "Databases of sql, e.g. main=sqlite:/var/lib/app/app.db?mode=ro", true},
     {"worker.token", SettingType::text, "", "Its access token", true},
     {"worker.token_file", SettingType::text, "", "File with its token, read at every connect"},
     {"worker.drain_grace", SettingType::span, "0s",
@@ -142,6 +160,12 @@ std::string wrong_value(const SettingSpec& spec, const std::string& text) {
       const bool fits = value && *value >= 1 && *value <= static_cast<int>(limits::kWorkerSlots);
       return fits ? "" : fmt::format("takes a number from 1 to {}", limits::kWorkerSlots);
     }
+    case SettingType::count: {
+      const auto value = to_whole(text);
+      return value && *value >= 0 ? "" : "takes a number, 0 or more";
+    }
+    case SettingType::size:
+      return parse_size(text).ok() ? "" : "takes a size, e.g. 512MiB";
     case SettingType::span:
       if (!parse_span(text).ok()) {
         return "takes a duration, e.g. 10s or 250ms";
@@ -320,6 +344,10 @@ int Settings::whole(std::string_view key) const {
   return to_whole(text(key)).value_or(0);
 }
 
+std::int64_t Settings::size(std::string_view key) const {
+  return parse_size(text(key)).value();
+}
+
 Span Settings::span(std::string_view key) const {
   const auto read = parse_span(text(key));
   return read.ok() ? *read : Span{};
@@ -342,7 +370,9 @@ std::string Settings::print() const {
     section = above;
     std::string shown = spec.secret && !value.text.empty() ? "***" : value.text;
     if (spec.type == SettingType::words) {
-      shown = fmt::format("[{}]", fmt::join(split(value.text), ", "));
+      std::vector<std::string> items = split(shown);
+      std::ranges::transform(items, items.begin(), plain_or_quoted);
+      shown = fmt::format("[{}]", fmt::join(items, ", "));
     } else {
       shown = plain_or_quoted(shown);
     }

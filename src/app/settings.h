@@ -6,6 +6,7 @@
 #include "model/outcome.h"
 #include "model/time.h"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,7 +17,7 @@
 
 namespace jobflow::app {
 
-enum class SettingType : unsigned char { text, folder, address, whole, span, words };
+enum class SettingType : unsigned char { text, folder, address, whole, count, size, span, words };
 
 // One setting. In a file `http.listen` is listen below http; in the environment JOBFLOW_HTTP_LISTEN
 // (or JOBFLOW_HTTP_LISTEN_FILE, a file that holds the value); as a flag --http-listen.
@@ -50,6 +51,7 @@ class Settings {
 
   const std::string& text(std::string_view key) const;
   int whole(std::string_view key) const;
+  std::int64_t size(std::string_view key) const;  // in bytes
   Span span(std::string_view key) const;
   std::vector<std::string> words(std::string_view key) const;
   // "default", "file a.yaml line 3", "JOBFLOW_HTTP_LISTEN", "--http-listen".

@@ -85,6 +85,19 @@ TEST(Settings, EveryWrongValueIsToldAtOnce) {
   EXPECT_NE(refusal(said).find("takes 2s or more"), std::string::npos);
 }
 
+TEST(Settings, LimitsOfProcessesAreSizesAndCounts) {
+  SettingSources said = sources({{"p.yaml", "worker: {limits: {memory: 2GiB, files: 64}}"}});
+  said.file = "p.yaml";
+  const auto settings = Settings::read(said);
+  ASSERT_TRUE(settings.ok()) << settings.problem().detail;
+  EXPECT_EQ(settings->size("worker.limits.memory"), 2LL << 30);
+  EXPECT_EQ(settings->whole("worker.limits.files"), 64);
+  EXPECT_EQ(settings->whole("worker.limits.processes"), 0);
+  said.flags = {{"worker.limits.memory", {"--m", "much"}}, {"worker.limits.files", {"--f", "-1"}}};
+  EXPECT_NE(refusal(said).find("takes a size, e.g. 512MiB"), std::string::npos);
+  EXPECT_NE(refusal(said).find("takes a number, 0 or more"), std::string::npos);
+}
+
 TEST(Settings, OnlyLoopbackIsLoopback) {
   for (const char* yes : {"127.0.0.1:0", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
     EXPECT_TRUE(is_loopback(yes)) << yes;
@@ -97,7 +110,10 @@ TEST(Settings, OnlyLoopbackIsLoopback) {
 TEST(Settings, PrintMasksSecretsAndCanBeReadBack) {
   SettingSources said = sources();
   said.environment = {{"JOBFLOW_WORKER_TOKEN", "jf_topsecret"}};
-  said.flags = {{"worker.allow", {"--allow", "shell,python"}}, {"data", {"--data", "/x"}}};
+  said.flags = {{"worker.allow", {"--allow", "shell,python"}},
+                {"worker.sql", {"--sql", "main=sqlite:/topsecret.db"}},
+                {"worker.http.hosts", {"--hosts", "*.a.b,[::1]:80"}},
+                {"data", {"--data", "/x"}}};
   const std::string printed = Settings::read(said)->print();
   EXPECT_EQ(printed.find("topsecret"), std::string::npos);
   EXPECT_NE(printed.find("allow: [shell, python]"), std::string::npos);
@@ -106,6 +122,7 @@ TEST(Settings, PrintMasksSecretsAndCanBeReadBack) {
   const auto back = Settings::read(again);
   ASSERT_TRUE(back.ok()) << back.problem().detail;
   EXPECT_EQ(back->text("data"), "/x");
+  EXPECT_EQ(back->words("worker.http.hosts"), (std::vector<std::string>{"*.a.b", "[::1]:80"}));
 }
 
 }  // namespace
