@@ -435,6 +435,10 @@ void Hall::Inside::leave() {
 void Hall::Inside::handed_over(const Decided& last_word) {
   Seat& seat = seats_[last_word.shard];
   fault_point("handed_over");
+  if (last_word.hand_to == committer_.member()) {  // in a new epoch
+    load(last_word.shard);
+    return;
+  }
   seat.is_ours = false;
   seat.owner = last_word.hand_to;
   heads_said_.erase(last_word.shard);

@@ -252,6 +252,28 @@ TEST_F(HallWorker, IsNotLostBecauseTheStoreWasAway) {
 }
 
 // A lost answer of ours: the report comes twice and counts once; no row is written for it.
+// The store lost its history, and with it that the shard had other owners in between: the worker
+// alone knows (S6.5, house 8).
+TEST_F(HallWorker, IsObeyedWhenItKnowsANewerEpochThanItsShardsOwner) {
+  const auto worker = stage.connect("w", kA, {"h"});
+  const Id run = trigger();
+  const std::int64_t newest = worker->assignments.at(0).epoch + 3;
+  for (std::size_t seen = 0; seen < 8 && seen < worker->assignments.size(); ++seen) {
+    const Assignment order = worker->assignments[seen];
+    if (order.epoch >= newest) {
+      stage.finish(kA, order);
+      break;
+    }
+    stage.report(kA, {.run = run,
+                      .token = order.token,
+                      .outcome = ReportOutcome::refused,
+                      .error_kind = "old_epoch"});
+    stage.time.advance(seconds(1));
+  }
+  EXPECT_EQ(at(run).state, RunState::succeeded);
+  EXPECT_EQ(worker->assignments.back().epoch, newest);
+}
+
 TEST_F(HallWorker, MayReportTwice) {
   const auto worker = stage.connect("a", kA, {"h"});
   const Id run = trigger();

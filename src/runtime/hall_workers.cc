@@ -109,10 +109,19 @@ void Hall::Inside::worker_heard(Id incarnation, FromWorker said) {
       report.do_not_retry = true;
     }
     const ShardNumber number = report.run.shard();
-    if (number < seats_.size()) {
-      decide(number, {{.request = engine::AttemptEnded{std::move(report), incarnation},
-                       .principal = principal},
-                      {}});
+    if (number >= seats_.size()) {
+      continue;
+    }
+    const bool knows_newer_owner =
+        report.outcome == ReportOutcome::refused && report.error_kind == "old_epoch";
+    const Id token = report.token;
+    decide(number, {{.request = engine::AttemptEnded{std::move(report), incarnation},
+                     .principal = principal},
+                    {}});
+    if (knows_newer_owner && token > seats_[number].loaded_up_to) {
+      // What this owner itself gave out: the store has forgotten who had the shard in between, and
+      // nobody but the worker has not (house 8). A newer epoch, until it is new enough.
+      hand_over(number, committer_.member());
     }
   }
   for (const ProgressReport& report : said.progress) {
