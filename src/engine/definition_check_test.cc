@@ -72,14 +72,14 @@ TEST(DefinitionCheck, ParamsThatABuiltInHandlerWouldRefuseAreToldAtSave) {
       {"id":"d","sleep":{"duration":"soon"}},
       {"id":"e","handler":"mine","with":{"comand":1}}]})"),
             "/spec/steps/0/shell/comand: is no param of the handler 'shell', which takes command, "
-            "argv, env, cwd, stdin: did you mean 'command'?\n"
+            "argv, env, cwd, stdin, user, limits: did you mean 'command'?\n"
             "/spec/steps/1/with: say either 'command' (a text for /bin/sh) or 'argv' (a list)\n"
             "/spec/steps/3/sleep/duration: 'soon' is not a duration: write it like 250ms, 90s, "
             "5m, 2h, 7d, 1h30m, PT90S, or as whole milliseconds\n");
   EXPECT_EQ(told(DefinitionKind::job, R"({"shell":{"cmd":"true"},
       "triggers":[{"cron":"@daily","params":{"command":5,"region":"eu"}}]})"),
             "/spec/shell/cmd: is no param of the handler 'shell', which takes command, argv, env, "
-            "cwd, stdin: did you mean 'command'?\n"
+            "cwd, stdin, user, limits: did you mean 'command'?\n"
             "/spec/triggers/0/params/command: must be a text, not a number: put it in quotes\n");
   // What a job lacks, a trigger may add.
   EXPECT_EQ(told(DefinitionKind::job, R"({"handler":"shell","params":{"env":{"A":1}}})"), "");

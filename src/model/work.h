@@ -76,7 +76,7 @@ struct FinishedReport {
   std::string error_kind;  // "handler", "exit_code", "signal", "result_too_large", ...
   std::string error;
   bool do_not_retry = false;
-  Span retry_after;  // zero = by policy
+  Span retry_after;                   // zero = by policy
   std::optional<ProcessUsage> usage;  // of a body that was a process
 };
 
