@@ -9,6 +9,8 @@ target_compile_options(
             $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
             # Designated initialisers that leave fields to their defaults are how we write values.
             -Wno-missing-field-initializers
+            # A value that a switch forgets is a hole in the program, in every build.
+            -Werror=switch
             $<$<BOOL:${JOBFLOW_WERROR}>:-Werror>
             # What gcc 12 says wrongly of optimised code stays a warning: these look through inlined
             # library code and depend on the optimiser's mood.

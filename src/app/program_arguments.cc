@@ -28,7 +28,10 @@ std::string_view type_name(SettingType type) {
     case SettingType::address:
       return "HOST:PORT";
     case SettingType::whole:
+    case SettingType::count:
       return "N";
+    case SettingType::size:
+      return "SIZE";
     case SettingType::span:
       return "SPAN";
     case SettingType::words:
