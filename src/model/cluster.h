@@ -37,6 +37,7 @@ struct ClusterImage {
   std::int64_t generation = 1;     // grows when history is known to have changed (house 8)
   std::vector<MemberRow> members;  // by id
   std::vector<ShardOwner> shards;  // all of them, by number
+  std::int64_t calendars = 0;      // the number of their newest change
 };
 
 // What a member decides about who owns what. It lands as a whole and only if everything is still as

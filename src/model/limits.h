@@ -48,6 +48,14 @@ inline constexpr int kDecisionRows = 1000;  // rows one decision writes at most 
 // A calendar (S4.5): what is written, the stretches it comes to by 2100, and what reading it costs.
 inline constexpr int kCalendarDates = 10'000;
 inline constexpr int kCalendarYearly = 400;
+inline constexpr std::size_t kCalendarBytes = 2 * 1024 * 1024;  // of its document
+inline constexpr std::size_t kCalendarsMax = 1000;              // in a store
+inline constexpr int kCalendarRevisions = 16;  // of each, the newest, that members keep in memory
+// A member heeds a change of a calendar that another one saved that much later at the most.
+inline constexpr Span kCalendarLag = seconds(10);
+// What its calendars keep a trigger from is in the ledger after that long at the latest.
+inline constexpr Span kCalendarLook = hours(24);
+inline constexpr int kCalendarSteps = 2000;  // stretches of time that one look goes through
 inline constexpr std::size_t kICalendarBytes = 1024 * 1024;
 inline constexpr std::size_t kCalendarStretches = 300'000;
 inline constexpr std::int64_t kRecurrenceDays = 5'000'000;  // its rules look at

@@ -151,6 +151,21 @@ struct CommandRow {
   bool operator==(const CommandRow&) const = default;
 };
 
+// A revision of a calendar (S4.5). The newest is the current one; the others stay, for the ledger's
+// audit asks which one held at an instant. No home: written by small transactions.
+struct CalendarRow {
+  std::int64_t number = 0;  // grows with every change of any calendar; given by the store
+  std::string name_space;
+  std::string name;
+  int revision = 1;
+  bool deleted = false;
+  std::string title;
+  std::string document;  // JSON: {"metadata": {...}, "spec": {...}}
+  Instant updated;       // it holds from here on
+  std::string principal;
+  bool operator==(const CalendarRow&) const = default;
+};
+
 // An access token, hashed (S13.2). No home: written by small transactions.
 struct TokenRow {
   Id id;

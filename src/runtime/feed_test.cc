@@ -83,6 +83,9 @@ class JournalStore final : public store::Store {
   void commit(std::shared_ptr<const store::Batch>, Callback<store::CommitAnswer>) override {}
   void trim(store::TrimLimits, Callback<Outcome<int>>) override {}
   void save_token(TokenRow, Callback<Outcome<Done>>) override {}
+  void save_calendar(CalendarRow, Callback<Outcome<Done>>) override {}
+  void list_calendars(store::CalendarFilter, Callback<Outcome<std::vector<CalendarRow>>>) override {
+  }
   void read_cluster(Callback<Outcome<ClusterImage>>) override {}
   void load_shard(std::int64_t, ShardNumber, Callback<Outcome<ShardImage>>) override {}
   void read_for_command(std::int64_t, CommandReads, Callback<Outcome<CommandRows>>) override {}

@@ -149,6 +149,9 @@ void FaultStore::trim(TrimLimits limits, Callback<Outcome<int>> done) {
 void FaultStore::save_token(TokenRow token, Callback<Outcome<Done>> done) {
   inner_->save_token(std::move(token), std::move(done));
 }
+void FaultStore::save_calendar(CalendarRow row, Callback<Outcome<Done>> done) {
+  inner_->save_calendar(std::move(row), std::move(done));
+}
 void FaultStore::load_shard(std::int64_t member,
                             ShardNumber shard,
                             Callback<Outcome<ShardImage>> done) {
@@ -186,6 +189,10 @@ void FaultStore::read_journal(ShardNumber source,
 }
 void FaultStore::list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) {
   inner_->list_tokens(through(std::move(done)));
+}
+void FaultStore::list_calendars(CalendarFilter filter,
+                                Callback<Outcome<std::vector<CalendarRow>>> done) {
+  inner_->list_calendars(std::move(filter), through(std::move(done)));
 }
 
 }  // namespace jobflow::store

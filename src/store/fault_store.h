@@ -52,6 +52,7 @@ class FaultStore final : public Store {
   void commit(std::shared_ptr<const Batch> batch, Callback<CommitAnswer> done) override;
   void trim(TrimLimits limits, Callback<Outcome<int>> done) override;
   void save_token(TokenRow token, Callback<Outcome<Done>> done) override;
+  void save_calendar(CalendarRow row, Callback<Outcome<Done>> done) override;
   void read_cluster(Callback<Outcome<ClusterImage>> done) override;
   void load_shard(std::int64_t member,
                   ShardNumber shard,
@@ -71,6 +72,8 @@ class FaultStore final : public Store {
                     int rows,
                     Callback<Outcome<std::vector<JournalPart>>> done) override;
   void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) override;
+  void list_calendars(CalendarFilter filter,
+                      Callback<Outcome<std::vector<CalendarRow>>> done) override;
 
  private:
   CommitFault fault_of(const Batch& batch);

@@ -83,6 +83,14 @@ std::string why_refused(const TokenRow& row) {
   });
 }
 
+std::string why_refused(const CalendarRow& row) {
+  return first_broken({
+      {row.revision > 0, "revision"},
+      {!row.name_space.empty(), "name_space"},
+      {!row.name.empty(), "name"},
+  });
+}
+
 std::string why_refused(const CommandRow& row) {
   return first_broken({{row.id.value > 0, "id"}});
 }

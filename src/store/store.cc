@@ -11,6 +11,11 @@ Id commands_kept_from(const TrimLimits& limits) {
   return {std::clamp<std::int64_t>(from.ms, 0, kLastMs) << kBitsBelowTime};
 }
 
+Problem calendar_mismatch() {
+  return {ProblemCode::revision_mismatch,
+          "somebody else has changed this calendar: read it again, then save"};
+}
+
 std::string_view to_string(CommitResult result) {
   switch (result) {
     case CommitResult::landed:

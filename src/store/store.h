@@ -95,6 +95,16 @@ struct Firings {
   std::vector<FiredRow> ran;              // newest run first
   std::vector<SkippedFiringRow> skipped;  // newest first, by their beginning
 };
+// The newest so many revisions of each, deleted ones too; in the order of their numbers.
+struct CalendarFilter {
+  std::optional<std::string> name_space;
+  std::optional<std::string> name;
+  int newest = 1;
+  int revision = 0;           // only this one, however old
+  std::int64_t after = 0;     // numbers above it only: what has changed since
+  bool with_document = true;  // else it is empty
+  int limit = 1000;
+};
 // A run together with the journal number of its shard in the same snapshot (S9.2).
 struct RunAt {
   RunRow row;
@@ -110,6 +120,9 @@ struct TrimLimits {
 
 // Commands with smaller ids go.
 Id commands_kept_from(const TrimLimits& limits);
+
+// What save_calendar() says of a revision that is not the next.
+Problem calendar_mismatch();
 
 // What the store says of itself; fixed while it is open.
 struct StoreFacts {
@@ -136,6 +149,9 @@ class Store {
   // Deletes what is past its time, a bounded piece a call; answers how many rows went.
   virtual void trim(TrimLimits limits, Callback<Outcome<int>> done) = 0;
   virtual void save_token(TokenRow token, Callback<Outcome<Done>> done) = 0;
+  // The next revision of a calendar, or its deletion; `revision_mismatch` unless the row's is the
+  // one after the current. Its number is the store's to give, greater than all that have landed.
+  virtual void save_calendar(CalendarRow row, Callback<Outcome<Done>> done) = 0;
 
   // --- reads, each in one snapshot, on read connections
   virtual void read_cluster(Callback<Outcome<ClusterImage>> done) = 0;
@@ -158,6 +174,8 @@ class Store {
                             int rows,
                             Callback<Outcome<std::vector<JournalPart>>> done) = 0;
   virtual void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) = 0;
+  virtual void list_calendars(CalendarFilter filter,
+                              Callback<Outcome<std::vector<CalendarRow>>> done) = 0;
 };
 
 }  // namespace jobflow::store

@@ -79,6 +79,9 @@ ClusterImage cluster_of(const Tables& tables) {
   for (const auto& [number, shard] : tables.shards) {
     image.shards.push_back(shard);
   }
+  if (!tables.calendars.empty()) {
+    image.calendars = tables.calendars.rbegin()->first;
+  }
   return image;
 }
 
@@ -396,6 +399,40 @@ std::vector<JournalPart> journal_from(const Tables& tables,
   return parts;
 }
 
+Outcome<Done> save_calendar_in(Tables& tables, CalendarRow row) {
+  if (std::string why = why_refused(row); !why.empty()) {
+    return Problem{ProblemCode::store_refused, std::move(why)};
+  }
+  int& newest = tables.calendar_revisions[{row.name_space, row.name}];
+  if (row.revision != newest + 1) {
+    return calendar_mismatch();
+  }
+  newest = row.revision;
+  row.number = tables.calendars.empty() ? 1 : tables.calendars.rbegin()->first + 1;
+  tables.calendars[row.number] = std::move(row);
+  ++tables.rows_written;
+  return Done{};
+}
+
+std::vector<CalendarRow> calendars_in(const Tables& tables, const CalendarFilter& filter) {
+  std::vector<CalendarRow> found;
+  for (auto at = tables.calendars.upper_bound(filter.after);
+       at != tables.calendars.end() && static_cast<int>(found.size()) < filter.limit; ++at) {
+    const CalendarRow& row = at->second;
+    const int newest = tables.calendar_revisions.at({row.name_space, row.name});
+    const bool is_wanted = filter.revision == 0 ? row.revision > newest - filter.newest
+                                                : row.revision == filter.revision;
+    if (is_wanted && (!filter.name_space || row.name_space == *filter.name_space) &&
+        (!filter.name || row.name == *filter.name)) {
+      found.push_back(row);
+      if (!filter.with_document) {
+        found.back().document.clear();
+      }
+    }
+  }
+  return found;
+}
+
 class MemoryStore final : public Store {
  public:
   MemoryStore(std::shared_ptr<MemoryDatabase> database, Post post)
@@ -433,6 +470,15 @@ class MemoryStore final : public Store {
       ++tables.rows_written;
       return Done{};
     });
+  }
+  void save_calendar(CalendarRow row, Callback<Outcome<Done>> done) override {
+    run<Outcome<Done>>(std::move(done),
+                       [=](Tables& tables) { return save_calendar_in(tables, row); });
+  }
+  void list_calendars(CalendarFilter filter,
+                      Callback<Outcome<std::vector<CalendarRow>>> done) override {
+    run<Outcome<std::vector<CalendarRow>>>(
+        std::move(done), [=](Tables& tables) { return calendars_in(tables, filter); });
   }
   void load_shard(std::int64_t member,
                   ShardNumber shard,

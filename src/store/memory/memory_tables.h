@@ -47,6 +47,8 @@ struct Tables {
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
   std::map<Id, CommandRow> commands;
   std::map<Id, TokenRow> tokens;
+  std::map<std::int64_t, CalendarRow> calendars;                          // by number
+  std::map<std::pair<std::string, std::string>, int> calendar_revisions;  // the newest, by name
   std::map<std::tuple<ShardNumber, ShardNumber, Id>, LetterRow> letters;  // (from, to, number)
   std::map<std::pair<ShardNumber, ShardNumber>, LetterMarkRow> marks;     // (to, from)
   std::map<ShardNumber, std::set<std::pair<Id, Id>>> watches;  // (run, watcher), by run's shard

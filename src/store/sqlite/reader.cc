@@ -135,6 +135,8 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       journal_row_at_(connection_, statement("journal_row_at")),
       journal_rows_(connection_, statement("journal_rows")),
       tokens_(connection_, statement("tokens")),
+      last_calendar_(connection_, statement("last_calendar")),
+      calendars_(connection_, statement("calendars")),
       letters_of_shard_(connection_, statement("letters_of_shard")),
       marks_of_shard_(connection_, statement("marks_of_shard")),
       watches_of_shard_(connection_, statement("watches_of_shard")),
@@ -165,6 +167,9 @@ ClusterImage Reader::cluster() {
     image.shards.push_back({.shard = static_cast<ShardNumber>(row.number(0)),
                             .owner = row.number(1),
                             .epoch = row.number(2)});
+  }
+  if (auto row = last_calendar_.with(); row.step()) {
+    image.calendars = row.number(0);
   }
   return image;
 }
@@ -519,6 +524,26 @@ std::vector<TokenRow> Reader::list_tokens() {
         {{row.number(0)}, row.text(1), row.text(2), row.text(3), {row.number(4)}, {row.number(5)}});
   }
   return tokens;
+}
+
+std::vector<CalendarRow> Reader::list_calendars(const CalendarFilter& filter) {
+  std::vector<CalendarRow> calendars;
+  const std::string name_space = filter.name_space.value_or("");
+  const std::string name = filter.name.value_or("");
+  for (auto row = calendars_.with(filter.after, name_space, name, filter.newest, filter.revision,
+                                  filter.with_document, filter.limit);
+       row.step();) {
+    calendars.push_back({.number = row.number(0),
+                         .name_space = row.text(1),
+                         .name = row.text(2),
+                         .revision = static_cast<int>(row.number(3)),
+                         .deleted = row.number(4) != 0,
+                         .title = row.text(7),
+                         .document = row.text(8),
+                         .updated = {row.number(5)},
+                         .principal = row.text(6)});
+  }
+  return calendars;
 }
 
 }  // namespace jobflow::store::sqlite

@@ -108,6 +108,10 @@ class SqliteStore final : public Store {
       return Done{};
     });
   }
+  void save_calendar(CalendarRow row, Callback<Outcome<Done>> done) override {
+    write<Done>(std::move(done),
+                [this, row = std::move(row)] { return upkeep_.save_calendar(row); });
+  }
 
   void load_shard(std::int64_t member,
                   ShardNumber shard,
@@ -161,6 +165,13 @@ class SqliteStore final : public Store {
   void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) override {
     read<std::vector<TokenRow>>(std::move(done),
                                 [](sqlite::Reader& reader) { return reader.list_tokens(); });
+  }
+  void list_calendars(CalendarFilter filter,
+                      Callback<Outcome<std::vector<CalendarRow>>> done) override {
+    read<std::vector<CalendarRow>>(std::move(done),
+                                   [filter = std::move(filter)](sqlite::Reader& reader) {
+                                     return reader.list_calendars(filter);
+                                   });
   }
 
  private:

@@ -226,6 +226,15 @@ ON CONFLICT (id) DO UPDATE
 SET name = excluded.name, role = excluded.role, sha256_hex = excluded.sha256_hex,
     created = excluded.created, expires = excluded.expires;
 
+-- name: newest_revision_of_calendar
+-- 0 when there never was one of that name.
+SELECT coalesce(max(revision), 0) FROM calendars WHERE name_space = ?1 AND name = ?2;
+
+-- name: insert_calendar
+-- The next revision of a name.
+INSERT INTO calendars (name_space, name, revision, deleted, updated, principal, title, document)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+
 -- name: next_journal_source
 -- The first journal row at or after a key: steps through the sources that have any.
 SELECT key FROM journal WHERE key >= ?1 ORDER BY key LIMIT 1;
@@ -452,3 +461,18 @@ WHERE key BETWEEN ?1 AND ?2 AND last >= (key & 35184372088831) ORDER BY key LIMI
 -- name: tokens
 -- All of them: they are few.
 SELECT id, name, role, sha256_hex, created, expires FROM tokens ORDER BY id;
+
+-- name: last_calendar
+-- The number of the newest change of a calendar, 0 without any.
+SELECT coalesce(max(number), 0) FROM calendars;
+
+-- name: calendars
+-- Numbers above ?1. ?2, ?3: name space and name, or ''. The ?4 newest revisions of each; or ?5 alone.
+SELECT number, name_space, name, revision, deleted, updated, principal, title,
+       CASE WHEN ?6 THEN document ELSE '' END
+FROM calendars c
+WHERE number > ?1 AND (?2 = '' OR name_space = ?2) AND (?3 = '' OR name = ?3)
+  AND CASE WHEN ?5 > 0 THEN revision = ?5
+           ELSE revision + ?4 > (SELECT max(n.revision) FROM calendars n
+                                 WHERE n.name_space = c.name_space AND n.name = c.name) END
+ORDER BY number LIMIT ?7;

@@ -46,6 +46,8 @@ Upkeep::Upkeep(Connection& connection)
       join_(connection, statement("join")),
       claim_shards_(connection, statement("claim_shards")),
       save_token_(connection, statement("save_token")),
+      newest_of_calendar_(connection, statement("newest_revision_of_calendar")),
+      insert_calendar_(connection, statement("insert_calendar")),
       next_journal_source_(connection, statement("next_journal_source")),
       oldest_journal_(connection, statement("oldest_journal")),
       newest_journal_(connection, statement("newest_journal")),
@@ -128,6 +130,20 @@ void Upkeep::save_token(const TokenRow& token) {
   save_token_.run(token.id.value, token.name, token.role, token.sha256_hex, token.created.ms,
                   token.expires.ms);
   transaction.commit();
+}
+
+Outcome<Done> Upkeep::save_calendar(const CalendarRow& row) {
+  Transaction transaction(*this);
+  {
+    auto newest = newest_of_calendar_.with(row.name_space, row.name);
+    if (!newest.step() || newest.number(0) + 1 != row.revision) {
+      return calendar_mismatch();
+    }
+  }
+  insert_calendar_.run(row.name_space, row.name, row.revision, row.deleted, row.updated.ms,
+                       row.principal, row.title, row.document);
+  transaction.commit();
+  return Done{};
 }
 
 }  // namespace jobflow::store::sqlite

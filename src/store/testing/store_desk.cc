@@ -74,6 +74,13 @@ int Desk::trim(TrimLimits limits) {
 Outcome<Done> Desk::save_token(TokenRow token) {
   return await<Outcome<Done>>([&](auto done) { store_.save_token(token, done); });
 }
+Outcome<Done> Desk::save_calendar(CalendarRow row) {
+  return await<Outcome<Done>>([&](auto done) { store_.save_calendar(row, done); });
+}
+std::vector<CalendarRow> Desk::list_calendars(CalendarFilter filter) {
+  return value_of<std::vector<CalendarRow>>(
+      [&](auto done) { store_.list_calendars(filter, done); });
+}
 ShardImage Desk::load_shard(std::int64_t member, ShardNumber shard) {
   return value_of<ShardImage>([&](auto done) { store_.load_shard(member, shard, done); });
 }

@@ -32,6 +32,8 @@ class Desk {
   CommitAnswer commit(std::shared_ptr<const Batch> batch);
   int trim(TrimLimits limits);
   Outcome<Done> save_token(TokenRow token);
+  Outcome<Done> save_calendar(CalendarRow row);
+  std::vector<CalendarRow> list_calendars(CalendarFilter filter);
   ShardImage load_shard(std::int64_t member, ShardNumber shard);
   CommandRows read_for_command(std::int64_t member, CommandReads reads);
   std::optional<RunAt> read_run(Id run);

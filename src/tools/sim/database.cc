@@ -55,6 +55,17 @@ class RemoteStore final : public store::Store {
       store.save_token(token, std::move(answer));
     });
   }
+  void save_calendar(CalendarRow row, store::Callback<Outcome<Done>> done) override {
+    pass<Outcome<Done>>(std::move(done), [=](store::Store& store, auto answer) {
+      store.save_calendar(row, std::move(answer));
+    });
+  }
+  void list_calendars(store::CalendarFilter filter,
+                      store::Callback<Outcome<std::vector<CalendarRow>>> done) override {
+    pass<Outcome<std::vector<CalendarRow>>>(std::move(done), [=](store::Store& store, auto answer) {
+      store.list_calendars(filter, std::move(answer));
+    });
+  }
   void read_cluster(store::Callback<Outcome<ClusterImage>> done) override {
     pass<Outcome<ClusterImage>>(std::move(done), [](store::Store& store, auto answer) {
       store.read_cluster(std::move(answer));
