@@ -103,6 +103,12 @@ struct LetterAcked {
 struct TimerDue {
   Timer timer;
 };
+// Triggers that are due by then are read, as far as they are not in memory: of a shard just loaded
+// none is, of another one those up to its horizon are (S4.10).
+struct LookAhead {
+  ShardNumber shard = 0;
+  Instant until;
+};
 // The next queued run that some worker can take is given to it.
 struct DispatchNext {};
 // A workflow run whose work is wider than one decision goes on (house 3.8).
@@ -159,6 +165,7 @@ using Request = std::variant<SaveDefinition,
                              LetterCame,
                              LetterAcked,
                              TimerDue,
+                             LookAhead,
                              DispatchNext,
                              ContinueRun,
                              ContinueDelete,

@@ -30,27 +30,21 @@ Shard::Inside::Inside(ShardImage image, Instant now)
     last_id_ = next_id(Id{}, number_, now);
   }
   gathering_ = image.batch + 1;
+  landed_ = image.batch;
+  now_ = now;
   recent_.set_landed(image.batch);
   recent_.distrust_before(image.batch);
   commands_.begin(next_id(image.last_id, number_, now), image.batch);
-  for (DefinitionRow& row : image.definitions) {
-    by_name_[name_key(row.kind, row.name_space, row.name)] = row.id;
-    Known& known = known_[row.id];
-    known.plan = plan_of(row);
-    known.row = std::move(row);
+  for (const DefinitionRow& row : image.definitions) {
+    enter_known(row);
   }
   std::vector<std::shared_ptr<Plan>> old_plans;  // kept until their runs hold them
   for (const DefinitionRow& row : image.old_revisions) {
     old_plans.push_back(plan_of(row));
   }
-  for (TriggerRow& row : image.triggers) {
-    const auto owner = known_.find(row.definition);
-    if (owner != known_.end()) {
-      trigger_owner_[row.id] = row.definition;
-      if (row.progress.state == TriggerState::active) {
-        wheel_.arm({row.progress.next_due, row.id, TimerSubject::trigger});
-      }
-      owner->second.triggers.push_back({.row = std::move(row)});
+  for (const TriggerRow& row : image.triggers) {
+    if (const auto owner = known_.find(row.definition); owner != known_.end()) {
+      enter_known_trigger(owner->second, row);
     }
   }
   std::unordered_map<Id, std::vector<RunRow>> steps;
@@ -114,6 +108,7 @@ void Shard::Inside::load_run(RunRow row,
 
 Decision Shard::Inside::decide(const Command& command, Roster& roster) {
   Turn turn{command, roster, {}, command.now};
+  now_ = command.now;
   if (answer_again(turn)) {
     read_along(turn);
     return std::move(turn.out);
@@ -134,6 +129,7 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const LetterCame& ask) { letter_came(turn, ask); },
                  [&](const LetterAcked& ask) { letter_acked(turn, ask); },
                  [&](const TimerDue& ask) { timer_due(turn, ask.timer); },
+                 [&](const LookAhead& ask) { look_ahead(turn, ask); },
                  [&](const DispatchNext&) { dispatch_next(turn); },
                  [&](const ContinueRun& ask) {
                    if (LiveRun* run = find_live(ask.run); run != nullptr && run->graph) {
@@ -174,6 +170,7 @@ Decision Shard::decide(const Command& command, Roster& roster) {
 
 void Shard::set_batches(std::int64_t gathering, std::int64_t landed) {
   inside_->gathering_ = gathering;
+  inside_->landed_ = landed;
   inside_->recent_.set_landed(landed);
   inside_->commands_.set_landed(landed);
 }
@@ -223,8 +220,15 @@ void Shard::take_due(Instant now, std::vector<Timer>& due) {
 Instant Shard::next_due() const {
   return inside_->wheel_.next_due();
 }
-void Shard::sweep(Instant now) {
+void Shard::sweep(Instant now, Span kept_awake) {
   inside_->sweep(now);
+  inside_->put_to_sleep(now - kept_awake);
+}
+std::size_t Shard::awake() const {
+  return inside_->known_.size();
+}
+Instant Shard::horizon() const {
+  return inside_->horizon_.due;
 }
 
 std::vector<Request> Shard::begin_generation(Id given_out, Instant now) {

@@ -12,6 +12,7 @@
 #include "engine/roster.h"
 #include "engine/timer_wheel.h"
 #include "model/image.h"
+#include "model/limits.h"
 
 #include <cstdint>
 #include <functional>
@@ -59,9 +60,15 @@ class Shard {
   void take_due(Instant now, std::vector<Timer>& due);
   Instant next_due() const;
   // Arms the bounds (I5) that fall due within the next window; call at least every kSweepEvery.
-  void sweep(Instant now);
+  // Definitions that nothing asked for so long go to sleep in the store.
+  void sweep(Instant now, Span kept_awake = limits::kKeptAwake);
   static constexpr Span kSweepEvery = seconds(10);
   static constexpr Span kBoundWindow = seconds(25);
+
+  // Definitions in memory.
+  std::size_t awake() const;
+  // What is due by then is in memory. Before that comes, LookAhead moves it on.
+  Instant horizon() const;
 
   std::size_t waiting() const;
   // Since when the one that waits longest does; kNever when none does.

@@ -78,6 +78,7 @@ void Shard::Inside::read_along(Turn& turn) {
   add(turn.out.reads.runs, before.runs);
   add(turn.out.reads.keys, before.keys);
   add(turn.out.reads.commands, before.commands);
+  add(turn.out.reads.definitions, before.definitions);
 }
 
 // Also one that found all done already: what it asks for may be undone by others before it comes

@@ -22,13 +22,6 @@ std::string Shard::Inside::name_key(DefinitionKind kind,
   return std::string(to_string(kind)) + '\0' + name_space + '\0' + name;
 }
 
-Shard::Inside::Known* Shard::Inside::find_known(DefinitionKind kind,
-                                                const std::string& name_space,
-                                                const std::string& name) {
-  const auto id = by_name_.find(name_key(kind, name_space, name));
-  return id == by_name_.end() ? nullptr : &known_.at(id->second);
-}
-
 std::shared_ptr<Plan> Shard::Inside::make_plan(Id id,
                                                int revision,
                                                std::shared_ptr<const Definition> definition) {
@@ -65,9 +58,13 @@ std::shared_ptr<Plan> Shard::Inside::plan_of(const DefinitionRow& row) {
                    std::make_shared<const Definition>(std::move(decoded.definition)));
 }
 
-// The plan of a finished run that shall go on; null with an answer set when it must not.
+// The plan of a finished run that shall go on; null with an answer set when it must not, or with
+// `reads`.
 std::shared_ptr<Plan> Shard::Inside::plan_of_finished(Turn& turn, const RunRow& row) {
-  if (!known_.contains(row.definition)) {
+  if (wake(turn, {.id = row.definition}) == nullptr) {
+    if (!turn.out.reads.empty()) {
+      return nullptr;
+    }
     answer(turn, Problem{ProblemCode::wrong_state,
                          "what run " + to_string(row.id) + " is a run of was deleted"});
     return nullptr;
@@ -83,7 +80,10 @@ std::shared_ptr<Plan> Shard::Inside::plan_of_finished(Turn& turn, const RunRow& 
 
 void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   const Definition& wanted = *ask.definition;
-  Known* known = find_known(wanted.kind, wanted.name_space, wanted.name);
+  Known* known = wake(turn, {{}, wanted.kind, wanted.name_space, wanted.name});
+  if (!turn.out.reads.empty()) {
+    return;
+  }
   if (known != nullptr && ask.must_be_new) {
     answer(turn, Problem{ProblemCode::already_exists,
                          "there is a " + std::string(to_string(wanted.kind)) + " '" + wanted.name +
@@ -108,8 +108,10 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   }
   if (is_new) {
     const Id id = make_id(turn.now);
-    by_name_[name_key(wanted.kind, wanted.name_space, wanted.name)] = id;
-    known = &known_[id];
+    const std::string key = name_key(wanted.kind, wanted.name_space, wanted.name);
+    by_name_[key] = id;
+    gone_names_.erase(key);
+    known = &touch(known_[id]);
     known->row = {.id = id,
                   .kind = wanted.kind,
                   .name_space = wanted.name_space,
@@ -243,7 +245,10 @@ void Shard::Inside::enter_trigger(
 }
 
 void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
-  Known* known = find_known(ask.kind, ask.name_space, ask.name);
+  Known* known = wake(turn, {{}, ask.kind, ask.name_space, ask.name});
+  if (!turn.out.reads.empty()) {
+    return;
+  }
   if (known == nullptr) {
     answer(turn, Problem{ProblemCode::not_found, "there is no " + std::string(to_string(ask.kind)) +
                                                      " '" + ask.name + "' in namespace '" +
@@ -265,6 +270,7 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
   for (Trigger& trigger : known->triggers) {
     stop_trigger(turn, *known, trigger, "deleted");
     trigger_owner_.erase(trigger.row.id);
+    gone_ids_[trigger.row.id] = gathering_;
     turn.out.changes.emplace_back(DeleteTrigger{trigger.row.id});
   }
   turn.out.events.push_back({.type = EventType::definition_deleted,
@@ -274,7 +280,10 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
                              .version = row.revision,
                              .time = turn.now,
                              .text = row.name});
-  by_name_.erase(name_key(ask.kind, ask.name_space, ask.name));
+  const std::string key = name_key(ask.kind, ask.name_space, ask.name);
+  gone_names_[key] = gathering_;
+  gone_ids_[row.id] = gathering_;
+  by_name_.erase(key);
   known_.erase(row.id);
   answer(turn, Reply{.id = row.id, .revision = row.revision, .changed = true, .name = row.name});
   continue_delete(turn, {.definition = row.id});

@@ -1,5 +1,6 @@
 // The inside of a shard. shard.cc: loading, and the way in; shard_live.cc: live runs and
 // their bounds; shard_timers.cc: bounds that are reached; shard_commands.cc: those that come again;
+// shard_sleep.cc: definitions that sleep in the store, and wake;
 // shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_overlap.cc, shard_follow.cc,
 // shard_runs.cc, shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the rules, by what they
 // are about.
@@ -61,6 +62,8 @@ class Shard::Inside {
     DefinitionRow row;
     std::shared_ptr<Plan> plan;
     std::vector<Trigger> triggers;
+    Instant used;            // when anything asked for it
+    std::int64_t batch = 0;  // the last that may have changed it
   };
   struct Runs {  // of one definition, live, without steps
     std::set<Id> all;
@@ -119,7 +122,19 @@ class Shard::Inside {
                                   std::shared_ptr<const Definition> definition);
   std::shared_ptr<Plan> plan_of(const DefinitionRow& row);
   std::shared_ptr<Plan> plan_of_finished(Turn& turn, const RunRow& row);
-  Known* find_known(DefinitionKind kind, const std::string& name_space, const std::string& name);
+
+  // shard_sleep.cc
+  Known* find_awake(const DefinitionKey& key);
+  Known& touch(Known& known);
+  Known* wake(Turn& turn, const DefinitionKey& key);
+  bool may_trust(const CommandRows& rows) const;
+  void wake_from(const CommandRows& rows, const DefinitionRow& row);
+  Known& enter_known(const DefinitionRow& row);
+  void enter_known_trigger(Known& known, const TriggerRow& row);
+  void arm_trigger(const TriggerRow& trigger);
+  void look_ahead(Turn& turn, const LookAhead& ask);
+  bool may_sleep(const Known& known) const;
+  void put_to_sleep(Instant unused_since);
 
   // shard_timers.cc
   void timer_due(Turn& turn, const Timer& timer);
@@ -132,6 +147,7 @@ class Shard::Inside {
     Trigger* trigger = nullptr;
   };
   Found find_trigger(Id trigger);
+  Found wake_trigger(Turn& turn, Id trigger);
   static const TriggerSpec& spec_of(const Known& known, const Trigger& trigger);
   static Span jitter_of(const Known& known, const TriggerSpec& spec, Instant planned);
   static const schedule::Timetable* times_of(const Known& known, Trigger& trigger);
@@ -282,11 +298,18 @@ class Shard::Inside {
   std::int64_t epoch_;
   Id last_id_;
   std::int64_t gathering_ = 0;
+  std::int64_t landed_ = 0;
+  Instant now_;  // of the decision under way
   std::unordered_map<Id, LiveRun> live_;
   std::unordered_map<Id, Runs> runs_of_;  // by definition
-  std::unordered_map<Id, Known> known_;
+  std::unordered_map<Id, Known> known_;   // those that are awake
   std::unordered_map<std::string, Id> by_name_;
   std::unordered_map<Id, Id> trigger_owner_;
+  DuePlace horizon_;  // up to here all triggers are in memory, and armed
+  // Deleted in these batches, which may not have landed: definitions, and their triggers.
+  std::unordered_map<std::string, std::int64_t> gone_names_;
+  std::unordered_map<Id, std::int64_t> gone_ids_;
+  std::int64_t asleep_floor_ = 0;  // the last batch that may have changed one that is not awake
   Queues queues_;
   std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;

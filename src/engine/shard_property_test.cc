@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -93,6 +94,28 @@ TEST(ShardProperty, AShardLoadedFromItsRowsDecidesTheSame) {
     EXPECT_GT(other.desk().reloads, 10);
     EXPECT_EQ(other.broken(), "");
     EXPECT_EQ(first_difference(told(one.trace()), told(other.trace())), "");
+  });
+}
+
+// Definitions that sleep whenever they may, and wake by what needs them, miss nothing and repeat
+// nothing (S4.7, S4.10).
+TEST(ShardProperty, WhatSleepsInTheStoreWakesInTime) {
+  for_each_seed(60, [](unsigned seed) {
+    World world(seed);
+    world.desk().sleeps = true;
+    std::mt19937_64 random(seed + 3);
+    std::size_t most = 0, least = 1000;
+    world.desk().before_each = [&](const Command&) {
+      most = std::max(most, world.desk().shard().awake());
+      least = std::min(least, world.desk().shard().awake());
+      if (random() % (50 + world.desk().more.size()) == 0) {
+        world.desk().reload();
+      }
+    };
+    world.live(kEvents);
+    EXPECT_EQ(world.calm_down(), 0U) << "runs are left unfinished";
+    EXPECT_EQ(world.broken(), "") << end_of(world.trace());
+    EXPECT_LT(least, most);
   });
 }
 

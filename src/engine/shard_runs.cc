@@ -31,12 +31,9 @@ Problem wrong_state(Id run, RunState state, std::string_view asked) {
 }  // namespace
 
 void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
-  Known* known = nullptr;
-  if (ask.definition.is_set()) {
-    const auto found = known_.find(ask.definition);
-    known = found == known_.end() ? nullptr : &found->second;
-  } else {
-    known = find_known(ask.kind, ask.name_space, ask.name);
+  Known* known = wake(turn, {ask.definition, ask.kind, ask.name_space, ask.name});
+  if (!turn.out.reads.empty()) {
+    return;
   }
   if (known == nullptr) {
     answer(turn, Problem{ProblemCode::not_found,
@@ -323,7 +320,9 @@ void Shard::Inside::retry_task(Turn& turn, LiveRun& run) {
 void Shard::Inside::set_aside(Turn& turn, const SetAside& ask) {
   const std::string why = "the store refused to write it (incident " + ask.incident + ")";
   if (ask.is_trigger) {
-    set_aside_trigger(turn, ask.subject, why);
+    if (wake_trigger(turn, ask.subject).trigger != nullptr) {  // the load may have left it asleep
+      set_aside_trigger(turn, ask.subject, why);
+    }
     return;
   }
   LiveRun* run = find_live(ask.subject);

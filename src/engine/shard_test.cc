@@ -92,7 +92,13 @@ class Undurable : public ::testing::Test {
   }
   Decision decide(Request request, std::shared_ptr<const CommandRows> rows = nullptr) {
     shard.set_batches(gathering, landed);
-    Decision decision = shard.decide({std::move(request), "token:admin", now, rows}, roster);
+    Command command{std::move(request), "token:admin", now, std::move(rows)};
+    Decision decision = shard.decide(command, roster);
+    const auto woken = [&] { return command.rows ? command.rows->asked.definitions.size() : 0; };
+    while (decision.reads.definitions.size() > woken()) {
+      command.rows = read(decision.reads);
+      decision = shard.decide(command, roster);
+    }
     for (const Change& change : decision.changes) {
       EXPECT_EQ(undurable.apply(change), "");
     }

@@ -19,11 +19,16 @@ Shard::Inside::Found Shard::Inside::find_trigger(Id trigger) {
   if (owner == trigger_owner_.end()) {
     return {};
   }
-  Known& known = known_.at(owner->second);
+  Known& known = touch(known_.at(owner->second));
   const auto found = std::find_if(known.triggers.begin(), known.triggers.end(),
                                   [&](const Trigger& one) { return one.row.id == trigger; });
   check(found != known.triggers.end(), "a trigger is its owner's");
   return {&known, &*found};
+}
+
+// Nothing found: there is none; or, with `reads` set, it is to be read first.
+Shard::Inside::Found Shard::Inside::wake_trigger(Turn& turn, Id trigger) {
+  return wake(turn, {.id = trigger}) == nullptr ? Found{} : find_trigger(trigger);
 }
 
 // What the definition says of it as the plan has it: while an edit is decided, that of before.
@@ -120,7 +125,7 @@ void Shard::Inside::due_next(Trigger& trigger, Instant next) {
   if (next == kNever) {
     move_trigger(trigger, TriggerEvent::run_out);
   } else {
-    wheel_.arm({next, trigger.row.id, TimerSubject::trigger});
+    arm_trigger(trigger.row);
   }
 }
 
@@ -200,7 +205,10 @@ void Shard::Inside::close_gap(Turn& turn, Known& known, Trigger& trigger) {
 // --- by people
 
 void Shard::Inside::pause_trigger(Turn& turn, const PauseTrigger& ask) {
-  const auto [known, trigger] = find_trigger(ask.trigger);
+  const auto [known, trigger] = wake_trigger(turn, ask.trigger);
+  if (!turn.out.reads.empty()) {
+    return;
+  }
   if (trigger == nullptr) {
     answer(turn, Problem{ProblemCode::not_found, "there is no trigger " + to_string(ask.trigger)});
     return;
@@ -231,7 +239,10 @@ void Shard::Inside::pause_trigger(Turn& turn, const PauseTrigger& ask) {
 
 // Also what was set aside goes on: a person has looked.
 void Shard::Inside::resume_trigger(Turn& turn, const ResumeTrigger& ask) {
-  const auto [known, trigger] = find_trigger(ask.trigger);
+  const auto [known, trigger] = wake_trigger(turn, ask.trigger);
+  if (!turn.out.reads.empty()) {
+    return;
+  }
   if (trigger == nullptr) {
     answer(turn, Problem{ProblemCode::not_found, "there is no trigger " + to_string(ask.trigger)});
     return;

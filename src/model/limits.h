@@ -90,6 +90,11 @@ inline constexpr Span kWorkerLease = seconds(10);
 inline constexpr Span kMemberLease = seconds(2);
 inline constexpr Span kMemberBeat = milliseconds(500);
 inline constexpr Span kMemberLook = milliseconds(250);
+// Triggers that are due so far ahead are in memory; a definition that nothing asks for stays there
+// so long (S4.10).
+inline constexpr Span kLookAhead = seconds(60);
+inline constexpr Span kKeptAwake = seconds(30);
+inline constexpr int kLookAheadTriggers = 1000;  // read at a time
 inline constexpr Span kDefaultExecutionTimeout = hours(24);
 
 // The journal (S9.1).

@@ -206,7 +206,7 @@ void Hall::Inside::arm_timer() {
     next = std::min({next, housekeeping_at_, sweep_at_, look_at_, give_up_at_, load_again_at_,
                      join_again_at_,
                      std::max(left_out_again_at_, committer_.idle() ? Instant{} : kNever)});
-    Instant due = kNever;
+    Instant due = next_look_ahead();
     for (const Seat& seat : seats_) {
       if (seat.shard) {
         due = std::min(due, seat.shard->next_due());

@@ -43,6 +43,8 @@ struct HallSettings {
   std::string member_name = "solo";
   ClusterSettings cluster = {};
   Span worker_lease = limits::kWorkerLease;
+  Span look_ahead = limits::kLookAhead;  // triggers due so far ahead are in memory
+  Span kept_awake = limits::kKeptAwake;  // definitions that nothing asks for stay there so long
   std::size_t inbox_commands = limits::kInboxCommands;  // that wait to be decided or durable
 };
 

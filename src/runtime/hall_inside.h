@@ -77,6 +77,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     // in the store as they are, out of memory, so that the shard can go on without them (I8). From
     // time to time they are tried again.
     std::set<Id> left_out;
+    Instant look_ahead_again;  // monotonic: when it is asked for anew, should the read have failed
     void forget() {
       newest_id = shard ? std::max(newest_id, shard->last_id()) : newest_id;
       shard.reset();
@@ -131,6 +132,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void read_receipt(const std::shared_ptr<const store::Batch>& sent);
   bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
   void run_timers();
+  Instant next_look_ahead() const;
+  void look_ahead();
+  void sweep();
   void dispatch();
   void set_gauges(double waiting);
   bool dispatch_some(ShardNumber number);

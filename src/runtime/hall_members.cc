@@ -515,6 +515,7 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   }
   seat.loaded_up_to = seat.shard->last_id();
   seat.seen_arrivals = seat.seen_generation = 0;
+  seat.look_ahead_again = Instant{};
   // After a change of history first of all what it undid; then what had been asked before, in its
   // order; then what the load itself brings to light.
   if (const Id given_out = std::exchange(seat.given_out, {}); given_out.is_set()) {
@@ -542,7 +543,7 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   for (engine::Request& request : business) {
     system_command(number, std::move(request));
   }
-  if (seat.shard->live_runs() > 0) {
+  if (seat.shard->awake() > 0) {
     sweep_at_ = std::min(sweep_at_, at_.monotonic);
   }
   if (lookout_) {

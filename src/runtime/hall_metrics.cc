@@ -40,6 +40,9 @@ HallMetrics::HallMetrics(Metrics& metrics)
           metrics.gauge("jobflow_queue_oldest_age_seconds",
                         "How long the run that waits longest has waited for a worker")),
       live_runs(metrics.gauge("jobflow_live_runs", "Runs that have not ended")),
+      definitions_awake(
+          metrics.gauge("jobflow_definitions_awake",
+                        "Jobs and workflows in memory; the others sleep in the store")),
       workers(metrics.gauge("jobflow_workers", "Workers known", "{state=\"any\"}")),
       worker_slots_busy(metrics.gauge(
           "jobflow_worker_slots", "Slots of the workers connected here", "{kind=\"busy\"}")),

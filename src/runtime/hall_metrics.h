@@ -29,6 +29,7 @@ struct HallMetrics {
   Gauge& queue_depth;
   Gauge& queue_oldest_age_seconds;
   Gauge& live_runs;
+  Gauge& definitions_awake;
   Gauge& workers;
   Gauge& worker_slots_busy;
   Gauge& worker_slots_free;

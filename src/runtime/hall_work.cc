@@ -12,6 +12,7 @@ namespace {
 // One shard's swept every so often while there are live runs; all of them within kSweepEvery.
 constexpr Span kLate = seconds(1);  // a commit that took longer than that was held up
 constexpr int kDispatchesATurn = 64;
+constexpr Span kLookAheadAgain = seconds(1);
 constexpr Span kGaugesEvery = milliseconds(100);
 
 template <class... Handlers>
@@ -52,6 +53,7 @@ ShardNumber Hall::Inside::shard_of(const engine::Request& request) const {
                         [](const engine::LetterCame& ask) { return ask.letter.to; },
                         [](const engine::LetterAcked& ask) { return ask.from; },
                         [](const engine::TimerDue& ask) { return ask.timer.subject.shard(); },
+                        [](const engine::LookAhead& ask) { return ask.shard; },
                         [](const engine::DispatchNext&) { return ShardNumber{0}; },
                         [](const engine::ContinueRun& ask) { return ask.run.shard(); },
                         [](const engine::ContinueDelete& ask) { return ask.definition.shard(); },
@@ -116,7 +118,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
     unsent->sent_before = unsent->sent_before || unsent->token <= seat.loaded_up_to;
   }
   seat.shard->set_batches(committer_.next_place(), committer_.durable_place());
-  const bool had_live_runs = seat.shard->live_runs() > 0;
+  const bool was_empty = seat.shard->live_runs() == 0 && seat.shard->awake() == 0;
   engine::Decision decision = seat.shard->decide(command, dealer_.roster());
   if (!decision.reads.empty()) {
     check(decision.changes.empty(), "a decision reads or writes");
@@ -126,7 +128,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
   for (engine::Request& request : decision.more) {
     more_.emplace_back(number, std::move(request));
   }
-  if (!had_live_runs && seat.shard->live_runs() > 0) {
+  if (was_empty && seat.shard->awake() > 0) {
     sweep_at_ = std::min(sweep_at_, at_.monotonic + engine::Shard::kSweepEvery);
   }
   const bool wrote = !decision.changes.empty();
@@ -196,6 +198,8 @@ void Hall::Inside::rows_read(const std::shared_ptr<Reading>& reading, Outcome<Co
     }
     return;
   }
+  std::erase_if(rows->triggers,
+                [&](const TriggerRow& trigger) { return seat.left_out.contains(trigger.id); });
   if (reading->loads == seat.loads) {
     rows->asked = std::move(reading->reads);
     rows->batch = committer_.place_of_batch(rows->batch);
@@ -249,21 +253,51 @@ void Hall::Inside::run_timers() {
       }
     }
   }
+  look_ahead();
   if (sweep_at_ <= at_.monotonic) {
-    Seat& seat = seats_[next_swept_++ % seats_.size()];
-    if (seat.shard) {
-      seat.shard->sweep(at_.now);
-    }
-    const bool any_live = std::any_of(seats_.begin(), seats_.end(), [](const Seat& one) {
-      return one.shard && one.shard->live_runs() > 0;
-    });
-    sweep_at_ = any_live ? at_.monotonic + milliseconds(engine::Shard::kSweepEvery.ms /
-                                                        static_cast<std::int64_t>(seats_.size()))
-                         : kNever;
+    sweep();
   }
   check_leases();
   if (housekeeping_at_ <= at_.monotonic) {
     housekeeping();
+  }
+}
+
+// One shard at a time.
+void Hall::Inside::sweep() {
+  Seat& seat = seats_[next_swept_++ % seats_.size()];
+  if (seat.shard) {
+    seat.shard->sweep(at_.now, settings_.kept_awake);
+  }
+  const bool any = std::any_of(seats_.begin(), seats_.end(), [](const Seat& one) {
+    return one.shard && (one.shard->live_runs() > 0 || one.shard->awake() > 0);
+  });
+  const auto shards = static_cast<std::int64_t>(seats_.size());
+  sweep_at_ = any ? at_.monotonic + milliseconds(engine::Shard::kSweepEvery.ms / shards) : kNever;
+}
+
+// Half of the window is always in memory. On the wall clock, as planned instants are.
+Instant Hall::Inside::next_look_ahead() const {
+  Instant next = kNever;
+  for (const Seat& seat : seats_) {
+    if (seat.shard) {
+      const Instant needed = seat.shard->horizon() - milliseconds(settings_.look_ahead.ms / 2);
+      const Instant again = at_.now + (seat.look_ahead_again - at_.monotonic);
+      next = std::min(next, std::max(needed, again));
+    }
+  }
+  return next;
+}
+
+void Hall::Inside::look_ahead() {
+  const Instant needed = at_.now + milliseconds(settings_.look_ahead.ms / 2);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    Seat& seat = seats_[i];
+    if (seat.shard && seat.shard->horizon() <= needed && seat.look_ahead_again <= at_.monotonic) {
+      seat.look_ahead_again = at_.monotonic + kLookAheadAgain;
+      const auto number = static_cast<ShardNumber>(i);
+      system_command(number, engine::LookAhead{number, at_.now + settings_.look_ahead});
+    }
   }
 }
 
@@ -283,14 +317,17 @@ void Hall::Inside::dispatch() {
   }
   double waiting = 0;
   double live = 0;
+  double awake = 0;
   for (const Seat& seat : seats_) {
     if (seat.shard) {
       waiting += static_cast<double>(seat.shard->waiting());
       live += static_cast<double>(seat.shard->live_runs());
+      awake += static_cast<double>(seat.shard->awake());
     }
   }
   metrics_.queue_depth.set(waiting);
   metrics_.live_runs.set(live);
+  metrics_.definitions_awake.set(awake);
   set_gauges(waiting);
 }
 

@@ -30,8 +30,23 @@ Id subject_of(const Request& request) {
 Desk::Desk(Instant base, ShardNumber shard, int shard_count)
     : now(base), names(base), number_(shard) {
   rows.shard_count = shard_count;
-  shard_ = std::make_unique<Shard>(rows.image(number_, last_id_, batch_), now);
+  load();
   swept_ = now;
+}
+
+void Desk::load() {
+  shard_ = std::make_unique<Shard>(rows.image(number_, last_id_, batch_, !sleeps), now);
+  look_ahead();
+}
+
+// Not told: nothing comes of it but that timers are armed.
+void Desk::look_ahead() {
+  const Instant until = now + (sleeps ? seconds(2) : limits::kLookAhead);
+  while (shard_->horizon() < until) {
+    Command command{LookAhead{number_, until}, "system", now, nullptr};
+    std::string unheard;
+    decide(command, unheard);
+  }
 }
 
 CommandRows Desk::read(const CommandReads& reads) {
@@ -56,7 +71,11 @@ Decision Desk::decide(Command& command, std::string& told) {
     check(decision.changes.empty() && decision.events.empty() && decision.effects.empty() &&
               !decision.answer,
           "a decision reads, or decides");
-    told += tell(decision.reads, names);
+    // What sleeps is where memory ends, no part of the story.
+    const std::size_t woken = command.rows ? command.rows->asked.definitions.size() : 0;
+    if (decision.reads.definitions.size() == woken && !decision.reads.due) {
+      told += tell(decision.reads, names);
+    }
     command.rows = std::make_shared<const CommandRows>(read(decision.reads));
   }
 }
@@ -138,9 +157,10 @@ void Desk::deliver_letters() {
 
 void Desk::fire_timers() {
   if (now - swept_ >= Shard::kSweepEvery) {
-    shard_->sweep(now);
+    shard_->sweep(now, sleeps ? Span{} : hours(24 * 365));
     swept_ = now;
   }
+  look_ahead();
   while (shard_->next_due() <= now) {
     std::vector<Timer> due;
     shard_->take_due(now, due);
@@ -157,7 +177,7 @@ void Desk::fire_timers() {
 void Desk::reload() {
   ++reloads;
   const Shard::Turns turns = shard_->turns();
-  shard_ = std::make_unique<Shard>(rows.image(number_, last_id_, batch_), now);
+  load();
   shard_->take_turns(turns);
   more.clear();
   for (const Request& request : shard_->unfinished_business()) {

@@ -54,6 +54,7 @@ class Desk {
   RowTable rows;
   Roster roster;
   std::deque<Request> more;
+  bool sleeps = false;  // definitions go to sleep as soon as they may
   bool reloads_after_each = false;
   int reload_interval = 1;  // after each so many, and whenever work was left for later
   int reloads = 0;
@@ -64,6 +65,8 @@ class Desk {
   std::function<void(const Command&, const Decision&)> after_each;  // written
 
  private:
+  void load();
+  void look_ahead();
   Decision decide(Command& command, std::string& told);
   void forget(const Decision& decision);
   CommandRows read(const CommandReads& reads);

@@ -158,20 +158,34 @@ bool RowTable::is_deleted(Id definition) const {
   return newest == current.end() || revisions.at({definition, newest->second}).deleted;
 }
 
-ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) const {
+ShardImage RowTable::image(ShardNumber shard,
+                           Id last_id,
+                           std::int64_t batch,
+                           bool with_sleepers) const {
   ShardImage image{.shard = shard,
                    .epoch = 1,
                    .last_id = last_id,
                    .last_command = commands.empty() ? Id{} : commands.rbegin()->first,
                    .batch = batch,
                    .shard_count = shard_count};
+  std::set<Id> awake;
   for (const auto& [id, revision] : current) {
-    if (!is_deleted(id)) {
-      image.definitions.push_back(revisions.at({id, revision}));
+    if (with_sleepers) {
+      awake.insert(id);
+    }
+  }
+  for (const auto& [id, row] : runs) {
+    if (!is_final(row.progress.state)) {
+      awake.insert(row.definition);
     }
   }
   for (const auto& [id, row] : triggers) {
-    image.triggers.push_back(row);
+    if (row.progress.follow.is_set()) {
+      awake.insert(row.definition);
+    }
+  }
+  for (const Id id : awake) {
+    list(id, image.definitions, image.triggers);
   }
   std::set<std::pair<Id, int>> old;
   for (const auto& [id, row] : runs) {
@@ -202,6 +216,51 @@ ShardImage RowTable::image(ShardNumber shard, Id last_id, std::int64_t batch) co
   return image;
 }
 
+// A definition as it is now, unless it is deleted, and its triggers.
+void RowTable::list(Id id,
+                    std::vector<DefinitionRow>& definitions,
+                    std::vector<TriggerRow>& of_them) const {
+  if (is_deleted(id)) {
+    return;
+  }
+  definitions.push_back(revisions.at({id, current.at(id)}));
+  for (const auto& [trigger, row] : triggers) {
+    if (row.definition == id) {
+      of_them.push_back(row);
+    }
+  }
+}
+
+void RowTable::read_sleepers(const CommandReads& reads, CommandRows& rows) const {
+  std::set<Id> named;
+  for (const DefinitionKey& key : reads.definitions) {
+    for (const auto& [id, revision] : current) {
+      const DefinitionRow& row = revisions.at({id, revision});
+      const auto trigger = triggers.find(key.id);
+      const bool is_it =
+          key.id.is_set()
+              ? id == key.id || (trigger != triggers.end() && trigger->second.definition == id)
+              : row.kind == key.kind && row.name_space == key.name_space && row.name == key.name;
+      if (is_it) {
+        named.insert(id);
+      }
+    }
+  }
+  if (reads.due) {
+    rows.due_up_to = {reads.due->until, Id{INT64_MAX}};
+    for (const auto& [id, row] : triggers) {
+      const DuePlace place{row.progress.next_due, id};
+      if (row.progress.state == TriggerState::active && place > reads.due->after &&
+          place <= rows.due_up_to) {
+        named.insert(row.definition);
+      }
+    }
+  }
+  for (const Id id : named) {
+    list(id, rows.definitions, rows.triggers);
+  }
+}
+
 CommandRows RowTable::read(const CommandReads& reads, std::int64_t batch) const {
   CommandRows rows{.asked = reads,
                    .batch = batch,
@@ -209,7 +268,11 @@ CommandRows RowTable::read(const CommandReads& reads, std::int64_t batch) const 
                    .steps = {},
                    .revisions = {},
                    .keys = {},
-                   .commands = {}};
+                   .commands = {},
+                   .definitions = {},
+                   .triggers = {},
+                   .due_up_to = {}};
+  read_sleepers(reads, rows);
   for (const Id id : reads.runs) {
     const auto found = runs.find(id);
     if (found == runs.end()) {

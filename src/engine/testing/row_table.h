@@ -32,13 +32,19 @@ struct RowTable {
   // Why a store would refuse it, or "".
   std::string apply(const Change& change);
 
-  // What a new owner would load. `last_id` and `batch` are the caller's to know.
-  ShardImage image(ShardNumber shard, Id last_id, std::int64_t batch) const;
+  // What a new owner would load. `last_id` and `batch` are the caller's to know. `with_sleepers`:
+  // definitions that a store would leave to be read later, too.
+  ShardImage image(ShardNumber shard,
+                   Id last_id,
+                   std::int64_t batch,
+                   bool with_sleepers = true) const;
   CommandRows read(const CommandReads& reads, std::int64_t batch) const;
 
   bool is_deleted(Id definition) const;
 
  private:
+  void list(Id id, std::vector<DefinitionRow>& definitions, std::vector<TriggerRow>& of_them) const;
+  void read_sleepers(const CommandReads& reads, CommandRows& rows) const;
   std::string write(const InsertRun& insert);
   std::string write(const UpdateRun& update);
   std::string write(const InsertAttempt& insert);

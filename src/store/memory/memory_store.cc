@@ -222,6 +222,56 @@ std::vector<DefinitionRow> revisions_of(const Tables& tables,
   return revisions;
 }
 
+// A definition's triggers, by id.
+std::vector<TriggerRow> triggers_of(const Tables& tables, Id definition) {
+  std::vector<TriggerRow> triggers;
+  for (auto at = tables.trigger_names.lower_bound({definition, ""});
+       at != tables.trigger_names.end() && at->first.first == definition; ++at) {
+    triggers.push_back(tables.triggers.at(at->second));
+  }
+  std::ranges::sort(triggers, {}, &TriggerRow::id);
+  return triggers;
+}
+
+// Definitions as they are now, and all their triggers.
+template <class Rows>
+void read_awake(const Tables& tables, const std::set<Id>& ids, Rows& into) {
+  for (const Id id : ids) {
+    const auto found = tables.definitions.find(id);
+    if (found != tables.definitions.end() && !found->second.head.deleted) {
+      into.definitions.push_back(found->second.revisions.at(found->second.head.revision));
+      std::ranges::move(triggers_of(tables, id), std::back_inserter(into.triggers));
+    }
+  }
+}
+
+void read_sleepers(const Tables& tables, const CommandReads& reads, CommandRows& rows) {
+  std::set<Id> ids;
+  for (const DefinitionKey& key : reads.definitions) {
+    ids.insert(key.id);  // the definition's own, or
+    if (const auto trigger = tables.triggers.find(key.id); trigger != tables.triggers.end()) {
+      ids.insert(trigger->second.definition);
+    }
+    const auto named = tables.names.find({key.name_space, key.name, key.kind});
+    if (!key.id.is_set() && named != tables.names.end()) {
+      ids.insert(named->second);
+    }
+  }
+  if (reads.due) {
+    rows.due_up_to = {reads.due->until, Id{INT64_MAX}};
+    int found = 0;
+    for (auto at = tables.due.upper_bound({reads.due->shard, reads.due->after});
+         at != tables.due.end() && at->first == reads.due->shard && at->second <= rows.due_up_to;
+         ++at) {
+      ids.insert(tables.triggers.at(at->second.trigger).definition);
+      if (++found == limits::kLookAheadTriggers) {
+        rows.due_up_to = at->second;
+      }
+    }
+  }
+  read_awake(tables, ids, rows);
+}
+
 ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard) {
   ShardImage image{.shard = shard,
                    .next_event = newest_number(tables, shard) + 1,
@@ -238,25 +288,23 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
   if (!tables.commands.empty()) {
     image.last_command = tables.commands.rbegin()->first;
   }
-  for (const auto& [id, definition] : tables.definitions) {
-    if (id.shard() == shard && !definition.head.deleted) {
-      image.definitions.push_back(definition.revisions.at(definition.head.revision));
-    }
-  }
-  for (const auto& [id, trigger] : tables.triggers) {
-    if (id.shard() == shard) {
-      image.triggers.push_back(trigger);
-    }
-  }
+  std::set<Id> awake;
   if (const auto live = tables.live_runs.find(shard); live != tables.live_runs.end()) {
     for (const Id id : live->second) {
       image.live_runs.push_back(tables.runs.at(id));
+      awake.insert(image.live_runs.back().definition);
       if (image.live_runs.back().kind == RunKind::workflow) {
         std::ranges::move(steps_of(tables, id, true), std::back_inserter(image.ended_steps));
       }
     }
   }
   std::ranges::sort(image.ended_steps, {}, &RunRow::id);
+  for (const auto& [id, trigger] : tables.triggers) {
+    if (id.shard() == shard && trigger.progress.follow.is_set()) {
+      awake.insert(trigger.definition);
+    }
+  }
+  read_awake(tables, awake, image);
   image.old_revisions = revisions_of(tables, image.live_runs, false);
   for (auto at = tables.letters.lower_bound({shard, 0, Id{}});
        at != tables.letters.end() && at->second.from == shard; ++at) {
@@ -304,6 +352,7 @@ CommandRows rows_for(const Tables& tables, std::int64_t member, const CommandRea
       rows.commands.push_back(row->second);
     }
   }
+  read_sleepers(tables, reads, rows);
   return rows;
 }
 
@@ -520,15 +569,8 @@ class MemoryStore final : public Store {
         std::move(done), [=](Tables& tables) { return page_of_definitions(tables, filter); });
   }
   void list_triggers(Id definition, Callback<Outcome<std::vector<TriggerRow>>> done) override {
-    run<Outcome<std::vector<TriggerRow>>>(std::move(done), [=](Tables& tables) {
-      std::vector<TriggerRow> triggers;
-      for (const auto& [id, trigger] : tables.triggers) {
-        if (trigger.definition == definition) {
-          triggers.push_back(trigger);
-        }
-      }
-      return triggers;
-    });
+    run<Outcome<std::vector<TriggerRow>>>(
+        std::move(done), [=](Tables& tables) { return triggers_of(tables, definition); });
   }
   void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) override {
     run<Outcome<Firings>>(std::move(done),

@@ -181,10 +181,9 @@ void Transaction::write(const Change& change) {
     TriggerRow row = found->second;
     row.progress = advance->progress;
     expect(row);
-    put(tables_.triggers, row.id, row);
+    put_trigger(row);
   } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
-    drop_trigger_name(gone->trigger);
-    drop(tables_.triggers, gone->trigger);
+    drop_trigger(gone->trigger);
   } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
     const SkippedFiringRow& row = skipped->row;
     expect(row);
@@ -273,7 +272,25 @@ void Transaction::save_trigger(const TriggerRow& row) {
          "trigger name is taken: definition", row.definition);
   drop_trigger_name(row.id);
   put(tables_.trigger_names, {row.definition, row.name}, row.id);
+  put_trigger(row);
+}
+
+void Transaction::put_trigger(const TriggerRow& row) {
+  if (const auto before = tables_.triggers.find(row.id); before != tables_.triggers.end()) {
+    remove(tables_.due, {row.id.shard(), {before->second.progress.next_due, row.id}});
+  }
   put(tables_.triggers, row.id, row);
+  if (row.progress.next_due.is_set()) {
+    add(tables_.due, {row.id.shard(), {row.progress.next_due, row.id}});
+  }
+}
+
+void Transaction::drop_trigger(Id trigger) {
+  if (const auto before = tables_.triggers.find(trigger); before != tables_.triggers.end()) {
+    remove(tables_.due, {trigger.shard(), {before->second.progress.next_due, trigger}});
+  }
+  drop_trigger_name(trigger);
+  drop(tables_.triggers, trigger);
 }
 
 void Transaction::drop_trigger_name(Id trigger) {

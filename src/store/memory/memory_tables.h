@@ -43,6 +43,7 @@ struct Tables {
   std::map<std::tuple<std::string, std::string, DefinitionKind>, Id> names;  // not deleted ones
   std::map<Id, TriggerRow> triggers;
   std::map<std::pair<Id, std::string>, Id> trigger_names;  // by (definition, name)
+  std::set<std::pair<ShardNumber, DuePlace>> due;          // of active triggers
   std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
   std::map<Id, CommandRow> commands;
@@ -92,6 +93,8 @@ class Transaction {
   void write_run(const RunWrite& write);
   void save_revision(const DefinitionRow& row);
   void save_trigger(const TriggerRow& row);
+  void put_trigger(const TriggerRow& row);
+  void drop_trigger(Id trigger);
   void drop_trigger_name(Id trigger);
   void write_letters(const Change& change);
 

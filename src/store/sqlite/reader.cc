@@ -107,8 +107,11 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       setting_(connection_, statement("setting")),
       list_members_(connection_, statement("list_members")),
       list_shards_(connection_, statement("list_shards")),
-      definitions_of_shard_(connection_, statement("definitions_of_shard")),
-      triggers_of_shard_(connection_, statement("triggers_of_shard")),
+      current_definition_(connection_, statement("current_definition")),
+      id_of_name_(connection_, statement("id_of_name")),
+      definition_of_trigger_(connection_, statement("definition_of_trigger")),
+      triggers_due_(connection_, statement("triggers_due")),
+      triggers_following_(connection_, statement("triggers_following")),
       live_runs_of_shard_(connection_, statement("live_runs_of_shard")),
       steps_of_run_(connection_, statement("steps_of_run")),
       definition_head_(connection_, statement("definition_head")),
@@ -190,17 +193,19 @@ ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
   if (auto row = last_command_.with(); row.step()) {
     image.last_command = {row.number(0)};
   }
-  for (auto row = definitions_of_shard_.with(shard); row.step();) {
-    image.definitions.push_back(read_definition(row));
-  }
-  for (auto row = triggers_of_shard_.with(shard); row.step();) {
-    image.triggers.push_back(read_trigger(row));
-  }
   {
     auto rows = live_runs_of_shard_.with(shard);
     read_runs(rows, image.live_runs);
   }
   std::ranges::sort(image.live_runs, {}, &RunRow::id);
+  std::set<Id> awake;
+  for (const RunRow& run : image.live_runs) {
+    awake.insert(run.definition);
+  }
+  for (auto row = triggers_following_.with(shard); row.step();) {
+    awake.insert({row.number(0)});
+  }
+  read_awake(awake, image);
   for (const RunRow& run : image.live_runs) {
     if (run.kind == RunKind::workflow) {
       auto rows = steps_of_run_.with(run.id.value, static_cast<int>(RunState::succeeded));
@@ -261,6 +266,46 @@ void Reader::read_revisions_of(const std::vector<RunRow>& runs,
   }
 }
 
+// Definitions as they are now, and all their triggers.
+template <class Rows>
+void Reader::read_awake(const std::set<Id>& ids, Rows& into) {
+  for (const Id id : ids) {
+    if (auto row = current_definition_.with(id.value); row.step()) {
+      into.definitions.push_back(read_definition(row));
+      std::ranges::move(list_triggers(id), std::back_inserter(into.triggers));
+    }
+  }
+}
+
+void Reader::read_sleepers(const CommandReads& reads, CommandRows& rows) {
+  std::set<Id> ids;
+  for (const DefinitionKey& key : reads.definitions) {
+    ids.insert(key.id);  // the definition's own, or
+    if (auto owner = definition_of_trigger_.with(key.id.value); owner.step()) {
+      ids.insert({owner.number(0)});
+    }
+    if (auto named = id_of_name_.with(std::string_view(key.name), std::string_view(key.name_space),
+                                      static_cast<int>(key.kind));
+        !key.id.is_set() && named.step()) {
+      ids.insert({named.number(0)});
+    }
+  }
+  if (reads.due) {
+    int found = 0;
+    for (auto due = triggers_due_.with(reads.due->shard, reads.due->after.due.ms,
+                                       reads.due->after.trigger.value, reads.due->until.ms,
+                                       limits::kLookAheadTriggers);
+         due.step(); ++found) {
+      ids.insert({due.number(0)});
+      rows.due_up_to = {{due.number(1)}, {due.number(2)}};
+    }
+    if (found < limits::kLookAheadTriggers) {
+      rows.due_up_to = {reads.due->until, {INT64_MAX}};
+    }
+  }
+  read_awake(ids, rows);
+}
+
 std::optional<RunRow> Reader::one_run(Id run) {
   auto row = run_.with(run.value);
   return row.step() ? std::optional(sqlite::read_run(row)) : std::nullopt;
@@ -301,6 +346,7 @@ CommandRows Reader::read_for_command(std::int64_t member, const CommandReads& re
                                .name = row.text(6)});
     }
   }
+  read_sleepers(reads, rows);
   return rows;
 }
 

@@ -6,6 +6,7 @@
 #include "store/sqlite/connection.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class Reader {
                          bool current_too,
                          std::vector<DefinitionRow>& revisions);
   void read_letters(ShardImage& image);
+  template <class Rows>
+  void read_awake(const std::set<Id>& ids, Rows& into);
+  void read_sleepers(const CommandReads& reads, CommandRows& rows);
   std::optional<RunRow> one_run(Id run);
   std::int64_t batch_of(std::int64_t member);
   std::vector<RunRow> runs_of_one_or_all(const RunFilter& filter, std::uint32_t states);
@@ -46,7 +50,8 @@ class Reader {
   const int shard_count_;
   Statement begin_, end_, member_, newest_journal_, owner_of_shard_;
   Statement setting_, list_members_, list_shards_;
-  Statement definitions_of_shard_, triggers_of_shard_, live_runs_of_shard_, steps_of_run_;
+  Statement current_definition_, id_of_name_, definition_of_trigger_, triggers_due_;
+  Statement triggers_following_, live_runs_of_shard_, steps_of_run_;
   Statement definition_head_, revision_, idempotency_key_, command_, last_command_, run_;
   Statement runs_newest_, runs_of_kind_newest_, runs_of_definition_, runs_of_parent_, runs_live_;
   Statement runs_ended_badly_, runs_of_definition_ended_badly_, attempts_of_run_;

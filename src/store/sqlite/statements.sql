@@ -259,18 +259,33 @@ DELETE FROM idempotency_keys WHERE number = ?1;
 -- The oldest below an id.
 DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE id < ?1 ORDER BY id LIMIT ?2);
 
--- name: definitions_of_shard
--- What a shard's owner needs to know of its definitions.
+-- name: current_definition
+-- As it is now; none when it is deleted.
 SELECT d.id, d.kind, d.name_space, d.name, r.revision, r.enabled, r.deleted, r.document, d.created,
        r.updated, r.principal
 FROM definitions d JOIN revisions r ON r.definition = d.id AND r.revision = d.revision
-WHERE (d.id >> 12) & 1023 = ?1 AND d.deleted = 0 ORDER BY d.id;
+WHERE d.id = ?1 AND d.deleted = 0;
 
--- name: triggers_of_shard
--- All of them: finished and paused ones too.
-SELECT id, state, next_due, anchor, follow, since, skip_from, skip_count, skip_reason, paused_by,
-       note, definition, name, schedule, params
-FROM triggers WHERE (id >> 12) & 1023 = ?1 ORDER BY id;
+-- name: id_of_name
+-- The definition that has a name now.
+SELECT id FROM definitions INDEXED BY definitions_by_name
+WHERE name = ?1 AND name_space = ?2 AND kind = ?3 AND deleted = 0;
+
+-- name: definition_of_trigger
+-- Whose it is.
+SELECT definition FROM triggers WHERE id = ?1;
+
+-- name: triggers_due
+-- A shard's active triggers in the order in which they are due, from a place on.
+SELECT definition, next_due, id FROM triggers INDEXED BY triggers_due
+WHERE next_due <> 0 AND (id >> 12) & 1023 = ?1 AND next_due >= ?2 AND next_due <= ?4
+  AND (next_due > ?2 OR id > ?3)
+ORDER BY next_due, id LIMIT ?5;
+
+-- name: triggers_following
+-- Definitions with triggers that wait for the ends of others' runs.
+SELECT definition FROM triggers INDEXED BY triggers_following
+WHERE follow <> 0 AND (id >> 12) & 1023 = ?1;
 
 -- name: live_runs_of_shard
 -- Runs that are not final: 32 keys a shard.

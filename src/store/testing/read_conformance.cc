@@ -384,10 +384,87 @@ TEST_P(StoreConformance, TriggersAreSavedAdvancedAndDeleted) {
   a = cron_trigger(first, kJob, "renamed", {20'000});
   ASSERT_TRUE(landed(writer.commit({SaveTrigger{a}, DeleteTrigger{second}})));
   EXPECT_THAT(desk.list_triggers(kJob), ElementsAre(a));
-  EXPECT_THAT(desk.load_shard(writer.ticket().member, 3).triggers, ElementsAre(a));
   // The names are free again.
   ASSERT_TRUE(landed(writer.commit(
       {SaveTrigger{b}, SaveTrigger{cron_trigger(writer.new_id(3), kJob, "cron-1", {1})}})));
+}
+
+// S4.10, house 3.1: what nothing goes on of is not in the image; it is read when it is named.
+TEST_P(StoreConformance, DefinitionsSleepUntilTheyAreNamed) {
+  Writer writer(*subject);
+  const Id job = writer.new_id(3), due = writer.new_id(3), follower = writer.new_id(3);
+  const DefinitionRow row = job_definition(job, "sleeper");
+  const TriggerRow trigger = cron_trigger(due, job, "cron-1", {9'000});
+  ASSERT_TRUE(landed(writer.commit({SaveRevision{row}, SaveTrigger{trigger}})));
+  EXPECT_THAT(desk.load_shard(1, 3).definitions, IsEmpty());
+  EXPECT_THAT(desk.load_shard(1, 3).triggers, IsEmpty());
+  const auto read = [&](DefinitionKey key) {
+    return desk.read_for_command(1, {.definitions = {std::move(key)}});
+  };
+  for (const DefinitionKey& key :
+       {DefinitionKey{.id = job}, DefinitionKey{.id = due},
+        DefinitionKey{.kind = row.kind, .name_space = row.name_space, .name = row.name}}) {
+    EXPECT_THAT(read(key).definitions, ElementsAre(row));
+    EXPECT_THAT(read(key).triggers, ElementsAre(trigger));
+    EXPECT_EQ(read(key).batch, 1);
+  }
+  EXPECT_THAT(read({.id = writer.new_id(3)}).definitions, IsEmpty());
+  EXPECT_THAT(read({.kind = row.kind, .name_space = "other", .name = row.name}).definitions,
+              IsEmpty());
+  // One that follows others' runs is in the image, with all of its definition's triggers.
+  TriggerRow follows = cron_trigger(follower, job, "after", {});
+  follows.progress = {.state = TriggerState::waiting, .follow = follower};
+  ASSERT_TRUE(landed(writer.commit({SaveTrigger{follows}})));
+  EXPECT_THAT(desk.load_shard(1, 3).definitions, ElementsAre(row));
+  EXPECT_THAT(desk.load_shard(1, 3).triggers, ElementsAre(trigger, follows));
+  EXPECT_THAT(desk.load_shard(1, 4).definitions, IsEmpty());
+  DefinitionRow gone = job_definition(job, "sleeper", 2);
+  gone.deleted = true;
+  ASSERT_TRUE(
+      landed(writer.commit({SaveRevision{gone}, DeleteTrigger{due}, DeleteTrigger{follower}})));
+  EXPECT_THAT(read({.id = job}).definitions, IsEmpty());
+  EXPECT_THAT(read({.kind = row.kind, .name_space = row.name_space, .name = row.name}).definitions,
+              IsEmpty());
+}
+
+// S4.10: triggers come in the order in which they are due, a page at a time, none twice.
+TEST_P(StoreConformance, TriggersAreReadAsTheirTimeComes) {
+  Writer writer(*subject);
+  constexpr int kTriggers = limits::kLookAheadTriggers + 10;
+  std::vector<Change> rows;
+  std::vector<DuePlace> places;
+  for (int i = 0; i < kTriggers; ++i) {
+    const Id job = writer.new_id(3), trigger = writer.new_id(3);
+    const Instant due{1'000 + i / 7 * 7};  // several at one instant
+    rows.emplace_back(SaveRevision{job_definition(job, "j" + std::to_string(i))});
+    rows.emplace_back(SaveTrigger{cron_trigger(trigger, job, "cron-1", due)});
+    places.push_back({due, trigger});
+  }
+  const Id elsewhere = writer.new_id(4), other = writer.new_id(4);
+  rows.emplace_back(SaveRevision{job_definition(elsewhere, "elsewhere")});
+  rows.emplace_back(SaveTrigger{cron_trigger(other, elsewhere, "cron-1", {1'001})});
+  ASSERT_TRUE(landed(writer.commit(std::move(rows))));
+  const auto read = [&](DuePlace after, Instant until) {
+    return desk.read_for_command(1, {.due = DueStretch{3, after, until}});
+  };
+  const auto& at = [&](int place) -> DuePlace& { return places[static_cast<std::size_t>(place)]; };
+  const CommandRows first = read({}, {1'000'000});
+  EXPECT_EQ(first.definitions.size(), static_cast<std::size_t>(limits::kLookAheadTriggers));
+  EXPECT_EQ(first.triggers.size(), first.definitions.size());
+  EXPECT_EQ(first.due_up_to, at(limits::kLookAheadTriggers - 1));
+  const CommandRows second = read(first.due_up_to, {1'000'000});
+  EXPECT_EQ(second.definitions.size(), 10U);
+  EXPECT_EQ(second.due_up_to.due, Instant{1'000'000});
+  EXPECT_GT(second.due_up_to, at(kTriggers - 1));
+  EXPECT_THAT(read(second.due_up_to, {2'000'000}).definitions, IsEmpty());
+  EXPECT_EQ(read({}, {1'000}).triggers.size(), 7U) << "due by then, and no later";
+  EXPECT_THAT(read({}, {999}).triggers, IsEmpty());
+  // One that moves on is read where it is due next; one that is not active is not.
+  ASSERT_TRUE(
+      landed(writer.commit({AdvanceTrigger{at(0).trigger, {.next_due = {5'000'000}}},
+                            AdvanceTrigger{at(1).trigger, {.state = TriggerState::paused}}})));
+  EXPECT_EQ(read({}, {1'000}).triggers.size(), 5U);
+  EXPECT_EQ(read(second.due_up_to, {5'000'000}).triggers.size(), 1U);
 }
 
 TEST_P(StoreConformance, S48_SkippedFiringsAreListedNewestFirst) {

@@ -40,7 +40,9 @@ Life::Life(World& world, int member, int number)
       hall(
           {.member_name = fmt::format("member-{}", member),
            .cluster = {.alone = world.plan.members == 1, .address = MemberWire::address_of(member)},
-           .worker_lease = world.plan.lease},
+           .worker_lease = world.plan.lease,
+           .look_ahead = world.plan.look_ahead,
+           .kept_awake = world.plan.kept_awake},
           store,
           *logs,
           clock,

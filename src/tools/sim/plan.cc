@@ -44,13 +44,17 @@ Plan make_plan(std::uint64_t seed, int members, const std::vector<std::string>& 
   if (plan.loads.empty()) {
     plan.loads.push_back({&load_kinds().front(), 50});
   }
+  plan.look_ahead = milliseconds(random.between(200, random.between(1'000, 60'000)));
+  plan.kept_awake = milliseconds(random.between(0, random.between(1, 30'000)));
   return plan;
 }
 
 std::string to_text(const Plan& plan) {
-  std::string text =
-      fmt::format("seed {}: {} member(s), {} worker(s), {} shard(s), {} ms of faults, lease {} ms",
-                  plan.seed, plan.members, plan.workers, plan.shards, plan.chaos.ms, plan.lease.ms);
+  std::string text = fmt::format(
+      "seed {}: {} member(s), {} worker(s), {} shard(s), {} ms of faults, lease {} ms, "
+      "look-ahead {} ms, kept awake {} ms",
+      plan.seed, plan.members, plan.workers, plan.shards, plan.chaos.ms, plan.lease.ms,
+      plan.look_ahead.ms, plan.kept_awake.ms);
   const auto list = [&](const char* what, const std::vector<Chosen>& some) {
     text += fmt::format("\n  {}:", what);
     for (const Chosen& one : some) {

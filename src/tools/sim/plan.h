@@ -38,6 +38,8 @@ struct Plan {
   int shards = 8;
   Span chaos;  // so long things fail
   Span lease;  // of a worker
+  // What of the store is in memory: triggers due so far ahead, and what was used lately (S4.10).
+  Span look_ahead, kept_awake;
   std::vector<Chosen> faults, loads;
   std::vector<std::string> unheeded;  // checkers that are not listened to
 };
