@@ -125,7 +125,7 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   row.revision += 1;
   row.enabled = wanted.enabled;
   row.document = wanted.document;
-  row.updated = turn.now;
+  row.updated = latest(turn);  // its triggers count from here, and so does the audit (S4.8)
   row.principal = turn.command.principal;
   known->plan = make_plan(row.id, row.revision, ask.definition);
   turn.out.changes.emplace_back(SaveRevision{row});
@@ -223,7 +223,7 @@ void Shard::Inside::enter_trigger(
   if (!is_same) {
     trigger.row.schedule = to_json(spec.schedule);
     trigger.times.reset();
-    at.anchor = latest(turn);
+    at.anchor = known.row.updated;
     at.skip_from = Instant{};
     at.skip_count = 0;
     at.skip_reason.clear();
@@ -264,7 +264,7 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
   DefinitionRow row = known->row;
   row.revision += 1;
   row.deleted = true;
-  row.updated = turn.now;
+  row.updated = latest(turn);
   row.principal = turn.command.principal;
   turn.out.changes.emplace_back(SaveRevision{row});
   for (Trigger& trigger : known->triggers) {

@@ -208,6 +208,29 @@ INSTANTIATE_TEST_SUITE_P(Loaded, Policies, ::testing::Bool(), [](const auto& eac
   return each.param ? "anew_after_each_decision" : "once";
 });
 
+// --- time
+
+// S4.8, S4.10: when the clock was set back, an edit is dated by the shard's own time, up to which
+// the ledger of before reaches. Its schedule counts from there, and so does the audit.
+TEST(ShardTriggers, AnEditAfterTheClockWentBackIsDatedByWhatHasFired) {
+  Desk desk;
+  const auto save = [&](const char* trigger) {
+    desk.submit(
+        definition(DefinitionKind::job, "j",
+                   std::string(R"("handler":"h","triggers":[{"name":"t",)") + trigger + "}]"));
+  };
+  save(R"("every":"1m")");
+  desk.now = Desk::kBase + minutes(3);
+  desk.fire_timers();
+  desk.now = Desk::kBase + minutes(1);
+  save(R"("every":"10s")");
+  const TriggerProgress& at = desk.rows.triggers.begin()->second.progress;
+  const Instant edited = desk.rows.revisions.rbegin()->second.updated;
+  EXPECT_EQ(edited, Desk::kBase + minutes(3));
+  EXPECT_EQ(at.anchor, edited);
+  EXPECT_EQ(at.next_due, edited + seconds(10));
+}
+
 // --- what nobody may set going
 
 // Jobs that follow each other in a circle, and whose runs take no time, come to an end (house 8: no

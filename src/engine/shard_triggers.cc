@@ -157,16 +157,20 @@ bool Shard::Inside::has_live_run(const TriggerRow& trigger) const {
 void Shard::Inside::fired_run_ended(Turn& turn, Id definition, Id id) {
   const auto known = known_.find(definition);
   const Found found = known == known_.end() ? Found{} : find_trigger(id);
-  if (found.trigger == nullptr || found.trigger->row.progress.state != TriggerState::waiting) {
+  if (found.trigger == nullptr) {
     return;
   }
+  TriggerProgress& at = found.trigger->row.progress;
   const TriggerSpec& spec = spec_of(*found.known, *found.trigger);
-  if (spec.schedule.kind != ScheduleKind::fixed_delay || has_live_run(found.trigger->row)) {
+  if (spec.schedule.kind != ScheduleKind::fixed_delay || at.state == TriggerState::active ||
+      at.state == TriggerState::finished || has_live_run(found.trigger->row)) {
     return;  // it follows another job; or a run of it was tried again by hand
   }
-  found.trigger->row.progress.anchor = latest(turn);
-  move_trigger(*found.trigger, TriggerEvent::end_came);
-  plan_delay(turn, spec, *found.trigger);
+  at.anchor = latest(turn);
+  if (at.state == TriggerState::waiting) {
+    move_trigger(*found.trigger, TriggerEvent::end_came);
+    plan_delay(turn, spec, *found.trigger);
+  }
   advance_trigger(turn, *found.trigger);
 }
 
