@@ -1,6 +1,7 @@
 #include "tools/sim/documents.h"
 
 #include "model/check.h"
+#include "model/json.h"
 #include "runtime/hall.h"
 #include "tools/sim/world.h"
 
@@ -38,22 +39,10 @@ std::string policies(Random& random) {
   return text + fmt::format(R"(,"strategy":"{}")", kStrategies[random.below(3)]);
 }
 
-// Every so many seconds: a calendar that the checkers can reckon without the engine's (S1.1).
 std::string triggers(Random& random, const DocumentWishes& wishes) {
-  if (!wishes.triggers || random.chance(15)) {
-    return "";
-  }
-  static constexpr int kPeriods[] = {1, 2, 3, 5, 10, 15};
-  std::string text;
-  const auto count = random.between(1, 2);
-  for (std::int64_t i = 0; i < count; ++i) {
-    text += fmt::format(
-        R"({}{{"name":"t{}","cron":"*/{} * * * * *","enabled":{}{}}})", i == 0 ? "" : ",", i,
-        kPeriods[random.below(6)], random.chance(85) ? "true" : "false",
-        wishes.poison && random.chance(20) ? fmt::format(R"(,"params":{{"p":"{}"}})", kPoison)
-                                           : "");
-  }
-  return fmt::format(R"(,"triggers":[{}])", text);
+  const std::string params =
+      wishes.poison && random.chance(35) ? fmt::format(R"(,"params":{{"p":"{}"}})", kPoison) : "";
+  return fmt::format(R"(,"triggers":[{}])", to_json(wishes.triggers, params));
 }
 
 std::string enabled(Random& random) {
@@ -96,11 +85,13 @@ std::shared_ptr<const Definition> random_workflow(Random& random,
                   triggers(random, wishes) + enabled(random));
 }
 
-std::shared_ptr<const Definition> silent_definition(DefinitionKind kind, const std::string& name) {
-  return read(kind, name,
-              kind == DefinitionKind::job
-                  ? R"("handler":"h0","enabled":false)"
-                  : R"("enabled":false,"steps":[{"id":"a","handler":"h0"}])");
+std::shared_ptr<const Definition> disabled(const DefinitionRow& row) {
+  auto document = parse_json(row.document);
+  check(document.ok(), "a stored document is JSON");
+  document->at("spec").as_object()["enabled"] = false;
+  auto definition = runtime::read_definition(row.kind, jobflow::to_text(*document));
+  check(definition.ok(), "what is disabled is as valid as before");
+  return std::move(definition).value();
 }
 
 }  // namespace jobflow::sim

@@ -3,15 +3,18 @@
 #pragma once
 
 #include "model/definition.h"
+#include "model/rows.h"
 #include "tools/sim/random.h"
+#include "tools/sim/schedules.h"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace jobflow::sim {
 
 struct DocumentWishes {
-  bool triggers = false;
+  std::vector<TriggerText> triggers;
   bool poison = false;  // a trigger whose firing the store refuses
   int steps_max = 7;
 };
@@ -22,7 +25,7 @@ std::shared_ptr<const Definition> random_job(Random& random,
 std::shared_ptr<const Definition> random_workflow(Random& random,
                                                   const std::string& name,
                                                   const DocumentWishes& wishes);
-// The same name, disabled and without triggers.
-std::shared_ptr<const Definition> silent_definition(DefinitionKind kind, const std::string& name);
+// The same, disabled: nothing is due any more.
+std::shared_ptr<const Definition> disabled(const DefinitionRow& row);
 
 }  // namespace jobflow::sim

@@ -10,6 +10,8 @@
 namespace jobflow::sim {
 namespace {
 
+const std::string kPoisoned = "tick9";  // a job whose firings the store may refuse
+
 Span every(Span rare, Strength strength) {
   return milliseconds(std::max<std::int64_t>(rare.ms * 10 / (strength + 9), 20));
 }
@@ -20,15 +22,28 @@ void remember(std::vector<std::string>& names, const std::string& name) {
   }
 }
 
-void save_job(World& world, const std::string& name, const DocumentWishes& wishes) {
+void save_job(World& world, const std::string& name, DocumentWishes wishes = {}) {
   remember(world.jobs, name);
+  wishes.triggers = world.triggers[name];
   world.any_client().ask(
       engine::SaveDefinition{.definition = random_job(world.random, name, wishes)});
 }
-void save_workflow(World& world, const std::string& name, const DocumentWishes& wishes) {
+void save_workflow(World& world, const std::string& name, DocumentWishes wishes = {}) {
   remember(world.workflows, name);
+  wishes.triggers = world.triggers[name];
   world.any_client().ask(
       engine::SaveDefinition{.definition = random_workflow(world.random, name, wishes)});
+}
+
+bool is_workflow(std::string_view name) {
+  return name.starts_with("flow") || name.starts_with("tock");
+}
+void save(World& world, const std::string& name) {
+  if (is_workflow(name)) {
+    save_workflow(world, name, {.steps_max = name.starts_with("tock") ? 3 : 7});
+  } else {
+    save_job(world, name, {.poison = name == kPoisoned});
+  }
 }
 
 engine::TriggerRun triggering(World& world, DefinitionKind kind, const std::string& name) {
@@ -37,8 +52,7 @@ engine::TriggerRun triggering(World& world, DefinitionKind kind, const std::stri
     ask.params = R"({"p":7})";
   }
   if (world.random.chance(10)) {
-    ask.start_at = kEpoch + milliseconds(world.scheduler.now() / 1000) +
-                   milliseconds(world.random.between(-2000, 6000));
+    ask.start_at = world.now() + milliseconds(world.random.between(-2000, 6000));
   }
   if (world.random.chance(20)) {
     ask.priority = static_cast<int>(world.random.between(-9, 9));
@@ -67,7 +81,7 @@ void trigger(World& world, DefinitionKind kind, const std::string& name) {
 void jobs(World& world, Strength strength) {
   const auto count = world.random.between(1, 6);
   for (std::int64_t i = 0; i < count; ++i) {
-    save_job(world, fmt::format("job{}", i), {});
+    save_job(world, fmt::format("job{}", i));
   }
   world.now_and_then(every(milliseconds(1500), strength), [&world] {
     trigger(world, DefinitionKind::job, world.random.any(world.jobs));
@@ -77,32 +91,125 @@ void jobs(World& world, Strength strength) {
 void workflows(World& world, Strength strength) {
   const auto count = world.random.between(1, 4);
   for (std::int64_t i = 0; i < count; ++i) {
-    save_workflow(world, fmt::format("flow{}", i), {});
+    save_workflow(world, fmt::format("flow{}", i));
   }
   world.now_and_then(every(seconds(5), strength), [&world] {
     trigger(world, DefinitionKind::workflow, world.random.any(world.workflows));
   });
 }
 
+// What a trigger of that definition may be: it follows those before it in the list, mostly.
+TriggerText draw_trigger(World& world, const std::string& name) {
+  Season season{.now = world.now(), .jump = world.plan.jump, .stretch = world.plan.stretch};
+  bool is_before = true;
+  for (const auto* names : {&world.jobs, &world.workflows}) {
+    for (const std::string& other : *names) {
+      is_before = is_before && other != name;
+      if (other != name) {
+        const std::string text =
+            fmt::format(R"("{}":"{}")", is_workflow(other) ? "workflow" : "job", other);
+        season.others.push_back(text);
+        if (is_before) {
+          season.before.push_back(text);
+        }
+      }
+    }
+  }
+  return random_trigger(world.random, season);
+}
+
+void plan_new(World& world, const std::string& name, std::int64_t most) {
+  for (auto count = world.random.between(1, most); count > 0; --count) {
+    world.triggers[name].push_back(draw_trigger(world, name));
+  }
+  save(world, name);
+}
+
 void crons(World& world, Strength strength) {
   const auto count = world.random.between(1, 1 + strength / 25);
   for (std::int64_t i = 0; i < count; ++i) {
-    if (world.random.chance(75)) {
-      save_job(world, fmt::format("tick{}", i), {.triggers = true});
-    } else {
-      save_workflow(world, fmt::format("tock{}", i), {.triggers = true, .steps_max = 3});
-    }
+    plan_new(world, fmt::format("{}{}", world.random.chance(75) ? "tick" : "tock", i), 3);
   }
+}
+
+// With other schedules, or the same and other rules, or only switched on or off (S4.7).
+void edit_triggers(World& world, const std::string& name) {
+  std::vector<TriggerText>& triggers = world.triggers[name];
+  const auto dice = world.random.between(1, 100);
+  if (triggers.empty() || (dice <= 10 && triggers.size() < 4)) {
+    triggers.push_back(draw_trigger(world, name));
+  } else if (dice <= 20) {
+    triggers.erase(triggers.begin() +
+                   static_cast<std::ptrdiff_t>(world.random.below(triggers.size())));
+  } else if (dice <= 45) {
+    world.random.any(triggers) = draw_trigger(world, name);
+  } else if (dice <= 70) {
+    TriggerText& one = world.random.any(triggers);
+    one.enabled = !one.enabled;
+  } else {
+    world.random.any(triggers).rules = random_rules(world.random);
+  }
+  save(world, name);
+}
+
+// Many whose time is far away: they sleep, until it comes or somebody asks something of them.
+void sleepers(World& world, Strength strength) {
+  const auto count = world.random.between(3, 4 + strength / 3);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::string name = fmt::format("tick{}", 20 + i);
+    world.triggers[name].push_back(far_trigger(world.random, world.now()));
+    save_job(world, name);
+  }
+  world.now_and_then(every(seconds(8), strength), [&world, count] {
+    const std::string name = fmt::format("tick{}", 20 + world.random.between(0, count - 1));
+    switch (world.random.below(3)) {
+      case 0:
+        return trigger(world, DefinitionKind::job, name);
+      case 1:
+        return edit_triggers(world, name);
+      default:
+        return save(world, name);
+    }
+  });
 }
 
 void edits(World& world, Strength strength) {
   world.now_and_then(every(seconds(8), strength), [&world] {
-    if (world.random.chance(70) && !world.jobs.empty()) {
-      const std::string name = world.random.any(world.jobs);
-      save_job(world, name, {.triggers = name.starts_with("tick")});
-    } else if (!world.workflows.empty()) {
-      const std::string name = world.random.any(world.workflows);
-      save_workflow(world, name, {.triggers = name.starts_with("tock")});
+    auto& names = world.random.chance(70) ? world.jobs : world.workflows;
+    if (names.empty()) {
+      return;
+    }
+    const std::string name = world.random.any(names);
+    if (world.triggers[name].empty() || world.random.chance(40)) {
+      save(world, name);  // everything but its triggers
+    } else {
+      edit_triggers(world, name);
+    }
+  });
+}
+
+// By people, and for as long as they like (S4.7).
+void pauses(World& world, Strength strength) {
+  world.now_and_then(every(seconds(4), strength), [&world] {
+    if (world.durable.triggers.empty()) {
+      return;
+    }
+    auto one = world.durable.triggers.begin();
+    std::advance(one, world.random.below(world.durable.triggers.size()));
+    const Id trigger = one->first;
+    if (one->second.progress.paused_by.empty() && world.random.chance(80)) {
+      world.count("trigger paused");
+      world.any_client().ask(engine::PauseTrigger{.trigger = trigger, .note = "a while"});
+      if (world.random.chance(60)) {
+        const Span later = milliseconds(world.random.between(1, 6000)) * world.plan.stretch;
+        world.scheduler.after(later, nullptr, [&world, trigger] {
+          if (!world.is_calm()) {
+            world.any_client().ask(engine::ResumeTrigger{trigger});
+          }
+        });
+      }
+    } else {
+      world.any_client().ask(engine::ResumeTrigger{trigger});
     }
   });
 }
@@ -163,9 +270,9 @@ void batches(World& world, Strength strength) {
 }
 
 void poisoned(World& world, Strength strength) {
-  save_job(world, "tick9", {.triggers = true, .poison = true});
+  plan_new(world, kPoisoned, 2);
   world.now_and_then(every(seconds(8), strength), [&world] {
-    engine::TriggerRun ask = triggering(world, DefinitionKind::job, "tick9");
+    engine::TriggerRun ask = triggering(world, DefinitionKind::job, kPoisoned);
     ask.params = fmt::format(R"({{"p":"{}"}})", kPoison);
     world.any_client().ask(std::move(ask));
   });
@@ -218,10 +325,19 @@ void waits(World& world, Strength strength) {
 
 const std::vector<Kind>& load_kinds() {
   static const std::vector<Kind> kinds = {
-      {"jobs", 90, jobs},       {"workflows", 60, workflows}, {"crons", 60, crons},
-      {"edits", 40, edits},     {"deletions", 30, deletions}, {"cancels", 50, cancels},
-      {"retries", 50, retries}, {"batches", 30, batches},     {"poisoned commands", 15, poisoned},
-      {"waits", 50, waits},     {"regrets", 50, regrets},
+      {"jobs", 90, jobs},
+      {"workflows", 60, workflows},
+      {"crons", 60, crons},
+      {"sleepers", 20, sleepers},
+      {"pauses", 40, pauses},
+      {"edits", 40, edits},
+      {"deletions", 30, deletions},
+      {"cancels", 50, cancels},
+      {"retries", 50, retries},
+      {"batches", 30, batches},
+      {"poisoned commands", 15, poisoned},
+      {"waits", 50, waits},
+      {"regrets", 50, regrets},
   };
   return kinds;
 }

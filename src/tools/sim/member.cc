@@ -20,7 +20,9 @@ constexpr Span kFormerFor = seconds(20);
 Life::Life(World& world, int member, int number)
     : process(std::make_shared<Process>(Process{.name = fmt::format("m{}.{}", member, number)})),
       node(kMembers + member),
-      clock(world.scheduler, world.members.at(static_cast<std::size_t>(member))->machine),
+      clock(world.scheduler,
+            world.members.at(static_cast<std::size_t>(member))->machine,
+            world.plan.epoch),
       executor(world.scheduler,
                world.random,
                clock,

@@ -11,9 +11,6 @@
 
 namespace jobflow::sim {
 
-// When the worlds begin, in UTC, on a clock that stands right.
-inline constexpr Instant kEpoch{1'700'000'000'000};
-
 // A machine's clock: shared by the processes that run on it one after the other. Its monotonic half
 // never goes back.
 class MachineClock {
@@ -41,11 +38,11 @@ class MachineClock {
 
 class OwnClock final : public runtime::Clock {
  public:
-  OwnClock(const Scheduler& scheduler, const MachineClock& machine)
-      : scheduler_(scheduler), machine_(machine) {}
+  OwnClock(const Scheduler& scheduler, const MachineClock& machine, Instant epoch)
+      : scheduler_(scheduler), machine_(machine), epoch_(epoch) {}
 
   Instant now() const override {
-    return kEpoch + machine_.read(scheduler_.now()) + machine_.offset;
+    return epoch_ + machine_.read(scheduler_.now()) + machine_.offset;
   }
   Instant monotonic() const override { return kBoot + machine_.read(scheduler_.now()); }
   // The true time at which the monotonic clock shows that instant.
@@ -56,6 +53,7 @@ class OwnClock final : public runtime::Clock {
 
   const Scheduler& scheduler_;
   const MachineClock& machine_;
+  const Instant epoch_;  // when the world began, in UTC
 };
 
 class OwnExecutor final : public runtime::Executor {

@@ -47,7 +47,7 @@ void Client::ask_all(std::vector<engine::Request> requests, int tries, Then then
 // its process, so that a client has no use for it.
 Id Client::command_id(std::int64_t number) const {
   constexpr std::int64_t kBelowTime = 1 << 22;
-  const Instant now = kEpoch + milliseconds(world_.scheduler.now() / 1000);
+  const Instant now = world_.now();
   return world_.plan.members == 1 ? Id{} : Id{now.ms * kBelowTime + number % kBelowTime};
 }
 

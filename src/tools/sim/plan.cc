@@ -39,6 +39,13 @@ Plan make_plan(std::uint64_t seed, int members, const std::vector<std::string>& 
   plan.shards = 1 << random.between(0, 4);
   plan.chaos = milliseconds(random.between(6'000, 30'000));
   plan.lease = milliseconds(random.between(3'000, 10'000));
+  if (random.chance(30)) {
+    plan.jump = &jumps()[random.below(jumps().size())];
+    plan.epoch = plan.jump->at - milliseconds(random.between(1'000, plan.chaos.ms - 2'000));
+  } else if (random.chance(6)) {
+    plan.stretch = static_cast<int>(random.between(4, random.chance(10) ? 60 : 10));
+    plan.chaos = plan.chaos * plan.stretch;
+  }
   plan.faults = choose(fault_kinds(), random, without);
   plan.loads = choose(load_kinds(), random, without);
   if (plan.loads.empty()) {
@@ -52,9 +59,10 @@ Plan make_plan(std::uint64_t seed, int members, const std::vector<std::string>& 
 std::string to_text(const Plan& plan) {
   std::string text = fmt::format(
       "seed {}: {} member(s), {} worker(s), {} shard(s), {} ms of faults, lease {} ms, "
-      "look-ahead {} ms, kept awake {} ms",
+      "look-ahead {} ms, kept awake {} ms, from {}{}",
       plan.seed, plan.members, plan.workers, plan.shards, plan.chaos.ms, plan.lease.ms,
-      plan.look_ahead.ms, plan.kept_awake.ms);
+      plan.look_ahead.ms, plan.kept_awake.ms, to_rfc3339(plan.epoch),
+      plan.jump == nullptr ? "" : fmt::format(", {} jumps", plan.jump->zone));
   const auto list = [&](const char* what, const std::vector<Chosen>& some) {
     text += fmt::format("\n  {}:", what);
     for (const Chosen& one : some) {

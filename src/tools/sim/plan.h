@@ -4,6 +4,7 @@
 
 #include "model/time.h"
 #include "tools/sim/random.h"
+#include "tools/sim/schedules.h"
 
 #include <cstdint>
 #include <string>
@@ -36,8 +37,11 @@ struct Plan {
   int members = 1;
   int workers = 3;
   int shards = 8;
-  Span chaos;  // so long things fail
-  Span lease;  // of a worker
+  Span chaos;       // so long things fail
+  int stretch = 1;  // of it, and of the pauses between all that people do and all that fails
+  Instant epoch{1'700'000'000'000};  // when the world begins, in UTC
+  const Jump* jump = nullptr;        // of some zone's clock, that it lives to see
+  Span lease;                        // of a worker
   // What of the store is in memory: triggers due so far ahead, and what was used lately (S4.10).
   Span look_ahead, kept_awake;
   std::vector<Chosen> faults, loads;

@@ -62,7 +62,7 @@ void Worker::begin() {
   ++incarnations_;
   process_ =
       std::make_shared<Process>(Process{.name = fmt::format("w{}.{}", number_, incarnations_)});
-  const Instant now = kEpoch + milliseconds(world_.scheduler.now() / 1000);
+  const Instant now = world_.now();
   incarnation_ = Id{(now.ms << 22) | static_cast<std::int64_t>(number_ << 12 | incarnations_)};
   ledger_ = std::make_unique<worker::Ledger>(kRemembered, kRememberedBytes);
   bodies_.clear();

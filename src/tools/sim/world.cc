@@ -19,6 +19,10 @@ constexpr Micros kLook = 250'000;
 constexpr std::int64_t kEventsMax = 2'000'000;  // some thirty times what the longest worlds need
 constexpr Span kHop = seconds(2);               // between two members, on average
 
+bool is_live(TriggerState state) {
+  return state == TriggerState::active || state == TriggerState::waiting;
+}
+
 bool has_poison(const std::string& text) {
   return text.find(kPoison) != std::string::npos;
 }
@@ -130,9 +134,13 @@ void World::live() {
     }
   }
   history.add({.did = Did::settled, .number = earliest.ms});
-  disable_triggers();
   const Micros end = scheduler.now() + micros(kRestWithin);
-  while (!violation_ && scheduler.now() < end && !is_at_rest()) {
+  // More than once: what people asked before may land after it.
+  for (Micros next = 0; !violation_ && scheduler.now() < end && !is_at_rest();) {
+    if (scheduler.now() >= next) {
+      disable_triggers();
+      next = scheduler.now() + micros(kSettle);
+    }
     run_until(scheduler.now() + kLook);
   }
   if (!violation_) {
@@ -161,16 +169,14 @@ void World::disable_triggers() {
   constexpr int kTries = 50;
   std::set<Id> owners;
   for (const auto& [id, trigger] : durable.triggers) {
-    const TriggerState state = trigger.progress.state;
-    if (state == TriggerState::active || state == TriggerState::waiting) {
+    if (is_live(trigger.progress.state)) {
       owners.insert(trigger.definition);
     }
   }
   for (const Id owner : owners) {
     const DefinitionRow& row = durable.definitions.at(owner);
     if (!row.deleted) {
-      clients.front()->ask(
-          engine::SaveDefinition{.definition = silent_definition(row.kind, row.name)}, kTries);
+      clients.front()->ask(engine::SaveDefinition{.definition = disabled(row)}, kTries);
     }
   }
 }
@@ -192,7 +198,9 @@ bool World::is_at_rest() {
       durable.runs, [](const auto& entry) { return is_final(entry.second.progress.state); });
   const bool all_heard =
       has_heard_all(subscriber) && (plan.members == 1 || has_heard_all(second_subscriber));
-  return all_final && durable.letters.empty() && (all_heard || !heeds("events")) &&
+  const bool any_due = std::ranges::any_of(
+      durable.triggers, [](const auto& entry) { return is_live(entry.second.progress.state); });
+  return all_final && !any_due && durable.letters.empty() && (all_heard || !heeds("events")) &&
          std::ranges::all_of(clients, [](const auto& one) { return one->open_asks() == 0; }) &&
          std::ranges::all_of(workers, [](const auto& one) { return one->unacknowledged() == 0; });
 }
@@ -206,7 +214,7 @@ bool World::has_heard_all(const Subscriber& one) const {
 }
 
 void World::judge_rest(bool came) {
-  Rest rest{.came = came};
+  Rest rest{.came = came, .store = &database.truth()};
   rest.next.push_back(subscriber.next());
   if (plan.members > 1) {
     rest.next.push_back(second_subscriber.next());
@@ -301,7 +309,7 @@ void World::note_fault(std::string text) {
 }
 
 void World::now_and_then(Span mean, std::function<void()> act) {
-  const Span pause = milliseconds(random.between(mean.ms / 4, mean.ms * 7 / 4));
+  const Span pause = milliseconds(random.between(mean.ms / 4, mean.ms * 7 / 4)) * plan.stretch;
   scheduler.after(pause, nullptr, [this, mean, act = std::move(act)] {
     if (!is_calm_) {
       act();

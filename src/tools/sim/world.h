@@ -59,6 +59,8 @@ class World {
   std::shared_ptr<Life> member_to_reach();
   Client& any_client() { return *clients[random.below(clients.size())]; }
   std::int64_t next_command() { return ++commands_; }
+  // As a clock that stands right shows it.
+  Instant now() const { return plan.epoch + milliseconds(scheduler.now() / 1000); }
   store::FaultScript store_faults(Life& life);
   void process_ended(const std::shared_ptr<Life>& life);
   // The database fails over to a stand-by that has not heard the commits of the next `span`.
@@ -84,6 +86,7 @@ class World {
   Subscriber second_subscriber{*this, "sub2", &subscriber};  // where there are several members
   // What the loads know of: names of definitions, and runs that were acknowledged.
   std::vector<std::string> jobs, workflows;
+  std::map<std::string, std::vector<TriggerText>> triggers;  // by definition, as asked last
   std::vector<Id> runs;
 
  private:

@@ -15,6 +15,7 @@ class Attempts final : public Checker {
     at_ = now.at;
     if (const auto* insert = std::get_if<InsertRun>(&change)) {
       moved(nullptr, insert->row, insert->row.progress, now);
+      ousts(insert->row, now);
     } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
       if (const RunRow* row = now.run(update->run)) {
         moved(row, *row, update->progress, now);
@@ -136,6 +137,7 @@ class Attempts final : public Checker {
       lost(row.id, to.token, to.incarnation);
     }
     if (to.state == RunState::cancelled && row.kind == RunKind::job && !cancels_.contains(row.id) &&
+        ousted_before_[row.definition] < row.id &&
         !deleted_.contains(now.definitions.at(row.definition).name)) {
       violated(fmt::format("run {} is cancelled and nobody asked for it", to_string(row.id)),
                {row.id});
@@ -201,6 +203,18 @@ class Attempts final : public Checker {
     }
   }
 
+  // S3.4: with `cancel_running` a firing asks for the end of what is live of its job.
+  void ousts(const RunRow& run, const Durable& now) {
+    const auto trigger = now.triggers.find(run.trigger);
+    const TriggerSpec* spec = trigger == now.triggers.end()
+                                  ? nullptr
+                                  : library_.revision(now, run.definition, run.revision)
+                                        .find_trigger(trigger->second.name);
+    if (spec != nullptr && spec->overlap.policy == Overlap::Policy::cancel_running) {
+      ousted_before_[run.definition] = run.id;
+    }
+  }
+
   void delivered(const engine::Request& request, const Durable& now) {
     if (const auto* retry = std::get_if<engine::RetryRun>(&request)) {
       retries_[retry->run] += 1;
@@ -227,7 +241,8 @@ class Attempts final : public Checker {
   std::map<Id, int> retries_;         // by run: asked for by people
   std::map<Id, int> revivals_;        // by run
   std::set<Id> cancels_;
-  std::set<std::string> deleted_;                                           // definitions, by name
+  std::map<Id, Id> ousted_before_;  // by definition: the newest firing that cancels those before it
+  std::set<std::string> deleted_;   // definitions, by name
   std::map<std::int64_t, Heard> heard_;                                     // by incarnation
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> processes_;  // member and term
   std::map<std::int64_t, std::int64_t> terms_;                              // that hold, by member

@@ -1,12 +1,13 @@
-// S1.1: the firing ledger of each trigger tiles its calendar. While a trigger is active its next
-// instant is known; each step of the ledger must begin exactly there and move it on.
-//
-// Today's triggers fire every n seconds, n a divisor of 60: their calendar is reckoned here.
+// S1.1: the firing ledger of each trigger tiles its calendar. From the save of a schedule on every
+// instant is covered in order, by a run or by a row that says why not; the trigger's next instant
+// is the first that is not. An edit begins a new calendar where the old one's ledger ends (S4.7).
+#include "tools/sim/checkers/almanac.h"
 #include "tools/sim/checkers/checkers.h"
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <set>
+#include <tuple>
 
 namespace jobflow::sim {
 namespace {
@@ -19,12 +20,14 @@ class Firings final : public Checker {
   void change(const Change& change, const store::Batch&, const Durable& now) override {
     if (const auto* insert = std::get_if<InsertRun>(&change)) {
       if (insert->row.trigger.is_set()) {
-        fired(insert->row);
+        fired(insert->row, now);
       }
+    } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
+      ended(update->run, update->progress, now);
     } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
       skips(skipped->row);
     } else if (const auto* advance = std::get_if<AdvanceTrigger>(&change)) {
-      advanced(*advance);
+      stands(advance->trigger, advance->progress);
     } else if (const auto* save = std::get_if<SaveTrigger>(&change)) {
       saved(save->row, now);
     } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
@@ -33,153 +36,225 @@ class Firings final : public Checker {
   }
 
   void record(const Record& record, const Durable&) override {
-    if (record.did == Did::settled) {
-      for (const auto& [id, trigger] : triggers_) {
-        if (trigger.is_active && trigger.next < Instant{record.number} - kLate) {
-          violated(fmt::format("trigger {} has not fired what was due at {}, long after the last "
-                               "fault (S1.1)",
-                               to_string(id), to_rfc3339(trigger.next)),
-                   {id}, Breach::liveness);
-        }
+    if (record.did != Did::settled) {
+      return;
+    }
+    for (const auto& [id, trigger] : triggers_) {
+      const Instant due = trigger.almanac.has_instants() ? trigger.next : trigger.planned;
+      if (trigger.state == TriggerState::active && due < Instant{record.number} - kLate) {
+        violated(fmt::format("trigger {} has not fired what was due at {}, long after the last "
+                             "fault (S1.1)",
+                             to_string(id), to_rfc3339(due)),
+                 {id}, Breach::liveness);
       }
     }
   }
 
  private:
   struct Trigger {
-    bool is_active = false;
-    Span period;
-    Instant next;     // the first instant that the ledger does not cover
-    Instant covered;  // the last one that it does
+    Id id;
+    std::string name;
+    std::string written;  // its schedule, as text
+    Schedule schedule;
+    Almanac almanac;
+    TriggerState state = TriggerState::paused;
+    Instant covered;  // the ledger holds all up to here
+    Instant next;     // the first instant after that; kNever: none
+    Instant planned;  // for what comes of an end: what the trigger says
     Instant row;      // the beginning of its newest row of skipped ones, which may grow
+    std::int64_t row_count = 0;
+    Instant last_end;  // of a run of it
+    Instant last_run;  // when the newest was made
+    Instant anchor;
   };
 
-  static Span period_of(const std::string& cron) {
-    int every = 1;
-    if (const auto at = cron.find("*/"); at != std::string::npos) {
-      std::from_chars(cron.data() + at + 2, cron.data() + cron.size(), every);
-    }
-    return seconds(every);
+  void wrong(const Trigger& trigger, const std::string& what, Id run = {}) {
+    violated(fmt::format("trigger {} ({}) {}", to_string(trigger.id), trigger.name, what),
+             {trigger.id, run});
   }
 
-  void cover(Id id, Trigger& trigger, Instant from, Instant to) {
-    if (!trigger.is_active) {
-      violated(fmt::format("trigger {} fires or skips {} and is not active (S6.4)", to_string(id),
-                           to_rfc3339(from)),
-               {id});
-    } else if (from < trigger.next) {
-      violated(fmt::format("trigger {} fires or skips {} twice (I2, S1.1)", to_string(id),
-                           to_rfc3339(from)),
-               {id});
-    } else if (from > trigger.next) {
-      violated(fmt::format("trigger {} leaves out {} (S1.1, S4.8)", to_string(id),
-                           to_rfc3339(trigger.next)),
-               {id});
+  // --- what is covered
+
+  void covers(Trigger& trigger, Instant from, Instant to, bool rests) {
+    const bool is_live =
+        trigger.state == TriggerState::active ||
+        (trigger.state == TriggerState::waiting && !trigger.almanac.has_instants());
+    if (!is_live && !rests) {
+      wrong(trigger, fmt::format("fires or skips {} and is not active (S6.4)", to_rfc3339(from)));
     }
-    trigger.covered = to;
-    trigger.next = to + trigger.period;
+    const Instant due = trigger.schedule.kind == ScheduleKind::fixed_delay ? trigger.planned
+                        : trigger.almanac.has_instants()                   ? trigger.next
+                                                                           : from;
+    if (from < due || from <= trigger.covered) {
+      wrong(trigger, fmt::format("fires or skips {} twice (I2, S1.1)", to_rfc3339(from)));
+    } else if (from > due) {
+      wrong(trigger, fmt::format("leaves out {} (S1.1, S4.8)", to_rfc3339(due)));
+    }
+    trigger.covered = std::max(trigger.covered, to);
+    trigger.next = trigger.almanac.next(trigger.covered);
+    trigger.planned = kNever;
   }
 
-  void fired(const RunRow& run) {
-    cover(run.trigger, triggers_[run.trigger], run.planned, run.planned);
-    // By the clock of its ids: a wall clock may have been set back since (S4.10).
-    if (run.id.time() < run.planned) {
-      violated(fmt::format("run {} was made before its planned instant (S4.7)", to_string(run.id)),
-               {run.id, run.trigger});
+  void fired(const RunRow& run, const Durable& now) {
+    Trigger& trigger = triggers_[run.trigger];
+    covers(trigger, run.planned, run.planned, false);
+    if (!occasions_.emplace(run.trigger, run.planned, run.occasion).second) {
+      wrong(trigger, fmt::format("fires {} twice (I2)", to_rfc3339(run.planned)), run.id);
+    }
+    // By the clock of its ids: a wall clock may have been set back since (S4.10). The end that it
+    // follows was another shard's, and by that one's clock.
+    if (run.id.time() < run.planned && !run.occasion.is_set()) {
+      wrong(trigger, "makes a run before its planned instant (S4.7)", run.id);
+    }
+    if ((trigger.schedule.start.is_set() && run.planned < trigger.schedule.start) ||
+        (trigger.schedule.end.is_set() && run.planned >= trigger.schedule.end)) {
+      wrong(trigger, "fires outside its validity (S4.5)", run.id);
+    }
+    const Instant latest = std::max(run.planned + trigger.schedule.jitter, run.created);
+    if (run.progress.state == RunState::scheduled &&
+        (run.progress.due > latest || run.progress.due < run.planned)) {
+      wrong(trigger, "holds a run back for longer than its jitter (S4.5)", run.id);
+    }
+    const TriggerSpec* spec =
+        library_.revision(now, run.definition, run.revision).find_trigger(trigger.name);
+    if (spec != nullptr && spec->schedule.kind != ScheduleKind::after_run) {
+      misfires(trigger, *spec, run);
+    }
+    trigger.last_run = run.created;
+  }
+
+  // S4.6: what was missed is not made up for beyond what its policy says.
+  void misfires(const Trigger& trigger, const TriggerSpec& spec, const RunRow& run) {
+    const Span late = run.created - run.planned;
+    const bool is_late = spec.misfire.policy == Misfire::Policy::skip && late > limits::kOnTime;
+    if (is_late || (spec.misfire.window.ms > 0 && late > spec.misfire.window)) {
+      wrong(trigger, fmt::format("fires {} though it is missed (S4.6)", to_rfc3339(run.planned)),
+            run.id);
+    }
+    if (spec.misfire.policy != Misfire::Policy::all && trigger.last_run == run.created) {
+      wrong(trigger, "catches up with more than the last instant (S4.6)", run.id);
+    }
+  }
+
+  void ended(Id id, const RunProgress& progress, const Durable& now) {
+    const RunRow* run = is_final(progress.state) ? now.run(id) : nullptr;
+    if (run != nullptr && run->trigger.is_set() && !is_final(run->progress.state)) {
+      if (const auto known = triggers_.find(run->trigger); known != triggers_.end()) {
+        known->second.last_end = progress.ended;
+      }
     }
   }
 
   void skips(const SkippedFiringRow& row) {
     Trigger& trigger = triggers_[row.trigger];
-    const Span period = trigger.period;
-    if (period.ms > 0 && ((row.to - row.from).ms % period.ms != 0 ||
-                          (row.to - row.from).ms / period.ms + 1 != row.count)) {
-      violated(fmt::format("a ledger row of trigger {} does not count right (S4.8)",
-                           to_string(row.trigger)),
-               {row.trigger});
-    }
     if (row.reason.empty()) {
-      violated(fmt::format("trigger {} skips without a reason (S4.8)", to_string(row.trigger)),
-               {row.trigger});
+      wrong(trigger, "skips without a reason (S4.8)");
     }
-    const bool grows = row.from == trigger.row && row.to > trigger.covered;
-    const Instant from = grows ? trigger.covered + period : row.from;
-    trigger.row = row.from;
     // What passed while it rested is written when it goes on, or is looked at again (S4.8).
-    const bool rested =
+    const bool rests =
         row.reason == "paused" || row.reason == "disabled" || row.reason == "set_aside";
-    if (!rested || trigger.is_active || from <= trigger.covered) {
-      cover(row.trigger, trigger, from, row.to);
+    const bool grows = row.from == trigger.row && row.to > trigger.covered;
+    const bool has_instants = trigger.almanac.has_instants();
+    const Instant first = !grows ? row.from : has_instants ? trigger.next : row.to;
+    trigger.row_count = grows ? trigger.row_count : 0;
+    trigger.row = row.from;
+    for (Instant at = first; at <= row.to; at = trigger.almanac.next(at)) {
+      trigger.row_count += 1;
+      if (!has_instants) {
+        break;
+      }
+    }
+    covers(trigger, first, row.to, rests);
+    if (trigger.row_count != row.count) {
+      wrong(trigger,
+            fmt::format("skips {} to {} and counts {}, not {} (S4.8)", to_rfc3339(row.from),
+                        to_rfc3339(row.to), row.count, trigger.row_count));
+    }
+  }
+
+  // --- where it stands
+
+  void stands(Id id, const TriggerProgress& progress) {
+    Trigger& trigger = triggers_[id];
+    trigger.state = progress.state;
+    if (!trigger.almanac.has_instants()) {
+      stands_for_an_end(trigger, progress);
+    } else if (progress.state == TriggerState::active && progress.next_due != trigger.next) {
+      wrong(trigger, fmt::format("is due at {} next, its calendar says {} (S1.1, S4.7)",
+                                 to_rfc3339(progress.next_due), to_rfc3339(trigger.next)));
+    } else if (progress.state == TriggerState::finished && trigger.next != kNever) {
+      wrong(trigger,
+            fmt::format("is over before its last instant {} (S1.1)", to_rfc3339(trigger.next)));
+    } else if (progress.anchor != trigger.anchor) {
+      wrong(trigger, "counts from another moment than its saving (S4.7)");
+    }
+  }
+
+  // So long after the end of its last run, or of its saving (S4.1).
+  void stands_for_an_end(Trigger& trigger, const TriggerProgress& progress) {
+    if (progress.state != TriggerState::active) {
+      trigger.planned = kNever;
       return;
     }
-    trigger.covered = row.to;
-    trigger.next = row.to + period;
-  }
-
-  void advanced(const AdvanceTrigger& advance) {
-    Trigger& trigger = triggers_[advance.trigger];
-    trigger.is_active = advance.progress.state == TriggerState::active;
-    if (trigger.is_active && advance.progress.next_due != trigger.next) {
-      violated(fmt::format("trigger {} is due at {} next, its calendar says {} (S1.1)",
-                           to_string(advance.trigger), to_rfc3339(advance.progress.next_due),
-                           to_rfc3339(trigger.next)),
-               {advance.trigger});
+    if (trigger.schedule.kind != ScheduleKind::fixed_delay) {
+      wrong(trigger, "has an instant though it follows another (S4.1)");
+    } else if (progress.next_due < trigger.last_end + trigger.schedule.every) {
+      wrong(trigger, fmt::format("is due at {}, less than its delay after {} (S4.1)",
+                                 to_rfc3339(progress.next_due), to_rfc3339(trigger.last_end)));
     }
-  }
-
-  // What was due before an edit is in the ledger (S4.7, S6.4). The edit's revision stands before
-  // what it does to triggers.
-  void covers(Id id, Instant next, Instant edited) {
-    if (next <= edited) {
-      violated(fmt::format("an edit of trigger {} at {} swallows {} (S4.7)", to_string(id),
-                           to_rfc3339(edited), to_rfc3339(next)),
-               {id});
-    }
+    trigger.planned = progress.next_due;
   }
 
   void saved(const TriggerRow& row, const Durable& now) {
     Trigger& trigger = triggers_[row.id];
-    const Instant edited = now.definitions.at(row.definition).updated;
-    const auto before = now.triggers.find(row.id);
-    const bool goes_on = trigger.is_active && row.progress.state == TriggerState::active &&
-                         before != now.triggers.end() && before->second.schedule == row.schedule;
-    if (goes_on) {
-      // It may have been planned anew from the edit on, but then nothing may lie in between.
-      if (row.progress.next_due != trigger.next) {
-        violated(fmt::format("an edit moves trigger {} from {} to {} (S4.7)", to_string(row.id),
-                             to_rfc3339(trigger.next), to_rfc3339(row.progress.next_due)),
-                 {row.id});
+    const DefinitionRow& owner = now.definitions.at(row.definition);
+    if (trigger.written != row.schedule) {
+      const bool is_new = trigger.written.empty();
+      if (!is_new) {
+        leaves(trigger, owner.updated);
       }
-      return;
+      const Definition& definition = library_.revision(now, owner.id, owner.revision);
+      trigger.id = row.id;
+      trigger.name = row.name;
+      trigger.written = row.schedule;
+      trigger.schedule = definition.find_trigger(row.name)->schedule;
+      trigger.anchor = owner.updated;
+      trigger.last_end = owner.updated;
+      trigger.almanac =
+          Almanac(trigger.schedule, owner.updated, schedule_hash(definition, row.name));
+      trigger.covered = owner.updated;  // the past never fires
+      trigger.next = trigger.almanac.next(trigger.covered);
+      trigger.planned = kNever;
+      trigger.row = Instant{};
     }
-    if (trigger.is_active) {
-      covers(row.id, trigger.next, edited);
+    stands(row.id, row.progress);
+  }
+
+  // What was due before an edit is in the ledger (S4.7, S6.4). The edit's revision stands before
+  // what it does to triggers.
+  void leaves(const Trigger& trigger, Instant edited) {
+    const Instant due = trigger.almanac.has_instants()          ? trigger.next
+                        : trigger.state == TriggerState::active ? trigger.planned
+                                                                : kNever;
+    if (due <= edited) {
+      wrong(trigger,
+            fmt::format("loses {} by an edit at {} (S4.7)", to_rfc3339(due), to_rfc3339(edited)));
     }
-    trigger.is_active = row.progress.state == TriggerState::active;
-    trigger.period = period_of(row.schedule);
-    if (!trigger.is_active) {
-      return;
-    }
-    if (row.progress.next_due <= edited || row.progress.next_due <= trigger.covered) {
-      violated(fmt::format("trigger {} is planned for {}, which is past (S4.7)", to_string(row.id),
-                           to_rfc3339(row.progress.next_due)),
-               {row.id});
-    }
-    if (row.progress.next_due.ms % trigger.period.ms != 0) {
-      violated(fmt::format("trigger {} is planned off its calendar", to_string(row.id)), {row.id});
-    }
-    trigger.next = row.progress.next_due;
   }
 
   void deleted(Id id, const Durable& now) {
-    const auto row = now.triggers.find(id);
-    if (triggers_[id].is_active && row != now.triggers.end()) {
-      covers(id, triggers_[id].next, now.definitions.at(row->second.definition).updated);
+    if (const auto row = now.triggers.find(id); row != now.triggers.end()) {
+      const Trigger& trigger = triggers_[id];
+      if (trigger.state == TriggerState::active) {
+        leaves(trigger, now.definitions.at(row->second.definition).updated);
+      }
     }
     triggers_.erase(id);
   }
 
+  Library library_;
   std::map<Id, Trigger> triggers_;
+  std::set<std::tuple<Id, Instant, Id>> occasions_;  // that ran
 };
 
 }  // namespace
