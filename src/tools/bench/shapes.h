@@ -23,6 +23,10 @@ void latency(Report& report, const Target& target, const ShapeOptions& options);
 // P4 and P5: a chain of 100 steps; 1 -> n -> 1.
 void chain(Report& report, const Target& target, const ShapeOptions& options);
 void fan(Report& report, const Target& target, const ShapeOptions& options, int width);
+// P6: planned instant to body start, with many triggers due at one instant or within one second.
+void lateness(Report& report, const std::string& program, const ShapeOptions& options);
+// P7: start to ready, memory and idle CPU, from no schedule at all to a million.
+void many_schedules(Report& report, const std::string& program, const ShapeOptions& options);
 // P8: an idle server's memory, time to ready and size.
 void footprint(Report& report, const std::string& program, const ShapeOptions& options);
 

@@ -49,12 +49,21 @@ std::unique_ptr<client::HttpTransport> Target::connect() const {
       client::HttpSettings{.server = *address, .token = admin_token});
 }
 
-ThrowawayServer::ThrowawayServer(const std::string& program) {
+ThrowawayServer::ThrowawayServer(const std::string& program,
+                                 const std::function<void(const std::string&)>& prepare)
+    : program_(program) {
   std::string name = (std::filesystem::temp_directory_path() / "jobflow-bench-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) {
     throw std::runtime_error("no temporary folder can be made");
   }
   folder_ = name;
+  if (prepare) {
+    prepare(folder_ + "/data");
+  }
+  start();
+}
+
+void ThrowawayServer::start() {
   const std::string log = folder_ + "/server.log";
   const auto begin = Clock::now();
   const pid_t child = fork();
@@ -62,7 +71,7 @@ ThrowawayServer::ThrowawayServer(const std::string& program) {
     const int file = open(log.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     dup2(file, STDOUT_FILENO);
     dup2(file, STDERR_FILENO);
-    execl(program.c_str(), program.c_str(), "server", "--data", (folder_ + "/data").c_str(),
+    execl(program_.c_str(), program_.c_str(), "server", "--data", (folder_ + "/data").c_str(),
           "--http-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", nullptr);
     _exit(127);
   }
@@ -85,11 +94,31 @@ ThrowawayServer::ThrowawayServer(const std::string& program) {
   target_.worker_token = read_text(folder_ + "/data/worker.token");
 }
 
-ThrowawayServer::~ThrowawayServer() {
+void ThrowawayServer::stop() {
   kill(target_.pid, SIGTERM);
   waitpid(target_.pid, nullptr, 0);
+}
+
+void ThrowawayServer::restart() {
+  stop();
+  std::filesystem::remove(folder_ + "/data/server.json");
+  start();
+}
+
+ThrowawayServer::~ThrowawayServer() {
+  stop();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
+}
+
+double ThrowawayServer::cpu_seconds() const {
+  std::ifstream stat("/proc/" + std::to_string(target_.pid) + "/stat");
+  std::string field;
+  double ticks = 0;
+  for (int i = 1; i <= 15 && stat >> field; ++i) {
+    ticks += i >= 14 ? std::strtod(field.c_str(), nullptr) : 0;  // utime, stime
+  }
+  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 double ThrowawayServer::resident_mib() const {

@@ -3,6 +3,7 @@
 
 #include "client/http_transport.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <sys/types.h>
@@ -26,8 +27,10 @@ std::string text_member(const std::string& json, const std::string& name);
 // A server on SQLite in a folder of its own, fsync on; ended and removed with this object.
 class ThrowawayServer {
  public:
-  // `program`: the jobflow binary. Throws std::runtime_error when it does not become ready.
-  explicit ThrowawayServer(const std::string& program);
+  // `program`: the jobflow binary. `prepare` is given its data folder before it starts. Throws
+  // std::runtime_error when it does not become ready.
+  explicit ThrowawayServer(const std::string& program,
+                           const std::function<void(const std::string&)>& prepare = {});
   ~ThrowawayServer();
   ThrowawayServer(const ThrowawayServer&) = delete;
   ThrowawayServer& operator=(const ThrowawayServer&) = delete;
@@ -35,8 +38,15 @@ class ThrowawayServer {
   const Target& target() const { return target_; }
   double ready_ms() const { return ready_ms_; }  // from fork to ready
   double resident_mib() const;
+  double cpu_seconds() const;  // so far
+  // Ends it and starts it again on the same data.
+  void restart();
 
  private:
+  void start();
+  void stop();
+
+  const std::string program_;
   std::string folder_;
   Target target_;
   double ready_ms_ = 0;
