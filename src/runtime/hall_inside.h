@@ -132,6 +132,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void read_receipt(const std::shared_ptr<const store::Batch>& sent);
   bool system_command(ShardNumber number, engine::Request request);  // true when it wrote
   void run_timers();
+  void fire_timers();
   Instant next_look_ahead() const;
   void look_ahead();
   void sweep();
@@ -299,6 +300,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::deque<std::pair<ShardNumber, engine::Request>> more_;
   std::size_t next_served_ = 0;  // shards take turns
   std::size_t next_swept_ = 0;
+  std::size_t next_timed_ = 0;
   std::function<void(Outcome<Done>)> on_ready_;
   std::function<void()> on_stopped_;
   Moment at_;  // of this turn

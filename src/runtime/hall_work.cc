@@ -12,6 +12,7 @@ namespace {
 // One shard's swept every so often while there are live runs; all of them within kSweepEvery.
 constexpr Span kLate = seconds(1);  // a commit that took longer than that was held up
 constexpr int kDispatchesATurn = 64;
+constexpr std::size_t kTimersATurn = 256;
 constexpr Span kLookAheadAgain = seconds(1);
 constexpr Span kGaugesEvery = milliseconds(100);
 
@@ -238,21 +239,7 @@ void Hall::Inside::run_timers() {
       load(number);
     }
   }
-  std::vector<engine::Timer> due;
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    if (!seats_[i].shard || seats_[i].shard->next_due() > at_.now) {
-      continue;
-    }
-    due.clear();
-    seats_[i].shard->take_due(at_.now, due);
-    for (const engine::Timer& timer : due) {
-      const bool wrote = system_command(static_cast<ShardNumber>(i), engine::TimerDue{timer});
-      if (wrote && timer.kind == engine::TimerSubject::trigger) {
-        metrics_.trigger_lateness_seconds.observe(static_cast<double>((at_.now - timer.due).ms) /
-                                                  1000.0);
-      }
-    }
-  }
+  fire_timers();
   look_ahead();
   if (sweep_at_ <= at_.monotonic) {
     sweep();
@@ -260,6 +247,29 @@ void Hall::Inside::run_timers() {
   check_leases();
   if (housekeeping_at_ <= at_.monotonic) {
     housekeeping();
+  }
+}
+
+// Of many that are due at one instant some at a time: while their batch is being committed the next
+// ones are decided.
+void Hall::Inside::fire_timers() {
+  std::vector<engine::Timer> due;
+  std::size_t fired = 0;
+  for (std::size_t i = 0; i < seats_.size() && fired < kTimersATurn; ++i) {
+    const std::size_t place = next_timed_++ % seats_.size();
+    if (!seats_[place].shard || seats_[place].shard->next_due() > at_.now) {
+      continue;
+    }
+    due.clear();
+    seats_[place].shard->take_due(at_.now, due);
+    fired += due.size();
+    for (const engine::Timer& timer : due) {
+      const bool wrote = system_command(static_cast<ShardNumber>(place), engine::TimerDue{timer});
+      if (wrote && timer.kind == engine::TimerSubject::trigger) {
+        metrics_.trigger_lateness_seconds.observe(static_cast<double>((at_.now - timer.due).ms) /
+                                                  1000.0);
+      }
+    }
   }
 }
 
