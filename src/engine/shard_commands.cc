@@ -1,5 +1,6 @@
 // Commands that come again: each is carried out once (S12.4).
 #include "engine/shard_inside.h"
+#include "model/sabotage.h"
 
 #include <algorithm>
 
@@ -25,7 +26,7 @@ bool has_own_key(const Request& request) {
 // True when the command is settled with the answer it had, or what the store says must be read.
 bool Shard::Inside::answer_again(Turn& turn) {
   const Command& command = turn.command;
-  if (!command.id.is_set()) {
+  if (!command.id.is_set() || sabotaged(Sabotage::commands_forgotten)) {
     return false;
   }
   if (const CommandRow* done = commands_.find(command.id)) {

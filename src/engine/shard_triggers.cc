@@ -1,5 +1,6 @@
 // Triggers: when each is due next, and how it is paused and goes on (S4.1, S4.7, S6.4).
 #include "engine/shard_inside.h"
+#include "model/sabotage.h"
 
 #include <algorithm>
 
@@ -91,7 +92,8 @@ bool Shard::Inside::is_overdue(const Turn& turn, const Trigger& trigger) const {
 void Shard::Inside::plan_trigger(Turn& turn, Known& known, Trigger& trigger) {
   TriggerProgress& at = trigger.row.progress;
   const TriggerSpec& spec = spec_of(known, trigger);
-  const Instant after = std::max(latest(turn), at.since);
+  const Span again = sabotaged(Sabotage::edit_fires_again) ? seconds(10) : Span{};
+  const Instant after = std::max(latest(turn), at.since) - again;
   at.note.clear();
   at.paused_by.clear();
   at.since = Instant{};

@@ -23,9 +23,11 @@ enum class Sabotage : std::uint8_t {
   ids_from_clock,        // a new owner begins its ids at its clock (house 3.7)
   lease_not_restarted,   // a new owner judges workers by silence it was not there to hear (S6.6)
   handed_without_epoch,  // a shard changes hands and keeps its epoch (I1e)
+  edit_fires_again,      // an edit plans a trigger from before what has fired (S4.7)
+  commands_forgotten,    // a command that comes again is carried out again (S12.4)
 };
 
-inline constexpr std::array<std::string_view, 11> kSabotageNames = {
+inline constexpr std::array<std::string_view, 13> kSabotageNames = {
     "none",
     "no_fence",
     "receipt_by_read",
@@ -37,6 +39,8 @@ inline constexpr std::array<std::string_view, 11> kSabotageNames = {
     "ids_from_clock",
     "lease_not_restarted",
     "handed_without_epoch",
+    "edit_fires_again",
+    "commands_forgotten",
 };
 
 #ifdef JOBFLOW_SABOTAGE

@@ -45,6 +45,7 @@ struct HallSettings {
   Span worker_lease = limits::kWorkerLease;
   Span look_ahead = limits::kLookAhead;  // triggers due so far ahead are in memory
   Span kept_awake = limits::kKeptAwake;  // definitions that nothing asks for stay there so long
+  Span sweep_every = seconds(10);        // each shard, at least: engine::Shard::kSweepEvery
   std::size_t inbox_commands = limits::kInboxCommands;  // that wait to be decided or durable
 };
 

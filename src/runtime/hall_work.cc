@@ -9,7 +9,8 @@
 namespace jobflow::runtime {
 namespace {
 
-// One shard's swept every so often while there are live runs; all of them within kSweepEvery.
+// One shard's swept every so often while there are live runs; all of them within
+// settings_.sweep_every.
 constexpr Span kLate = seconds(1);  // a commit that took longer than that was held up
 constexpr int kDispatchesATurn = 64;
 constexpr std::size_t kTimersATurn = 256;
@@ -130,7 +131,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
     more_.emplace_back(number, std::move(request));
   }
   if (was_empty && seat.shard->awake() > 0) {
-    sweep_at_ = std::min(sweep_at_, at_.monotonic + engine::Shard::kSweepEvery);
+    sweep_at_ = std::min(sweep_at_, at_.monotonic + settings_.sweep_every);
   }
   const bool wrote = !decision.changes.empty();
   if (!wrote && decision.events.empty() && decision.effects.empty() && !submission.answer) {
@@ -283,7 +284,7 @@ void Hall::Inside::sweep() {
     return one.shard && (one.shard->live_runs() > 0 || one.shard->awake() > 0);
   });
   const auto shards = static_cast<std::int64_t>(seats_.size());
-  sweep_at_ = any ? at_.monotonic + milliseconds(engine::Shard::kSweepEvery.ms / shards) : kNever;
+  sweep_at_ = any ? at_.monotonic + milliseconds(settings_.sweep_every.ms / shards) : kNever;
 }
 
 // Half of the window is always in memory. On the wall clock, as planned instants are.

@@ -27,6 +27,8 @@ TABLE = {
     "ids_from_clock": (1, {"fence"}, "house 3.7"),
     "lease_not_restarted": (1, {"attempts"}, "S6.6"),
     "handed_without_epoch": (3, {"fence"}, "I1e"),
+    "edit_fires_again": (1, {"firings"}, "S4.7|I2"),
+    "commands_forgotten": (3, {"commands"}, "S12.4"),
 }
 CLEAN, USAGE, SAFETY, LIVENESS, CRASH = 0, 2, 10, 11, 12
 
@@ -89,6 +91,12 @@ class Caught(unittest.TestCase):
 
     def test_handed_without_epoch(self):
         self.caught("handed_without_epoch")
+
+    def test_edit_fires_again(self):
+        self.caught("edit_fires_again")
+
+    def test_commands_forgotten(self):
+        self.caught("commands_forgotten")
 
 
 class Switches(unittest.TestCase):

@@ -161,14 +161,19 @@ void sleepers(World& world, Strength strength) {
     save_job(world, name);
   }
   world.now_and_then(every(seconds(8), strength), [&world, count] {
+    // Often several of one that sleeps, while what the first made it read is under way.
     const std::string name = fmt::format("tick{}", 20 + world.random.between(0, count - 1));
-    switch (world.random.below(3)) {
-      case 0:
-        return trigger(world, DefinitionKind::job, name);
-      case 1:
-        return edit_triggers(world, name);
-      default:
-        return save(world, name);
+    for (auto times = world.random.between(1, 3); times > 0; --times) {
+      switch (world.random.below(3)) {
+        case 0:
+          trigger(world, DefinitionKind::job, name);
+          break;
+        case 1:
+          edit_triggers(world, name);
+          break;
+        default:
+          save(world, name);
+      }
     }
   });
 }
@@ -328,7 +333,7 @@ const std::vector<Kind>& load_kinds() {
       {"jobs", 90, jobs},
       {"workflows", 60, workflows},
       {"crons", 60, crons},
-      {"sleepers", 20, sleepers},
+      {"sleepers", 25, sleepers},
       {"pauses", 40, pauses},
       {"edits", 40, edits},
       {"deletions", 30, deletions},

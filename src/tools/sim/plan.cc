@@ -52,7 +52,8 @@ Plan make_plan(std::uint64_t seed, int members, const std::vector<std::string>& 
     plan.loads.push_back({&load_kinds().front(), 50});
   }
   plan.look_ahead = milliseconds(random.between(200, random.between(1'000, 60'000)));
-  plan.kept_awake = milliseconds(random.between(0, random.between(1, 30'000)));
+  plan.sweep_every = milliseconds(random.between(200, random.chance(70) ? 1500 : 10'000));
+  plan.kept_awake = milliseconds(random.chance(40) ? 0 : random.between(0, 30'000));
   return plan;
 }
 

@@ -44,6 +44,7 @@ struct Plan {
   Span lease;                        // of a worker
   // What of the store is in memory: triggers due so far ahead, and what was used lately (S4.10).
   Span look_ahead, kept_awake;
+  Span sweep_every = seconds(10);
   std::vector<Chosen> faults, loads;
   std::vector<std::string> unheeded;  // checkers that are not listened to
 };

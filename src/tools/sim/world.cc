@@ -377,7 +377,7 @@ store::FaultScript World::store_faults(Life& life) {
   };
   // It is answered late: after the next commit, or by and by when nothing is committed.
   script.holds_read = [this, &life] {
-    scheduler.after(milliseconds(random.between(1, 900)), life.process,
+    scheduler.after(milliseconds(random.between(1, random.chance(10) ? 5000 : 900)), life.process,
                     [&life] { life.store.release_reads(); });
   };
   script.read = [this] {

@@ -104,7 +104,14 @@ class OverlapJudge final : public Checker {
     put(live.busy, !is_final(at.state) && !is_in_line && !is_later && !waits_for_another);
   }
 
-  void skips(const SkippedFiringRow& row, const Durable&) {
+  // With `cancel_running` it is not begun either when the next one would only cancel it again.
+  void skips(const SkippedFiringRow& row, const Durable& now) {
+    const DefinitionRow& owner = now.definitions.at(owners_[row.trigger]);
+    const TriggerSpec* spec =
+        library_.revision(now, owner.id, owner.revision).find_trigger(names_[row.trigger]);
+    if (spec == nullptr || spec->overlap.policy == Overlap::Policy::cancel_running) {
+      return;
+    }
     const auto live = live_.find(owners_[row.trigger]);
     if (live == live_.end() || (live->second.busy.empty() && live->second.in_line.empty())) {
       violated(fmt::format("trigger {} skips {} for overlap, and no run is live (S3.4)",
