@@ -318,6 +318,9 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("get_job_revision", "/api/v1/jobs/report/revisions/1", 200);
   drive("get_workflow_revision", "/api/v1/workflows/flow/revisions/1", 200);
   drive("list_job_triggers", "/api/v1/jobs/report/triggers", 200);
+  drive("forecast_firings", "/api/v1/forecast", 200);
+  drive("forecast_firings", "/api/v1/forecast?hours=168&namespace=default", 200);
+  drive("forecast_firings", "/api/v1/forecast?hours=0", 400);
   drive("audit_ledger", "/api/v1/audit", 200);
   drive("audit_ledger", "/api/v1/audit?job=report", 200);
   drive("audit_ledger", "/api/v1/audit?from=yesterday", 400);

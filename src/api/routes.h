@@ -12,6 +12,7 @@ std::vector<Route> trigger_routes();
 std::vector<Route> run_routes();
 std::vector<Route> command_routes();
 std::vector<Route> audit_routes();
+std::vector<Route> forecast_routes();
 std::vector<Route> log_routes();
 std::vector<Route> worker_routes();
 std::vector<Route> event_routes();

@@ -32,6 +32,7 @@ struct Options {
   RunOptions run;
   std::string command;
   AuditOptions audit;
+  ForecastOptions forecast;
 };
 
 const CLI::App* child(const CLI::App* parent, const std::string& name) {
@@ -57,6 +58,7 @@ class CommandLine {
     add_runs();
     add_commands();
     add_audit();
+    add_forecast();
     add_workers();
     app_.footer(
         "\n`jobflow COMMAND --help` explains a command. Exit codes: 0 ok, 1 error, 2 usage,"
@@ -259,6 +261,17 @@ class CommandLine {
     audit->add_option("--job", to.job, "Only this job");
     audit->add_option("--workflow", to.workflow, "Only this workflow");
     audit->add_flag("-A,--all-namespaces", to.all_namespaces, "Of all namespaces");
+  }
+
+  void add_forecast() {
+    ForecastOptions& to = options_.forecast;
+    CLI::App* forecast = add(
+        app_, "forecast", "What will fire in the hours to come, and what would wait for a worker",
+        [&to](Session& session) { return cli::forecast(session, to); });
+    forecast->add_option("--hours", to.hours, "How far ahead, up to 168")
+        ->check(CLI::Range(1, 168))
+        ->capture_default_str();
+    forecast->add_flag("-A,--all-namespaces", to.all_namespaces, "Of all namespaces");
   }
 
   void add_workers() {

@@ -75,6 +75,12 @@ struct AuditOptions {
 };
 ExitCode audit(Session& session, const AuditOptions& options);
 
+struct ForecastOptions {
+  int hours = 24;
+  bool all_namespaces = false;
+};
+ExitCode forecast(Session& session, const ForecastOptions& options);
+
 ExitCode list_workers(Session& session);
 ExitCode list_handlers(Session& session);
 

@@ -270,6 +270,46 @@ AuditView audit_of(const json::object& from) {
   return audit;
 }
 
+ForecastMinuteView forecast_minute_of(const json::object& from) {
+  return {.at = instant(from, "at"),
+          .firings = amount(from, "firings"),
+          .skipped = amount(from, "skipped"),
+          .waiting = amount(from, "waiting")};
+}
+
+ForecastHandlerView forecast_handler_of(const json::object& from) {
+  return {.name_space = text(from, "namespace"),
+          .handler = text(from, "handler"),
+          .has_worker = flag(from, "has_worker", false),
+          .tasks = amount(from, "tasks"),
+          .waited = amount(from, "waited"),
+          .longest_wait_ms = amount(from, "longest_wait_ms")};
+}
+
+ForecastTriggerView forecast_trigger_of(const json::object& from) {
+  return {.name_space = text(from, "namespace"),
+          .name = text(from, "name"),
+          .trigger = text(from, "trigger"),
+          .firings = amount(from, "firings")};
+}
+
+ForecastView forecast_of(const json::object& from) {
+  return {.from = instant(from, "from"),
+          .until = instant(from, "to"),
+          .reached = instant(from, "reached"),
+          .complete = flag(from, "complete", true),
+          .triggers = amount(from, "triggers"),
+          .firings = amount(from, "firings"),
+          .skipped = amount(from, "skipped"),
+          .workers = amount(from, "workers"),
+          .slots = amount(from, "slots"),
+          .assumed = amount(from, "assumed_durations"),
+          .peaks = all(from, "peaks", forecast_minute_of),
+          .minutes = all(from, "minutes", forecast_minute_of),
+          .handlers = all(from, "handlers", forecast_handler_of),
+          .busiest = all(from, "busiest", forecast_trigger_of)};
+}
+
 Problem not_understood() {
   return {.code = ProblemCode::incompatible,
           .detail =
@@ -353,6 +393,10 @@ Outcome<Page<LogLineView>> read_log_lines(std::string_view body) {
 }
 Outcome<EventView> read_event(std::string_view body) {
   return one(body, event_of);
+}
+
+Outcome<ForecastView> read_forecast(std::string_view body) {
+  return one(body, forecast_of);
 }
 
 Outcome<AuditView> read_audit(std::string_view body) {

@@ -119,6 +119,29 @@ struct Page {
   std::int64_t next_from = -1;  // of log lines; -1 = the page was not full
 };
 
+struct ForecastMinuteView {
+  Instant at;
+  std::int64_t firings = 0, skipped = 0, waiting = 0;
+};
+struct ForecastHandlerView {
+  std::string name_space, handler;
+  bool has_worker = false;
+  std::int64_t tasks = 0, waited = 0, longest_wait_ms = 0;
+};
+struct ForecastTriggerView {
+  std::string name_space, name, trigger;
+  std::int64_t firings = 0;
+};
+struct ForecastView {
+  Instant from, until, reached;
+  bool complete = true;
+  std::int64_t triggers = 0, firings = 0, skipped = 0, workers = 0, slots = 0;
+  std::int64_t assumed = 0;  // definitions of which nobody knows how long they take
+  std::vector<ForecastMinuteView> peaks, minutes;
+  std::vector<ForecastHandlerView> handlers;
+  std::vector<ForecastTriggerView> busiest;
+};
+
 Outcome<RunView> read_run(std::string_view json);
 Outcome<Page<RunView>> read_runs(std::string_view json);
 Outcome<Page<StepView>> read_steps(std::string_view json);
@@ -135,5 +158,6 @@ Outcome<LogLineView> read_log_line(std::string_view json);
 Outcome<Page<LogLineView>> read_log_lines(std::string_view json);
 Outcome<EventView> read_event(std::string_view json);
 Outcome<AuditView> read_audit(std::string_view json);
+Outcome<ForecastView> read_forecast(std::string_view json);
 
 }  // namespace jobflow::client

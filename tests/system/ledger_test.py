@@ -44,6 +44,20 @@ class Ledger(Stage):
         code, told = self.audit("--job", "ticks")
         self.assertEqual((0, True, 1), (code, told["clean"], told["triggers"]), told)
 
+    def test_the_hours_to_come_are_forecast(self):
+        code, out, err = self.jobflow("-o", "json", "forecast", "--hours", "1", server=self.running)
+        told = json.loads(out)
+        self.assertEqual((0, True, 1), (code, told["complete"], told["triggers"]), out[:500])
+        self.assertAlmostEqual(5 * 3600, told["firings"], delta=2)
+        self.assertEqual([("noop", False, told["firings"])],
+                         [(one["handler"], one["has_worker"], one["waited"])
+                          for one in told["handlers"]])
+        self.assertEqual(300, told["peaks"][0]["firings"])
+        code, out, err = self.jobflow("forecast", "--hours", "1", server=self.running)
+        self.assertEqual(0, code)
+        self.assertIn("no worker offers it now", out)
+        self.assertEqual(2, self.jobflow("forecast", "--hours", "169", server=self.running)[0])
+
     def test_a_firing_that_vanished_is_missing(self):
         self.tampered("DELETE FROM runs WHERE id = (SELECT id FROM runs LIMIT 1 OFFSET 3)")
         code, told = self.audit()
