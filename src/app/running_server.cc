@@ -119,10 +119,11 @@ class RunningServer::Parts {
 
   Outcome<Done> start_hall(const Settings& settings, std::function<void(std::string)> on_fenced) {
     executor_ = std::make_unique<runtime::ThreadExecutor>(clock_);
-    hall_ = std::make_unique<runtime::Hall>(
-        runtime::HallSettings{.member_name = settings.text("member.name"),
-                              .worker_lease = settings.span("lease")},
-        *store_, *logs_, clock_, *executor_, metrics_);
+    runtime::HallSettings hall;
+    hall.member_name = settings.text("member.name");
+    hall.worker_lease = settings.span("lease");
+    hall_ = std::make_unique<runtime::Hall>(std::move(hall), *store_, *logs_, clock_, *executor_,
+                                            metrics_);
     hall_->on_fenced(std::move(on_fenced));
     hall_started_ = true;
     return wait_for<Outcome<Done>>([&](auto ready) { hall_->start(std::move(ready)); });
