@@ -74,7 +74,10 @@ bool fits_body(Body body, std::string_view content_type) {
   if (type.empty() || same_letters(type, "application/json")) {
     return true;
   }
-  return body == Body::document &&
+  if (body == Body::calendar && same_letters(type, "text/calendar")) {
+    return true;
+  }
+  return body != Body::json &&
          (same_letters(type, "application/yaml") || same_letters(type, "application/x-yaml") ||
           same_letters(type, "text/yaml") || same_letters(type, "text/x-yaml"));
 }
@@ -101,8 +104,10 @@ std::optional<Response> refuse_body(const Route& route, const Head& head, const 
     return problem_response({ProblemCode::invalid, "this takes no body"}, request.id);
   }
   return http_problem(415, ProblemCode::invalid, "The content type is not taken here",
-                      route.body == Body::json
-                          ? "send the body as Content-Type: application/json"
+                      route.body == Body::json ? "send the body as Content-Type: application/json"
+                      : route.body == Body::calendar
+                          ? "send a document as application/yaml or application/json, an iCalendar "
+                            "file as text/calendar"
                           : "send the body as application/yaml or application/json",
                       request.id);
 }

@@ -11,14 +11,17 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace jobflow::api {
 namespace {
 
 constexpr int kPage = 500;
-constexpr std::size_t kTold = 100;              // triggers with findings that the answer names
-constexpr std::size_t kLedgerMost = 1'000'000;  // entries of one trigger, in memory
+constexpr int kCalendarPage = 50;
+constexpr std::size_t kCalendarRevisions = 1000;  // of one calendar; what is older is not judged
+constexpr std::size_t kTold = 100;                // triggers with findings that the answer names
+constexpr std::size_t kLedgerMost = 1'000'000;    // entries of one trigger, in memory
 
 struct AuditedTime {
   Instant from, until;
@@ -133,7 +136,7 @@ class Audit : public std::enable_shared_from_this<Audit> {
             }
           }
           for (const SkippedFiringRow& row : page.skipped) {
-            self.ledger_.push_back({row.from, row.to, row.count, false});
+            self.ledger_.push_back({row.from, row.to, row.count, false, row.reason == "calendar"});
           }
           if (self.ledger_.size() > kLedgerMost) {
             return self.exchange_->refuse(
@@ -144,7 +147,7 @@ class Audit : public std::enable_shared_from_this<Audit> {
           const bool runs_go_on = page.ran.size() == kPage && page.ran.back().run.time() >= from;
           const bool skips_go_on = page.skipped.size() == kPage && page.skipped.back().from > from;
           if (!runs_go_on && !skips_go_on) {
-            return self.judge();
+            return self.judge_by_calendars();
           }
           store::FiringFilter rest = filter;
           rest.runs_before = runs_go_on ? page.ran.back().run : Id{1};
@@ -171,10 +174,45 @@ class Audit : public std::enable_shared_from_this<Audit> {
       if (spec == nullptr) {
         reigns.clear();  // an earlier one of that name, with a ledger of its own
       } else if (reigns.empty() || reigns.back().schedule != spec->schedule) {
-        reigns.push_back({since, spec->schedule, schedule_hash(definition, trigger_.name)});
+        reigns.push_back(
+            {since, spec->schedule, schedule_hash(definition, trigger_.name),
+             schedule::Openings::past(spec->schedule, definition_.name_space, calendars_)});
       }
     }
     return reigns;
+  }
+
+  // Reads the calendars that its revisions name, one after the other, each once.
+  void judge_by_calendars() {
+    for (const Revision& revision : revisions_) {
+      const TriggerSpec* spec = revision.definition.find_trigger(trigger_.name);
+      for (const auto* names : {spec == nullptr ? nullptr : &spec->schedule.include,
+                                spec == nullptr ? nullptr : &spec->schedule.exclude}) {
+        for (std::size_t i = 0; names != nullptr && i < names->size(); ++i) {
+          if (calendars_read_.emplace(definition_.name_space, (*names)[i]).second) {
+            return read_calendar((*names)[i], 0);
+          }
+        }
+      }
+    }
+    judge();
+  }
+
+  void read_calendar(const std::string& name, std::int64_t after) {
+    store().list_calendars({.name_space = definition_.name_space,
+                            .name = name,
+                            .newest = INT32_MAX,
+                            .after = after,
+                            .limit = kCalendarPage},
+                           then<std::vector<CalendarRow>>([name](Audit& self, const auto& rows) {
+                             for (const CalendarRow& row : rows) {
+                               self.calendars_.take(row);
+                             }
+                             if (rows.size() == kCalendarPage) {
+                               return self.read_calendar(name, rows.back().number);
+                             }
+                             self.judge_by_calendars();
+                           }));
   }
 
   void judge() {
@@ -221,6 +259,8 @@ class Audit : public std::enable_shared_from_this<Audit> {
   std::deque<DefinitionRow> definitions_;  // of the page that is left to do
   DefinitionRow definition_;
   std::vector<Revision> revisions_;  // oldest first, once they are all there
+  schedule::CalendarBook calendars_{kCalendarRevisions};
+  std::set<std::pair<std::string, std::string>> calendars_read_;
   std::deque<TriggerRow> triggers_;
   TriggerRow trigger_;
   std::vector<schedule::LedgerEntry> ledger_;

@@ -1,5 +1,7 @@
 // Jobs and workflows: list, create, read, save by name, delete, validate, apply; their triggers and
 // revisions. The two kinds share every line but their paths.
+#include "api/calendar_desk.h"
+#include "api/condition.h"
 #include "api/definition_text.h"
 #include "api/json_text.h"
 #include "api/json_views.h"
@@ -7,6 +9,7 @@
 #include "api/problem_json.h"
 #include "api/routes.h"
 #include "api/trigger_fields.h"
+#include "schedule/openings.h"
 
 #include <atomic>
 
@@ -19,54 +22,12 @@ std::string path_of(const Definition& definition) {
          (definition.name_space == "default" ? "" : "?namespace=" + definition.name_space);
 }
 
-std::string etag(int revision) {
-  return "\"" + std::to_string(revision) + "\"";
-}
-
-std::string_view outcome_of(const engine::Reply& reply) {
-  return reply.created ? "created" : reply.changed ? "updated" : "unchanged";
-}
-
 void add_name(JsonObject& object, const Definition& definition) {
   object.text("kind", to_string(definition.kind));
   object.text("namespace", definition.name_space).text("name", definition.name);
 }
 
 // --- saving one
-
-// What If-Match and If-None-Match ask for.
-struct Condition {
-  int revision = 0;  // 0 = any
-  bool must_exist = false;
-  bool must_be_new = false;
-};
-
-Outcome<Condition> read_condition(const Request& request) {
-  Condition condition;
-  if (!request.if_none_match.empty()) {
-    if (request.if_none_match != "*") {
-      return Problem{ProblemCode::invalid, "If-None-Match can only be '*' here"};
-    }
-    condition.must_be_new = true;
-  }
-  const std::string& match = request.if_match;
-  if (match.empty()) {
-    return condition;
-  }
-  if (match == "*") {
-    condition.must_exist = true;
-    return condition;
-  }
-  const bool quoted =
-      match.size() > 2 && match.size() < 13 && match.front() == '"' && match.back() == '"';
-  const std::string digits = quoted ? match.substr(1, match.size() - 2) : "";
-  if (!looks_like_id(digits) || std::stoll(digits) < 1 || std::stoll(digits) > INT32_MAX) {
-    return Problem{ProblemCode::invalid,
-                   "If-Match must be an ETag as it was given, for example \"3\", or *"};
-  }
-  condition.revision = static_cast<int>(std::stoll(digits));
-  return condition;
-}
 
 void answer_saved(const ExchangePtr& exchange,
                   const Definition& definition,
@@ -106,13 +67,25 @@ void save(const ExchangePtr& exchange,
              });
 }
 
+// The body's one definition, which may name the calendars that there are.
+void with_definition(const ExchangePtr& exchange,
+                     const DefinitionText& wanted,
+                     std::function<void(const std::shared_ptr<const Definition>&)> next) {
+  with_calendars(exchange, [exchange, wanted, next = std::move(next)](const auto& calendars) {
+    const auto definition = read_definition(exchange->request, wanted, *calendars);
+    if (definition) {
+      next(*definition);
+    } else {
+      exchange->refuse(definition.problem());
+    }
+  });
+}
+
 template <DefinitionKind kind>
 void create(const ExchangePtr& exchange) {
-  const auto definitions = read_definitions(exchange->request, {.kind = kind});
-  if (!definitions) {
-    return exchange->refuse(definitions.problem());
-  }
-  save(exchange, definitions->front(), {.must_be_new = true});
+  with_definition(exchange, {.kind = kind}, [exchange](const auto& definition) {
+    save(exchange, definition, {.must_be_new = true});
+  });
 }
 
 template <DefinitionKind kind>
@@ -126,19 +99,18 @@ void put(const ExchangePtr& exchange) {
   if (looks_like_id(request.place("id"))) {
     return exchange->refuse({ProblemCode::invalid, "save by name, not by id"});
   }
-  const auto definitions = read_definitions(
-      request, {.kind = kind, .name_space = *name_space, .name = request.place("id")});
-  if (!definitions) {
-    return exchange->refuse(definitions.problem());
-  }
-  const auto definition = definitions->front();
-  if (!condition->must_exist) {
-    return save(exchange, definition, *condition);
-  }
-  // If-Match: * holds for any revision that is there; the one it finds must then still be current.
-  find_definition(exchange, kind, definition->name, [exchange, definition](DefinitionRow row) {
-    save(exchange, definition, {.revision = row.revision});
-  });
+  with_definition(exchange, {.kind = kind, .name_space = *name_space, .name = request.place("id")},
+                  [exchange, condition = *condition](const auto& definition) {
+                    if (!condition.must_exist) {
+                      return save(exchange, definition, condition);
+                    }
+                    // If-Match: * holds for any revision that is there; the one it finds must then
+                    // still be current.
+                    find_definition(exchange, kind, definition->name,
+                                    [exchange, definition](const DefinitionRow& row) {
+                                      save(exchange, definition, {.revision = row.revision});
+                                    });
+                  });
 }
 
 template <DefinitionKind kind>
@@ -166,17 +138,15 @@ void remove(const ExchangePtr& exchange) {
 
 template <DefinitionKind kind>
 void validate(const ExchangePtr& exchange) {
-  const auto definitions = read_definitions(exchange->request, {.kind = kind});
-  if (!definitions) {
-    return exchange->refuse(definitions.problem());
-  }
-  Response response;
-  {
-    JsonObject object(response.body);
-    object.truth("valid", true);
-    add_name(object, *definitions->front());
-  }
-  exchange->answer(std::move(response));
+  with_definition(exchange, {.kind = kind}, [exchange](const auto& definition) {
+    Response response;
+    {
+      JsonObject object(response.body);
+      object.truth("valid", true);
+      add_name(object, *definition);
+    }
+    exchange->answer(std::move(response));
+  });
 }
 
 // --- applying many
@@ -184,14 +154,15 @@ void validate(const ExchangePtr& exchange) {
 // Gathers what became of each document; the last one answers.
 class Applied {
  public:
-  Applied(ExchangePtr exchange, Definitions definitions, bool dry_run)
+  Applied(ExchangePtr exchange, std::vector<Document> documents, bool dry_run)
       : exchange_(std::move(exchange)),
-        definitions_(std::move(definitions)),
+        documents_(std::move(documents)),
         dry_run_(dry_run),
-        replies_(definitions_.size(), Outcome<engine::Reply>(Problem{})),
-        open_(definitions_.size()) {}
+        replies_(documents_.size(), Outcome<engine::Reply>(Problem{})),
+        open_(documents_.size()) {}
 
-  const Definitions& definitions() const { return definitions_; }
+  const std::vector<Document>& documents() const { return documents_; }
+  bool is_dry_run() const { return dry_run_; }
 
   void set(std::size_t item, Outcome<engine::Reply> reply) {
     replies_[item] = std::move(reply);
@@ -209,7 +180,12 @@ class Applied {
       JsonArray items(answer.open("items"));
       for (std::size_t i = 0; i < replies_.size(); ++i) {
         JsonObject item(items.next());
-        add_name(item, *definitions_[i]);
+        if (documents_[i].definition) {
+          add_name(item, *documents_[i].definition);
+        } else {
+          item.text("kind", "calendar").text("namespace", documents_[i].calendar.name_space);
+          item.text("name", documents_[i].calendar.name);
+        }
         if (!replies_[i]) {
           item.text("outcome", "failed");
           append_problem(item.open("problem"), replies_[i].problem(), "");
@@ -226,7 +202,7 @@ class Applied {
   }
 
   ExchangePtr exchange_;
-  Definitions definitions_;
+  std::vector<Document> documents_;
   bool dry_run_;
   std::vector<Outcome<engine::Reply>> replies_;
   std::atomic<std::size_t> open_;
@@ -234,15 +210,21 @@ class Applied {
 
 void apply_really(const ExchangePtr& exchange, const std::shared_ptr<Applied>& applied) {
   std::vector<runtime::Submission> submissions;
-  for (std::size_t i = 0; i < applied->definitions().size(); ++i) {
+  for (std::size_t i = 0; i < applied->documents().size(); ++i) {
+    if (!applied->documents()[i].definition) {
+      continue;
+    }
     runtime::Submission& submission = submissions.emplace_back();
-    submission.command = command_of(
-        exchange->request, engine::SaveDefinition{.definition = applied->definitions()[i]}, i);
+    submission.command =
+        command_of(exchange->request,
+                   engine::SaveDefinition{.definition = applied->documents()[i].definition}, i);
     submission.answer = [applied, i](Outcome<engine::Reply> reply) {
       applied->set(i, std::move(reply));
     };
   }
-  exchange->doors->hall.submit(std::move(submissions));
+  if (!submissions.empty()) {
+    exchange->doors->hall.submit(std::move(submissions));
+  }
 }
 
 // What the engine would say (engine, Shard::save), from the rows as they are now.
@@ -256,15 +238,48 @@ engine::Reply foreseen(const Definition& wanted, const std::vector<DefinitionRow
 }
 
 void apply_dry(const ExchangePtr& exchange, const std::shared_ptr<Applied>& applied) {
-  for (std::size_t i = 0; i < applied->definitions().size(); ++i) {
-    const Definition& wanted = *applied->definitions()[i];
+  for (std::size_t i = 0; i < applied->documents().size(); ++i) {
+    if (!applied->documents()[i].definition) {
+      continue;
+    }
+    const Definition& wanted = *applied->documents()[i].definition;
     store::DefinitionFilter filter{
         .kind = wanted.kind, .name_space = wanted.name_space, .name = wanted.name, .limit = 1};
-    exchange->doors->store.list_definitions(
-        filter, [applied, i](Outcome<std::vector<DefinitionRow>> rows) {
-          applied->set(i, rows ? Outcome<engine::Reply>(foreseen(*applied->definitions()[i], *rows))
-                               : rows.problem());
-        });
+    exchange->doors->store.list_definitions(filter, [applied,
+                                                     i](Outcome<std::vector<DefinitionRow>> rows) {
+      const Definition& definition = *applied->documents()[i].definition;
+      applied->set(i, rows ? Outcome<engine::Reply>(foreseen(definition, *rows)) : rows.problem());
+    });
+  }
+}
+
+// Calendars first, one after the other: jobs and workflows may name them, and are not saved where
+// one of them is not there.
+void apply_from(const ExchangePtr& exchange,
+                const std::shared_ptr<Applied>& applied,
+                std::size_t item,
+                const std::string& failed) {
+  const auto& documents = applied->documents();
+  while (item < documents.size() && documents[item].definition) {
+    ++item;
+  }
+  if (item < documents.size()) {
+    return save_calendar(exchange, documents[item].calendar, {}, applied->is_dry_run(),
+                         [=](Outcome<engine::Reply> reply) {
+                           const std::string& name = documents[item].calendar.name;
+                           const std::string first = reply || !failed.empty() ? failed : name;
+                           applied->set(item, std::move(reply));
+                           apply_from(exchange, applied, item + 1, first);
+                         });
+  }
+  if (failed.empty()) {
+    return applied->is_dry_run() ? apply_dry(exchange, applied) : apply_really(exchange, applied);
+  }
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    if (documents[i].definition) {
+      applied->set(
+          i, Problem{ProblemCode::unavailable, "not saved, for calendar '" + failed + "' was not"});
+    }
   }
 }
 
@@ -274,13 +289,14 @@ void apply(const ExchangePtr& exchange) {
   if (!dry_run || !name_space) {
     return exchange->refuse(dry_run ? name_space.problem() : dry_run.problem());
   }
-  auto definitions = read_definitions(exchange->request, {.name_space = *name_space});
-  if (!definitions) {
-    return exchange->refuse(definitions.problem());
-  }
-  const auto applied =
-      std::make_shared<Applied>(exchange, std::move(definitions).value(), *dry_run);
-  *dry_run ? apply_dry(exchange, applied) : apply_really(exchange, applied);
+  with_calendars(exchange, [exchange, is_dry = *dry_run, wanted = *name_space](const auto& known) {
+    auto documents = read_documents(exchange->request, {.name_space = wanted}, *known);
+    if (!documents) {
+      return exchange->refuse(documents.problem());
+    }
+    const auto applied = std::make_shared<Applied>(exchange, std::move(documents).value(), is_dry);
+    apply_from(exchange, applied, 0, "");
+  });
 }
 
 // --- reading
@@ -334,13 +350,13 @@ void list(const ExchangePtr& exchange) {
 
 template <DefinitionKind kind>
 void get_revision(const ExchangePtr& exchange) {
-  const std::string& text = exchange->request.place("revision");
-  if (!looks_like_id(text) || text.size() > 9 || std::stoi(text) < 1) {
-    return exchange->refuse({ProblemCode::invalid, "a revision is a number from 1 on"});
+  const auto number = read_place_number(exchange->request, "revision");
+  if (!number) {
+    return exchange->refuse(number.problem());
   }
   find_definition(
       exchange, kind, exchange->request.place("id"),
-      [exchange, revision = std::stoi(text)](const DefinitionRow& current) {
+      [exchange, revision = *number](const DefinitionRow& current) {
         store::DefinitionFilter filter{
             .id = current.id, .revision = revision, .with_deleted = true, .limit = 1};
         exchange->doors->store.list_definitions(
@@ -356,18 +372,41 @@ void get_revision(const ExchangePtr& exchange) {
       });
 }
 
+// When a trigger that its calendars keep off may fire next; unset: not in the time one look
+// reaches.
+Instant next_open_due(const TriggerRow& row,
+                      const Definition& definition,
+                      const schedule::CalendarBook& calendars) {
+  const Instant due = row.progress.next_due;
+  const TriggerSpec* spec = definition.find_trigger(row.name);
+  if (!due.is_set() || spec == nullptr || !schedule::names_calendars(spec->schedule)) {
+    return due;
+  }
+  const auto open = schedule::Openings::make(spec->schedule, definition.name_space, calendars);
+  const auto times = schedule::Timetable::make(spec->schedule, row.progress.anchor,
+                                               schedule_hash(definition, row.name));
+  if (!open || !times || !schedule::has_timetable(spec->schedule.kind) || open->covers(due)) {
+    return due;
+  }
+  const schedule::OpenLook look = schedule::next_open(*times, *open, due, kNever);
+  return look.is_open ? look.at : Instant{};
+}
+
 template <DefinitionKind kind>
 void list_triggers(const ExchangePtr& exchange) {
   find_definition(
       exchange, kind, exchange->request.place("id"), [exchange](const DefinitionRow& row) {
         exchange->doors->store.list_triggers(
-            row.id,
-            hop_ok<std::vector<TriggerRow>>(exchange, [exchange](std::vector<TriggerRow> rows) {
+            row.id, hop_ok<std::vector<TriggerRow>>(exchange, [exchange,
+                                                               row](std::vector<TriggerRow> rows) {
+              const Definition definition = decode_definition(row.kind, row.document).definition;
+              const auto calendars = exchange->doors->hall.calendars();
               Response response;
               {
                 JsonObject answer(response.body);
                 JsonArray items(answer.open("items"));
-                for (const TriggerRow& trigger : rows) {
+                for (TriggerRow& trigger : rows) {
+                  trigger.progress.next_due = next_open_due(trigger, definition, *calendars);
                   append_trigger(items.next(), trigger);
                 }
               }

@@ -1,5 +1,6 @@
 #include "api/definition_text.h"
 
+#include "api/calendar_text.h"
 #include "api/yaml_document.h"
 #include "model/json.h"
 #include "model/limits.h"
@@ -51,15 +52,15 @@ json::object* metadata_of(json::value& value) {
   return metadata != nullptr && metadata->is_object() ? &metadata->get_object() : nullptr;
 }
 
-// One document, checked. Problems go to `problems`.
-std::shared_ptr<const Definition> read_one(TextDocument& document,
-                                           const DefinitionText& wanted,
-                                           std::vector<FieldProblem>& problems) {
-  std::vector<FieldProblem> found;
-  std::shared_ptr<const Definition> definition;
-  const auto kind = wanted.kind ? wanted.kind : stated_kind(document.value);
-  json::object* metadata = metadata_of(document.value);
-  // The default is not written down: the same file means the same document by every path.
+bool is_calendar(const json::value& value) {
+  const json::value* kind = value.is_object() ? value.get_object().if_contains("kind") : nullptr;
+  return kind != nullptr && kind->is_string() && kind->get_string() == "Calendar";
+}
+
+// By the request. The default is not written down: the same file means the same document by every
+// path.
+void complete_metadata(json::value& value, const DefinitionText& wanted) {
+  json::object* metadata = metadata_of(value);
   if (metadata != nullptr && !wanted.name_space.empty() && wanted.name_space != "default" &&
       !metadata->contains("namespace")) {
     metadata->emplace("namespace", wanted.name_space);
@@ -67,11 +68,50 @@ std::shared_ptr<const Definition> read_one(TextDocument& document,
   if (metadata != nullptr && !wanted.name.empty() && !metadata->contains("name")) {
     metadata->emplace("name", wanted.name);
   }
-  if (!kind) {
+}
+
+void check_name(const std::string& name,
+                const std::string& name_space,
+                const DefinitionText& wanted,
+                std::vector<FieldProblem>& found) {
+  if (!wanted.name.empty() && name != wanted.name) {
     found.push_back(
-        {.pointer = "/kind", .message = "a document must say 'kind: Job' or 'kind: Workflow'"});
+        {.pointer = "/metadata/name",
+         .message = "must be '" + wanted.name + "' as in the path: a name is for life"});
+  }
+  if (!wanted.name.empty() && name_space != wanted.name_space) {
+    found.push_back({.pointer = "/metadata/namespace",
+                     .message = "must be '" + wanted.name_space + "' as the request says"});
+  }
+}
+
+std::vector<FieldProblem> read_one_calendar(TextDocument& document,
+                                            const DefinitionText& wanted,
+                                            CalendarRow& row) {
+  std::vector<FieldProblem> found;
+  complete_metadata(document.value, wanted);
+  row = decode_calendar(document.value, found);
+  if (found.empty()) {
+    check_name(row.name, row.name_space, wanted, found);
+  }
+  document.add_lines(found);
+  return found;
+}
+
+// One document, checked; and what is wrong with it.
+std::vector<FieldProblem> read_one(TextDocument& document,
+                                   const DefinitionText& wanted,
+                                   const schedule::CalendarBook& calendars,
+                                   std::shared_ptr<const Definition>& definition) {
+  std::vector<FieldProblem> found;
+  const auto kind = wanted.kind ? wanted.kind : stated_kind(document.value);
+  complete_metadata(document.value, wanted);
+  if (!kind) {
+    found.push_back({.pointer = "/kind",
+                     .message = "a document must say 'kind: Job', 'kind: Workflow' or "
+                                "'kind: Calendar'"});
   } else {
-    auto read = runtime::read_definition(*kind, to_text(document.value));
+    auto read = runtime::read_definition(*kind, to_text(document.value), calendars);
     if (!read) {
       found = read.problem().fields;
       if (found.empty()) {
@@ -79,41 +119,38 @@ std::shared_ptr<const Definition> read_one(TextDocument& document,
       }
     } else {
       definition = std::move(read).value();
+      check_name(definition->name, definition->name_space, wanted, found);
     }
   }
   // What the text's own lines are counts, not those of the text it was turned into.
   for (FieldProblem& problem : found) {
     problem.line = 0;
   }
-  if (definition && !wanted.name.empty() && definition->name != wanted.name) {
-    found.push_back(
-        {.pointer = "/metadata/name",
-         .message = "must be '" + wanted.name + "' as in the path: a name is for life"});
-  }
-  if (definition && !wanted.name.empty() && definition->name_space != wanted.name_space) {
-    found.push_back({.pointer = "/metadata/namespace",
-                     .message = "must be '" + wanted.name_space + "' as the request says"});
-  }
   document.add_lines(found);
-  problems.insert(problems.end(), found.begin(), found.end());
-  return definition;
+  return found;
 }
 
-void refuse_twins(const Definitions& definitions,
+// What is wrong with each of them.
+using ProblemsOfEach = std::vector<std::vector<FieldProblem>>;
+
+void refuse_twins(const std::vector<Document>& read,
                   const std::vector<TextDocument>& documents,
-                  std::vector<FieldProblem>& problems) {
+                  ProblemsOfEach& problems) {
   std::set<std::string> names;
-  for (std::size_t i = 0; i < definitions.size(); ++i) {
-    if (definitions[i] == nullptr) {
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    const Definition* definition = read[i].definition.get();
+    const CalendarRow& calendar = read[i].calendar;
+    if (!problems[i].empty()) {
       continue;
     }
-    const Definition& one = *definitions[i];
-    const std::string name =
-        std::string(to_string(one.kind)) + " '" + one.name_space + "/" + one.name;
+    const std::string name = definition != nullptr
+                                 ? std::string(to_string(definition->kind)) + " '" +
+                                       definition->name_space + "/" + definition->name
+                                 : "calendar '" + calendar.name_space + "/" + calendar.name;
     if (!names.insert(name).second) {
-      problems.push_back({.pointer = "/metadata/name",
-                          .message = "the " + name + "' is in this text twice",
-                          .line = documents[i].line_of("/metadata/name")});
+      problems[i].push_back({.pointer = "/metadata/name",
+                             .message = "the " + name + "' is in this text twice",
+                             .line = documents[i].line_of("/metadata/name")});
     }
   }
 }
@@ -128,9 +165,25 @@ Problem summed_up(std::vector<FieldProblem> problems) {
   return {ProblemCode::invalid, std::move(detail), std::move(problems)};
 }
 
+// What is wrong with all of them, or nothing.
+std::vector<FieldProblem> joined(ProblemsOfEach problems) {
+  std::vector<FieldProblem> all;
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    for (FieldProblem& problem : problems[i]) {
+      if (problems.size() > 1) {
+        problem.message.insert(0, "document " + std::to_string(i + 1) + ": ");
+      }
+      all.push_back(std::move(problem));
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
-Outcome<Definitions> read_definitions(const Request& request, const DefinitionText& wanted) {
+Outcome<std::vector<Document>> read_documents(const Request& request,
+                                              const DefinitionText& wanted,
+                                              const schedule::CalendarBook& calendars) {
   auto documents = read_text(request);
   if (!documents) {
     return documents.problem();
@@ -142,20 +195,59 @@ Outcome<Definitions> read_definitions(const Request& request, const DefinitionTe
     return Problem{ProblemCode::invalid,
                    "this takes one document; POST /api/v1/definitions takes several"};
   }
-  Definitions definitions;
-  std::vector<FieldProblem> problems;
-  for (std::size_t i = 0; i < documents->size(); ++i) {
-    const std::size_t before = problems.size();
-    definitions.push_back(read_one((*documents)[i], wanted, problems));
-    for (std::size_t at = before; documents->size() > 1 && at < problems.size(); ++at) {
-      problems[at].message.insert(0, "document " + std::to_string(i + 1) + ": ");
+  std::vector<Document> read(documents->size());
+  ProblemsOfEach problems(documents->size());
+  schedule::CalendarBook book = calendars;
+  const auto is_one = [&](const TextDocument& text) {
+    return !wanted.kind && is_calendar(text.value);
+  };
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (is_one((*documents)[i])) {
+      problems[i] = read_one_calendar((*documents)[i], wanted, read[i].calendar);
+      CalendarRow next = read[i].calendar;
+      const auto before = book.find(next.name_space, next.name);
+      next.revision = before ? before->newest + 1 : 1;
+      book.take(next);
     }
   }
-  refuse_twins(definitions, *documents, problems);
-  if (!problems.empty()) {
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!is_one((*documents)[i])) {
+      problems[i] = read_one((*documents)[i], wanted, book, read[i].definition);
+    }
+  }
+  refuse_twins(read, *documents, problems);
+  if (auto all = joined(std::move(problems)); !all.empty()) {
+    return summed_up(std::move(all));
+  }
+  return read;
+}
+
+Outcome<std::shared_ptr<const Definition>> read_definition(
+    const Request& request, const DefinitionText& wanted, const schedule::CalendarBook& calendars) {
+  check(wanted.kind.has_value(), "a kind makes it one, and no calendar");
+  auto documents = read_documents(request, wanted, calendars);
+  if (!documents) {
+    return documents.problem();
+  }
+  return documents->front().definition;
+}
+
+Outcome<CalendarRow> read_calendar(const Request& request, const DefinitionText& wanted) {
+  auto documents = is_icalendar(request)
+                       ? Outcome<std::vector<TextDocument>>({wrap_icalendar(request)})
+                       : read_text(request);
+  if (!documents) {
+    return documents.problem();
+  }
+  if (documents->size() != 1) {
+    return Problem{ProblemCode::invalid,
+                   "this takes one document; POST /api/v1/definitions takes several"};
+  }
+  CalendarRow row;
+  if (auto problems = read_one_calendar(documents->front(), wanted, row); !problems.empty()) {
     return summed_up(std::move(problems));
   }
-  return definitions;
+  return row;
 }
 
 }  // namespace jobflow::api

@@ -4,6 +4,8 @@
 
 #include "api/http.h"
 #include "model/definition.h"
+#include "model/rows.h"
+#include "schedule/calendar_book.h"
 
 #include <memory>
 #include <optional>
@@ -19,9 +21,22 @@ struct DefinitionText {
   std::string name;                    // what it must be called; "" = anything
 };
 
-using Definitions = std::vector<std::shared_ptr<const Definition>>;
+// The body of `request` as one definition, which may name these calendars.
+Outcome<std::shared_ptr<const Definition>> read_definition(const Request& request,
+                                                           const DefinitionText& wanted,
+                                                           const schedule::CalendarBook& calendars);
 
-// The body of `request` as definitions. With a `wanted.kind`, exactly one document.
-Outcome<Definitions> read_definitions(const Request& request, const DefinitionText& wanted);
+// One of a file: a definition, or without one a calendar.
+struct Document {
+  std::shared_ptr<const Definition> definition;
+  CalendarRow calendar;
+};
+// All of the body's; definitions may name its calendars, too.
+Outcome<std::vector<Document>> read_documents(const Request& request,
+                                              const DefinitionText& wanted,
+                                              const schedule::CalendarBook& calendars);
+
+// The body as one calendar: a document, or an iCalendar file.
+Outcome<CalendarRow> read_calendar(const Request& request, const DefinitionText& wanted);
 
 }  // namespace jobflow::api

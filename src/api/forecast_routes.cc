@@ -132,6 +132,12 @@ class ForecastRequest : public std::enable_shared_from_this<ForecastRequest> {
     }
     const Schedule& schedule = spec->schedule;
     schedule::ForecastTrigger trigger{.definition = definition, .overlap = spec->overlap};
+    auto open =
+        schedule::Openings::make(schedule, owner.name_space, *exchange_->doors->hall.calendars());
+    if (!open) {
+      return false;  // set aside when it is due
+    }
+    trigger.open = std::move(open).value();
     if (schedule.kind == ScheduleKind::after_run) {
       const Upstream& up = schedule.after;
       upstreams_.emplace_back(

@@ -43,6 +43,10 @@ void append_definition(std::string& out, const DefinitionRow& row) {
   object.raw("document", row.document);
 }
 
+std::string_view outcome_of(const engine::Reply& reply) {
+  return reply.created ? "created" : reply.changed ? "updated" : "unchanged";
+}
+
 void append_trigger(std::string& out, const TriggerRow& row) {
   JsonObject object(out);
   const TriggerProgress& at = row.progress;

@@ -13,6 +13,7 @@
 namespace jobflow::api {
 
 void append_definition(std::string& out, const DefinitionRow& row);
+std::string_view outcome_of(const engine::Reply& reply);  // of what was saved
 void append_trigger(std::string& out, const TriggerRow& row);
 void append_run(std::string& out, const RunRow& row, const Names& names);
 // A step of a workflow: `row` is null while nothing of it was recorded.

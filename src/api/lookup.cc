@@ -95,6 +95,14 @@ Outcome<std::int64_t> read_number(const Request& request,
   return value;
 }
 
+Outcome<int> read_place_number(const Request& request, std::string_view name) {
+  const std::string& text = request.place(name);
+  if (!looks_like_id(text) || text.size() > 9 || std::stoi(text) < 1) {
+    return Problem{ProblemCode::invalid, "a " + std::string(name) + " is a number from 1 on"};
+  }
+  return std::stoi(text);
+}
+
 Outcome<bool> read_flag(const Request& request, std::string_view name) {
   const std::string* text = request.asked(name);
   if (text == nullptr || *text == "false") {

@@ -33,6 +33,8 @@ Outcome<std::int64_t> read_number(const Request& request,
                                   std::int64_t from,
                                   std::int64_t to,
                                   std::int64_t fallback);
+// A number from 1 on that the path names.
+Outcome<int> read_place_number(const Request& request, std::string_view name);
 Outcome<bool> read_flag(const Request& request, std::string_view name);
 
 // ?namespace=, "default" when absent; a name that is none is a problem.

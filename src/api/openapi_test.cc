@@ -266,7 +266,8 @@ class OpenApiDrive : public ::testing::Test {
 TEST_F(OpenApiDrive, NoOperationIsOpenByMistake_S13_5) {
   for (const Operation& operation : all) {
     std::string target = operation.path;
-    for (const auto& [place, value] : {std::pair{"{id}", "7"}, {"{revision}", "1"}}) {
+    for (const auto& [place, value] :
+         {std::pair{"{id}", "7"}, {"{name}", "off"}, {"{revision}", "1"}}) {
       if (const std::size_t at = target.find(place); at != std::string::npos) {
         target.replace(at, std::string_view(place).size(), value);
       }
@@ -321,6 +322,25 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("forecast_firings", "/api/v1/forecast", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=168&namespace=default", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=0", 400);
+
+  // --- calendars
+  const std::string off = "metadata: {name: off}\nspec: {dates: [2026-12-25]}\n";
+  const std::string ics = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+  drive("create_calendar", "/api/v1/calendars", 201, off, yaml);
+  drive("create_calendar", "/api/v1/calendars", 409, off, yaml);
+  drive("create_calendar", "/api/v1/calendars?name=ics", 201, ics,
+        "Content-Type: text/calendar\r\n");
+  drive("put_calendar", "/api/v1/calendars/off", 200, "{\"metadata\":{},\"spec\":{}}");
+  drive("put_calendar", "/api/v1/calendars/off", 412, off, yaml + "If-Match: \"1\"\r\n");
+  drive("put_calendar", "/api/v1/calendars/fresh", 201, "{\"metadata\":{},\"spec\":{}}");
+  drive("list_calendars", "/api/v1/calendars", 200);
+  drive("get_calendar", "/api/v1/calendars/off", 200);
+  drive("get_calendar_revision", "/api/v1/calendars/off/revisions/1", 200);
+  const std::string named =
+      R"({"metadata":{},"spec":{"noop":{},"triggers":[{"every":"1h","exclude":["off"]}]}})";
+  drive("put_job", "/api/v1/jobs/named", 201, named);
+  drive("delete_calendar", "/api/v1/calendars/off", 409);
+  drive("delete_calendar", "/api/v1/calendars/off?force=true", 204);
   drive("audit_ledger", "/api/v1/audit", 200);
   drive("audit_ledger", "/api/v1/audit?job=report", 200);
   drive("audit_ledger", "/api/v1/audit?from=yesterday", 400);

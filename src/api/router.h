@@ -19,7 +19,7 @@ namespace jobflow::api {
 enum class Permission : std::uint8_t { unstated, open, view, operate, edit, administer };
 
 // What a route reads.
-enum class Body : std::uint8_t { none, json, document };
+enum class Body : std::uint8_t { none, json, document, calendar };
 
 struct Route {
   Method method = Method::get;

@@ -28,6 +28,8 @@ struct Options {
   ApplyOptions apply;
   DefinitionOptions job{.kind = "job"};
   DefinitionOptions workflow{.kind = "workflow"};
+  DefinitionOptions calendar{.kind = "calendar"};
+  CalendarOptions import;
   TriggerOptions trigger;
   RunOptions run;
   std::string command;
@@ -55,6 +57,8 @@ class CommandLine {
     add_trigger();
     add_definitions("job", "Jobs: what to run", options_.job);
     add_definitions("workflow", "Workflows: steps in order", options_.workflow);
+    add_definitions("calendar", "Calendars: when triggers may fire, or must not",
+                    options_.calendar);
     add_runs();
     add_commands();
     add_audit();
@@ -136,7 +140,7 @@ class CommandLine {
 
   void add_apply() {
     ApplyOptions& to = options_.apply;
-    CLI::App* command = add(app_, "apply", "Save the jobs and workflows of files, new or not",
+    CLI::App* command = add(app_, "apply", "Save the jobs, workflows and calendars of files",
                             [this](Session& session) { return apply(session, options_.apply); });
     command->add_option("-f,--file", to.files, "YAML or JSON, several documents allowed; - = stdin")
         ->required()
@@ -179,14 +183,22 @@ class CommandLine {
     const auto bound = [&to](ExitCode (*what)(Session&, const DefinitionOptions&)) {
       return [&to, what](Session& session) { return what(session, to); };
     };
-    CLI::App* list = add(group, "ls", "List them", bound(list_definitions));
+    const bool is_calendar = kind == "calendar";
+    CLI::App* list =
+        add(group, "ls", "List them", bound(is_calendar ? list_calendars : list_definitions));
     list->add_flag("-A,--all-namespaces", to.all_namespaces, "Of every namespace");
-    list->add_option("--limit", to.limit, "At most so many")->check(CLI::Range(1, 1000));
     CLI::App* get = add(group, "get", "Show one with its definition", bound(show_definition));
     CLI::App* create = add(group, "create", "Save a new one", bound(create_definition));
     CLI::App* edit = add(group, "edit", "Change one in your editor", bound(edit_definition));
-    CLI::App* remove =
-        add(group, "rm", "Delete; live runs are cancelled", bound(remove_definitions));
+    CLI::App* remove = add(group, "rm", is_calendar ? "Delete" : "Delete; live runs are cancelled",
+                           bound(remove_definitions));
+    if (is_calendar) {
+      remove->add_flag("--force", to.force,
+                       "Also while jobs or workflows name it; their triggers are then set aside");
+      add_import(group);
+    } else {
+      list->add_option("--limit", to.limit, "At most so many")->check(CLI::Range(1, 1000));
+    }
     create->add_option("-f,--file", to.file, "YAML or JSON; - = stdin")
         ->required()
         ->type_name("FILE");
@@ -194,6 +206,19 @@ class CommandLine {
       command->add_option("name", to.names, "Name or id")->required()->expected(1);
     }
     remove->add_option("name", to.names, "Names or ids")->required();
+  }
+
+  void add_import(CLI::App& group) {
+    CalendarOptions& to = options_.import;
+    CLI::App* import = add(group, "import", "Save one from an iCalendar file, new or not",
+                           [&to](Session& session) { return import_calendar(session, to); });
+    import->add_option("file", to.file, "The file (.ics)")->required()->type_name("FILE");
+    import->add_option("--name", to.name, "What it is called (the file's name)");
+    import->add_option("--title", to.title, "What it is, in words");
+    import
+        ->add_option("--timezone", to.timezone,
+                     "Where its days and its times without zone are (UTC)")
+        ->type_name("ZONE");
   }
 
   void add_runs() {

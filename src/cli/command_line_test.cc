@@ -402,6 +402,27 @@ TEST_F(CommandLineTest, LogsAreReadPageByPageAndFollowedToTheirEnd) {
   EXPECT_EQ(out(), "of it\n") << "of this attempt only";
 }
 
+TEST_F(CommandLineTest, CalendarsHaveTheSameVerbsAndAnImport) {  // S4.5
+  files["de.ics"] = "BEGIN:VCALENDAR";
+  const std::string saved =
+      R"({"kind":"calendar","namespace":"default","name":"de","revision":1,"outcome":"created"})";
+  server.answer("PUT /api/v1/calendars/de?namespace=default&timezone=Europe%2FBerlin", saved);
+  EXPECT_EQ(run({"calendar", "import", "de.ics", "--timezone", "Europe/Berlin"}), kOk);
+  EXPECT_EQ(out(), "calendar default/de  created  revision 1\n");
+  EXPECT_EQ(server.bodies.back(), "BEGIN:VCALENDAR");
+  EXPECT_EQ(run({"calendar", "import", "-"}), kUsage);
+  EXPECT_TRUE(said("say --name NAME")) << errors.str();
+  server.answer(
+      "GET /api/v1/calendars?namespace=default",
+      R"({"items":[{"kind":"calendar","namespace":"default","name":"de","title":"Holidays",
+                     "revision":2,"updated_at":"2026-01-01T00:00:00Z"}]})");
+  EXPECT_EQ(run({"calendar", "ls"}), kOk);
+  EXPECT_NE(out().find("Holidays"), std::string::npos);
+  server.answer("DELETE /api/v1/calendars/de?namespace=default&force=true", "");
+  EXPECT_EQ(run({"calendar", "rm", "de", "--force"}), kOk);
+  EXPECT_TRUE(said("calendar default/de  deleted"));
+}
+
 TEST_F(CommandLineTest, EditSavesOnlyWhatChangedAndNeverOverwritesOthers) {
   server.answer("GET /api/v1/jobs/a?namespace=default", R"({"document":{"spec":{}}})");
   edited = 1;

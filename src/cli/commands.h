@@ -15,19 +15,27 @@ struct ApplyOptions {
 };
 ExitCode apply(Session& session, const ApplyOptions& options);
 
-// `kind`: "job" or "workflow".
+// `kind`: "job", "workflow" or "calendar".
 struct DefinitionOptions {
   std::string kind;
   std::vector<std::string> names;
   std::string file;
   bool all_namespaces = false;
   int limit = 200;
+  bool force = false;
 };
 ExitCode list_definitions(Session& session, const DefinitionOptions& options);
 ExitCode show_definition(Session& session, const DefinitionOptions& options);
 ExitCode create_definition(Session& session, const DefinitionOptions& options);
 ExitCode edit_definition(Session& session, const DefinitionOptions& options);
 ExitCode remove_definitions(Session& session, const DefinitionOptions& options);
+
+struct CalendarOptions {
+  std::string file;  // iCalendar
+  std::string name, title, timezone;
+};
+ExitCode list_calendars(Session& session, const DefinitionOptions& options);
+ExitCode import_calendar(Session& session, const CalendarOptions& options);
 
 struct TriggerOptions {
   std::string name;
@@ -83,6 +91,11 @@ ExitCode forecast(Session& session, const ForecastOptions& options);
 
 ExitCode list_workers(Session& session);
 ExitCode list_handlers(Session& session);
+
+// Of a job, a workflow or a calendar by its name.
+std::string path_of(Session& session, const std::string& kind, const std::string& name);
+// Sends a document, and says what became of it; `file` is where its problems are.
+ExitCode save_document(Session& session, const client::Request& request, const std::string& file);
 
 // Reads a file, or standard input for "-".
 Outcome<std::string> read_input(Session& session, const std::string& file);

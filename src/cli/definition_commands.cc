@@ -18,11 +18,6 @@ std::string collection(const std::string& kind) {
   return "/api/v1/" + kind + "s";
 }
 
-std::string path_of(Session& session, const std::string& kind, const std::string& name) {
-  return collection(kind) + "/" + percent_encoded(name) +
-         "?namespace=" + percent_encoded(session.name_space());
-}
-
 // JSON is told as JSON, so that its errors are JSON's; all else is YAML.
 std::string content_type_of(const std::string& text) {
   return is_json(text) ? "application/json" : "application/yaml";
@@ -81,20 +76,6 @@ ExitCode apply_text(Session& session, const std::string& file, const ApplyOption
   return failed ? kError : kOk;
 }
 
-ExitCode save(Session& session, const client::Request& request, const std::string& file) {
-  const auto answer = session.call(request);
-  if (!answer.ok()) {
-    return session.fail(with_file(answer.problem(), file));
-  }
-  const auto saved = client::read_saved(answer->body);
-  if (session.json() || !saved.ok()) {
-    session.print_json(answer->body);
-  } else {
-    session.print(outcome_line(*saved, false, session.style()) + "\n");
-  }
-  return kOk;
-}
-
 // A folder of this name's own in the temporary folder, gone with this value.
 class Scratch {
  public:
@@ -119,6 +100,25 @@ class Scratch {
 };
 
 }  // namespace
+
+std::string path_of(Session& session, const std::string& kind, const std::string& name) {
+  return collection(kind) + "/" + percent_encoded(name) +
+         "?namespace=" + percent_encoded(session.name_space());
+}
+
+ExitCode save_document(Session& session, const client::Request& request, const std::string& file) {
+  const auto answer = session.call(request);
+  if (!answer.ok()) {
+    return session.fail(with_file(answer.problem(), file));
+  }
+  const auto saved = client::read_saved(answer->body);
+  if (session.json() || !saved.ok()) {
+    session.print_json(answer->body);
+  } else {
+    session.print(outcome_line(*saved, false, session.style()) + "\n");
+  }
+  return kOk;
+}
 
 std::string counted(std::size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
@@ -198,11 +198,11 @@ ExitCode show_definition(Session& session, const DefinitionOptions& options) {
   if (!read.ok()) {
     return session.fail(read.problem());
   }
-  session.say(fmt::format("{} {}/{}  id {}  revision {}  updated {} ({}) by {}{}", read->kind,
-                          printable(read->name_space), printable(read->name), read->id,
-                          read->revision, local_text(read->updated),
-                          relative_text(read->updated, session.world().now()),
-                          printable(read->updated_by), read->enabled ? "" : "  disabled"));
+  session.say(fmt::format(
+      "{} {}/{}{}  revision {}  updated {} ({}) by {}{}", read->kind, printable(read->name_space),
+      printable(read->name), read->id.empty() ? "" : "  id " + read->id, read->revision,
+      local_text(read->updated), relative_text(read->updated, session.world().now()),
+      printable(read->updated_by), read->enabled ? "" : "  disabled"));
   session.print_json(read->document);
   return kOk;
 }
@@ -212,12 +212,12 @@ ExitCode create_definition(Session& session, const DefinitionOptions& options) {
   if (!text.ok()) {
     return session.fail(text.problem());
   }
-  return save(session,
-              {.method = "POST",
-               .target = collection(options.kind),
-               .body = *text,
-               .content_type = content_type_of(*text)},
-              options.file);
+  return save_document(session,
+                       {.method = "POST",
+                        .target = collection(options.kind),
+                        .body = *text,
+                        .content_type = content_type_of(*text)},
+                       options.file);
 }
 
 ExitCode edit_definition(Session& session, const DefinitionOptions& options) {
@@ -248,13 +248,13 @@ ExitCode edit_definition(Session& session, const DefinitionOptions& options) {
     return kOk;
   }
   // If-Match: what somebody saved meanwhile is not overwritten.
-  const ExitCode code = save(session,
-                             {.method = "PUT",
-                              .target = path,
-                              .body = *after,
-                              .content_type = content_type_of(*after),
-                              .headers = {{"If-Match", answer->etag}}},
-                             file);
+  const ExitCode code = save_document(session,
+                                      {.method = "PUT",
+                                       .target = path,
+                                       .body = *after,
+                                       .content_type = content_type_of(*after),
+                                       .headers = {{"If-Match", answer->etag}}},
+                                      file);
   if (code != kOk) {
     scratch.keep();  // an hour's edit is not thrown away for a comma
     session.say("  your text is kept in " + file);
@@ -265,8 +265,9 @@ ExitCode edit_definition(Session& session, const DefinitionOptions& options) {
 ExitCode remove_definitions(Session& session, const DefinitionOptions& options) {
   ExitCode worst = kOk;
   for (const std::string& name : options.names) {
-    const auto answer =
-        session.call({.method = "DELETE", .target = path_of(session, options.kind, name)});
+    const auto answer = session.call(
+        {.method = "DELETE",
+         .target = path_of(session, options.kind, name) + (options.force ? "&force=true" : "")});
     if (answer.ok()) {
       session.say(fmt::format("{} {}/{}  deleted", options.kind, session.name_space(), name));
     } else {

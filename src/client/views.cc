@@ -135,7 +135,9 @@ DefinitionView definition_of(const json::object& from) {
   view.kind = text(from, "kind");
   view.name_space = text(from, "namespace");
   view.name = text(from, "name");
-  view.title = text(inner(document, "metadata"), "title");
+  const std::string title =
+      text(from, "title");  // of calendars, which are listed without documents
+  view.title = title.empty() ? text(inner(document, "metadata"), "title") : title;
   view.handler = text(spec, "handler");
   for (const std::string_view shorthand : builtin_handlers()) {
     if (view.handler.empty() && spec.contains(shorthand)) {

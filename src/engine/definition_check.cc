@@ -4,6 +4,7 @@
 #include "model/builtin_handlers.h"
 #include "model/json.h"
 #include "model/spelling.h"
+#include "schedule/openings.h"
 #include "schedule/timetable.h"
 
 #include <algorithm>
@@ -23,14 +24,6 @@ void check_triggers(const std::vector<TriggerSpec>& triggers, std::vector<FieldP
     if (triggers[i].schedule.kind == ScheduleKind::cron && !triggers[i].schedule.cron.empty()) {
       for (FieldProblem& problem : schedule::check_schedule(triggers[i].schedule)) {
         problems.push_back({pointer + problem.pointer, std::move(problem.message)});
-      }
-    }
-    // Read, and not yet heeded when a trigger fires: better refused than fired on a holiday.
-    for (const auto& [member, calendars] : {std::pair{"/include", &triggers[i].schedule.include},
-                                            {"/exclude", &triggers[i].schedule.exclude}}) {
-      if (!calendars->empty()) {
-        problems.push_back({pointer + member, "calendars cannot be saved yet: there is no '" +
-                                                  calendars->front() + "'"});
       }
     }
     for (const Reference& reference : references_in(triggers[i].params).found) {
@@ -253,6 +246,32 @@ std::vector<FieldProblem> check_definition(const Definition& definition) {
     check_workflow(definition.workflow(), known, problems);
   } else {
     check_job(definition.job(), known, problems);
+  }
+  return problems;
+}
+
+std::vector<FieldProblem> check_calendars(const Definition& definition,
+                                          const schedule::CalendarBook& book) {
+  std::vector<FieldProblem> problems;
+  for (std::size_t i = 0; i < definition.triggers().size(); ++i) {
+    const Schedule& schedule = definition.triggers()[i].schedule;
+    const std::string pointer = item_pointer("/spec/triggers", i);
+    for (const auto& [member, names] :
+         {std::pair{"/include", &Schedule::include}, {"/exclude", &Schedule::exclude}}) {
+      for (const std::string& name : schedule.*names) {
+        Schedule alone;
+        alone.*names = {name};
+        const auto open = schedule::Openings::make(alone, definition.name_space, book);
+        if (!open) {
+          problems.push_back({pointer + member, open.problem().detail});
+        }
+      }
+    }
+    const auto open = schedule::Openings::make(schedule, definition.name_space, book);
+    if (open && open->are_never()) {
+      problems.push_back(
+          {pointer + "/include", "the calendars it includes cover nothing: it would never fire"});
+    }
   }
   return problems;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/definition.h"
+#include "schedule/calendar_book.h"
 
 #include <vector>
 
@@ -13,5 +14,9 @@ namespace jobflow::engine {
 // does not precede; templates in a job's params (a job has none);
 // params that a built-in handler does not take.
 std::vector<FieldProblem> check_definition(const Definition& definition);
+
+// Calendars that its triggers name and that are not there, each with its pointer.
+std::vector<FieldProblem> check_calendars(const Definition& definition,
+                                          const schedule::CalendarBook& book);
 
 }  // namespace jobflow::engine

@@ -103,14 +103,26 @@ TEST(DefinitionCheck, ACircleDoesNotHoldItUp) {
   EXPECT_TRUE(check_definition(decoded.definition).empty());
 }
 
-// Until they are heeded when a trigger fires.
-TEST(DefinitionCheck, CalendarsAreRefused) {
+TEST(DefinitionCheck, CalendarsMustBeThere_S4_5) {
   const auto decoded = decode_definition(DefinitionKind::job, R"({"metadata":{"name":"j"},"spec":{
-      "handler":"h","triggers":[{"cron":"0 0 * * *","exclude":["holidays"]}]}})");
+      "handler":"h","triggers":[{"cron":"0 0 * * *","exclude":["holidays","holiday"]},
+                                {"name":"b","every":"1h","include":["nothing"]},
+                                {"name":"c","every":"1h","include":["nothing","holidays"]}]}})");
   ASSERT_TRUE(decoded.problems.empty());
-  const auto problems = check_definition(decoded.definition);
-  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_TRUE(check_definition(decoded.definition).empty());
+  schedule::CalendarBook book;
+  book.take({.number = 1,
+             .name_space = "default",
+             .name = "holidays",
+             .document = R"({"spec":{"dates":["2026-12-25"]}})"});
+  book.take(
+      {.number = 2, .name_space = "default", .name = "nothing", .document = R"({"spec":{}})"});
+  const auto problems = check_calendars(decoded.definition, book);
+  ASSERT_EQ(problems.size(), 2U);
   EXPECT_EQ(problems[0].pointer, "/spec/triggers/0/exclude");
+  EXPECT_EQ(problems[0].message,
+            "there is no calendar 'holiday' in namespace 'default': did you mean 'holidays'?");
+  EXPECT_EQ(problems[1].pointer, "/spec/triggers/1/include");
 }
 
 }  // namespace

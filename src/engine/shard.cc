@@ -188,6 +188,10 @@ const CommandRow* Shard::find_command(Id command) const {
   return inside_->commands_.find_durable(command);
 }
 
+void Shard::set_calendars(std::shared_ptr<const schedule::CalendarBook> book) {
+  inside_->set_calendars(std::move(book));
+}
+
 ShardNumber Shard::number() const {
   return inside_->number_;
 }

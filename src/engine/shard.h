@@ -13,6 +13,7 @@
 #include "engine/timer_wheel.h"
 #include "model/image.h"
 #include "model/limits.h"
+#include "schedule/calendar_book.h"
 
 #include <cstdint>
 #include <functional>
@@ -42,6 +43,9 @@ class Shard {
   void keep_commands(Id last);
   // What became of it; null unless that is durable and fresh in memory.
   const CommandRow* find_command(Id command) const;
+
+  // The calendars as they are now (S4.5): part of what it decides by (I6). There are none before.
+  void set_calendars(std::shared_ptr<const schedule::CalendarBook> book);
 
   ShardNumber number() const;
   std::int64_t epoch() const;

@@ -180,6 +180,9 @@ void Shard::Inside::leave_trigger(Turn& turn,
     const DueInstants left = due_by(times_of(known, trigger), at.next_due, latest(turn));
     skip(turn, trigger, left.first, left.last, left.count, "superseded");
   }
+  if (is_stopped(at.state)) {  // set aside, with what was due then
+    close_gap(turn, known, trigger);
+  }
   if (!is_same) {
     stop_following(turn, known, trigger, was);
   }

@@ -24,21 +24,45 @@ Instant nth_newest(const schedule::Timetable& times, const DueInstants& due, std
   return low;
 }
 
-// From here on they run, those before are missed (S4.6); kNever: none runs.
-Instant first_to_run(const schedule::Timetable& times,
-                     const DueInstants& due,
-                     const Misfire& misfire,
-                     Instant now) {
-  Instant first = due.last;
+// The n-th newest of those that may run, of which there are as many.
+Instant nth_newest_open(const schedule::Timetable& times,
+                        const std::vector<schedule::DueGroup>& due,
+                        std::int64_t n) {
+  auto one = due.rbegin();
+  for (; !one->is_open || one->count < n; ++one) {
+    n -= one->is_open ? one->count : 0;
+  }
+  return nth_newest(times, {one->from, one->to, one->count}, n);
+}
+
+// Of those that may run: which ones do (S4.6).
+FiringPlan firing_plan(const schedule::Timetable& times,
+                       const std::vector<schedule::DueGroup>& due,
+                       const Misfire& misfire,
+                       Instant now) {
+  std::int64_t count = 0;
+  Instant oldest = kNever;
+  FiringPlan plan;
+  for (const schedule::DueGroup& one : due) {
+    if (one.is_open) {
+      count += one.count;
+      oldest = std::min(oldest, one.from);
+      plan.last = one.to;
+    }
+  }
+  if (count == 0) {
+    return plan;
+  }
+  plan.first = plan.last;
   if (misfire.policy == Misfire::Policy::all) {
-    first = due.count <= misfire.limit ? due.first : nth_newest(times, due, misfire.limit);
-  } else if (misfire.policy == Misfire::Policy::skip && now - due.last > limits::kOnTime) {
-    return kNever;
+    plan.first = count <= misfire.limit ? oldest : nth_newest_open(times, due, misfire.limit);
+  } else if (misfire.policy == Misfire::Policy::skip && now - plan.last > limits::kOnTime) {
+    plan.first = kNever;
   }
-  if (misfire.window.ms > 0 && now - first > misfire.window) {
-    first = times.next_after(now - misfire.window - milliseconds(1));
+  if (misfire.window.ms > 0 && plan.first != kNever && now - plan.first > misfire.window) {
+    plan.first = times.next_after(now - misfire.window - milliseconds(1));
   }
-  return first > due.last ? kNever : first;
+  return plan;
 }
 
 }  // namespace
@@ -92,8 +116,12 @@ void Shard::Inside::skip(Turn& turn,
 void Shard::Inside::trigger_due(Turn& turn, const Timer& timer) {
   const auto [known, trigger] = find_trigger(timer.subject);
   // Anything else is a timer of before an edit.
-  if (trigger != nullptr && trigger->row.progress.state == TriggerState::active &&
-      trigger->row.progress.next_due == timer.due) {
+  if (trigger == nullptr || trigger->row.progress.state != TriggerState::active) {
+    return;
+  }
+  const Instant due = trigger->row.progress.next_due;
+  const bool was_kept_off = trigger->held == timer.due && due <= turn.now;
+  if ((due == timer.due || was_kept_off) && !is_kept_off(turn, *known, *trigger)) {
     settle(turn, *known, *trigger, turn.now);
   }
 }
@@ -103,8 +131,13 @@ void Shard::Inside::trigger_due(Turn& turn, const Timer& timer) {
 bool Shard::Inside::settle(Turn& turn, Known& known, Trigger& trigger, Instant until) {
   TriggerProgress& at = trigger.row.progress;
   const TriggerSpec& spec = spec_of(known, trigger);
+  const auto open = openings_of(known, spec);
+  if (!open) {
+    set_aside_trigger(turn, trigger.row.id, open.problem().detail);
+    return true;
+  }
   if (spec.schedule.kind == ScheduleKind::fixed_delay) {
-    settle_delay(turn, known, trigger, until);
+    settle_delay(turn, known, trigger, *open, until);
     return true;
   }
   const schedule::Timetable* times = times_of(known, trigger);
@@ -113,27 +146,26 @@ bool Shard::Inside::settle(Turn& turn, Known& known, Trigger& trigger, Instant u
     return true;
   }
   const DueInstants due = due_by(times, at.next_due, until);
-  const Instant first = first_to_run(*times, due, spec.misfire, until);
-  Instant next = first;
-  if (first > due.first) {
-    const Instant end = std::min(first, due.last + milliseconds(1));
-    skip(turn, trigger, due.first, times->last_between(due.first, end),
-         1 + times->count_between(due.first, end), "misfire");
-  }
-  turn.goes_on_later = turn.goes_on_later || next < due.last;
-  for (; next <= due.last; next = times->next_after(next)) {
-    // One that the next would only cancel again is not begun.
-    if (spec.overlap.policy == Overlap::Policy::cancel_running && next < due.last) {
-      skip(turn, trigger, next, next, 1, "overlap");
-    } else if (turn.has_row_budget()) {
-      fire(turn, known, trigger, {.planned = next});
-    } else {
+  const std::vector<schedule::DueGroup> stretches =
+      open->are_always() ? std::vector{schedule::DueGroup{due.first, due.last, due.count}}
+                         : schedule::due_groups(*times, *open, due.first, due.last);
+  // When even their stretches are too many for one look, the oldest are missed.
+  const bool is_all = stretches.back().to == due.last;
+  const FiringPlan plan =
+      is_all ? firing_plan(*times, stretches, spec.misfire, until) : FiringPlan{};
+  turn.goes_on_later = turn.goes_on_later || plan.first < plan.last;
+  Instant next = due.first;
+  for (const schedule::DueGroup& one : stretches) {
+    if (turn.has_row_budget()) {
+      next = settle_stretch(turn, known, trigger, one, plan);
+    }
+    if (next <= one.to) {
       break;
     }
   }
   const bool is_done = next > due.last;
   move_trigger(trigger, TriggerEvent::fire);
-  due_next(trigger, is_done ? times->next_after(due.last) : next);
+  due_next(trigger, next);
   advance_trigger(turn, trigger);
   if (at.state != TriggerState::active) {
     note_trigger(turn, trigger.row);
@@ -141,11 +173,45 @@ bool Shard::Inside::settle(Turn& turn, Known& known, Trigger& trigger, Instant u
   return is_done;
 }
 
-// One instant is due at most; the next one comes of its run's end.
-void Shard::Inside::settle_delay(Turn& turn, Known& known, Trigger& trigger, Instant until) {
+// The first instant that is left.
+Instant Shard::Inside::settle_stretch(Turn& turn,
+                                      Known& known,
+                                      Trigger& trigger,
+                                      const schedule::DueGroup& due,
+                                      const FiringPlan& plan) {
+  const schedule::Timetable& times = *times_of(known, trigger);
+  if (!due.is_open) {
+    skip(turn, trigger, due.from, due.to, due.count, "calendar");
+    return times.next_after(due.to);
+  }
+  Instant next = due.from;
+  if (plan.first > due.from) {
+    const Instant end = std::min(plan.first, due.to + milliseconds(1));
+    const Instant last = times.last_between(due.from, end);
+    skip(turn, trigger, due.from, last, 1 + times.count_between(due.from, end), "misfire");
+    next = times.next_after(last);
+  }
+  const Overlap::Policy overlap = spec_of(known, trigger).overlap.policy;
+  for (; next <= due.to && turn.has_row_budget(); next = times.next_after(next)) {
+    // One that the next would only cancel again is not begun.
+    if (overlap == Overlap::Policy::cancel_running && next < plan.last) {
+      skip(turn, trigger, next, next, 1, "overlap");
+    } else {
+      fire(turn, known, trigger, {.planned = next});
+    }
+  }
+  return next;
+}
+
+// One instant is due at most, when its calendars are open; the next one comes of its run's end.
+void Shard::Inside::settle_delay(
+    Turn& turn, Known& known, Trigger& trigger, const schedule::Openings& open, Instant until) {
   TriggerProgress& at = trigger.row.progress;
   const TriggerSpec& spec = spec_of(known, trigger);
-  const Instant planned = at.next_due;
+  const Instant planned = opens_at(open, at.next_due, until);
+  if (planned > until) {
+    return;
+  }
   const Span late = until - planned;
   const bool is_missed = (spec.misfire.policy == Misfire::Policy::skip && late > limits::kOnTime) ||
                          (spec.misfire.window.ms > 0 && late > spec.misfire.window);

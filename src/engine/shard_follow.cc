@@ -95,6 +95,11 @@ void Shard::Inside::upstream_ended(Turn& turn, const UpstreamEnded& news) {
     stop_following(turn, *known, *trigger, spec);
     move_trigger(*trigger, TriggerEvent::run_out);
     note_trigger(turn, trigger->row);
+  } else if (const auto open = openings_of(*known, spec); !open) {
+    set_aside_trigger(turn, news.trigger, open.problem().detail);
+    return;
+  } else if (!open->covers(planned)) {
+    skip(turn, *trigger, planned, planned, 1, "calendar");
   } else if (news.hops > limits::kHopsMax) {
     skip(turn, *trigger, planned, planned, 1, "loop");
   } else {

@@ -1,9 +1,9 @@
 // The inside of a shard. shard.cc: loading, and the way in; shard_live.cc: live runs and
 // their bounds; shard_timers.cc: bounds that are reached; shard_commands.cc: those that come again;
 // shard_sleep.cc: definitions that sleep in the store, and wake;
-// shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_overlap.cc, shard_follow.cc,
-// shard_runs.cc, shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the rules, by what they
-// are about.
+// shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_calendars.cc, shard_overlap.cc,
+// shard_follow.cc, shard_runs.cc, shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the
+// rules, by what they are about.
 #pragma once
 
 #include "engine/command_memory.h"
@@ -13,6 +13,7 @@
 #include "engine/recency.h"
 #include "engine/shard.h"
 #include "engine/transitions.h"
+#include "schedule/openings.h"
 #include "schedule/timetable.h"
 
 #include <deque>
@@ -33,6 +34,11 @@ namespace jobflow::engine {
 struct DueInstants {
   Instant first, last;
   std::int64_t count = 1;
+};
+// Which of them run.
+struct FiringPlan {
+  Instant first = kNever;  // from here on, as far as calendars let them; kNever: none
+  Instant last = {};       // the newest that they let
 };
 // Without a timetable there is one only.
 DueInstants due_by(const schedule::Timetable* times, Instant first, Instant now);
@@ -57,6 +63,7 @@ class Shard::Inside {
   struct Trigger {
     TriggerRow row;
     std::shared_ptr<const schedule::Timetable> times;  // made when it is first asked for
+    Instant held;  // kept off by its calendars: its next instant is looked at then
   };
   struct Known {  // a definition, not deleted
     DefinitionRow row;
@@ -169,7 +176,13 @@ class Shard::Inside {
   // shard_firing.cc: what becomes of due instants
   void trigger_due(Turn& turn, const Timer& timer);
   bool settle(Turn& turn, Known& known, Trigger& trigger, Instant until);
-  void settle_delay(Turn& turn, Known& known, Trigger& trigger, Instant until);
+  Instant settle_stretch(Turn& turn,
+                         Known& known,
+                         Trigger& trigger,
+                         const schedule::DueGroup& due,
+                         const FiringPlan& plan);
+  void settle_delay(
+      Turn& turn, Known& known, Trigger& trigger, const schedule::Openings& open, Instant until);
   struct Occasion {
     Instant planned;
     Id upstream = {};
@@ -182,6 +195,17 @@ class Shard::Inside {
             Instant to,
             std::int64_t count,
             const char* reason);
+
+  // shard_calendars.cc: what calendars keep from running
+  void set_calendars(std::shared_ptr<const schedule::CalendarBook> book);
+  Outcome<schedule::Openings> openings_of(const Known& known, const TriggerSpec& spec) const;
+  static Instant settles_at(const Known& known,
+                            Trigger& trigger,
+                            const schedule::Openings& open,
+                            Instant now);
+  static Instant opens_at(const schedule::Openings& open, Instant due, Instant now);
+  bool is_kept_off(const Turn& turn, const Known& known, Trigger& trigger);
+  void skip_kept_off(Turn& turn, Known& known, Trigger& trigger, DueInstants& due);
 
   // shard_overlap.cc
   enum class Place : std::uint8_t { at_once, in_line, nowhere };
@@ -314,6 +338,9 @@ class Shard::Inside {
   std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;
+  std::shared_ptr<const schedule::CalendarBook> calendars_ =
+      std::make_shared<const schedule::CalendarBook>();
+  std::set<Id> held_;  // triggers that their calendars keep off
   Recency recent_;
   CommandMemory commands_;
   bool keeps_commands_ = false;

@@ -80,9 +80,11 @@ TEST(ShardProperty, AShardLoadedFromItsRowsDecidesTheSame) {
   for_each_seed(25, [](unsigned seed) {
     World one(seed);
     one.steady_links = true;
+    one.has_calendars = false;
     one.live(kEvents);
     World other(seed);
     other.steady_links = true;
+    other.has_calendars = false;
     std::mt19937_64 random(seed + 1);
     other.desk().before_each = [&](const Command&) {
       // All that is unfinished goes on after each load: not again at once, for that may be much.
@@ -125,9 +127,11 @@ TEST(ShardProperty, ARefusedCommandLeavesNoTrace) {
   for_each_seed(25, [](unsigned seed) {
     World one(seed);
     one.steady_links = true;
+    one.has_calendars = false;
     one.live(kEvents);
     World other(seed);
     other.steady_links = true;
+    other.has_calendars = false;
     std::mt19937_64 random(seed + 2);
     other.desk().before_each = [&](const Command& next) {
       if (random() % (10 + other.desk().more.size()) == 0 &&

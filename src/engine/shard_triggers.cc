@@ -183,8 +183,11 @@ void Shard::Inside::stop_trigger(Turn& turn, Known& known, Trigger& trigger, con
   TriggerProgress& at = trigger.row.progress;
   if (is_overdue(turn, trigger)) {
     const schedule::Timetable* times = times_of(known, trigger);
-    const DueInstants due = due_by(times, at.next_due, latest(turn));
-    skip(turn, trigger, due.first, due.last, due.count, reason);
+    DueInstants due = due_by(times, at.next_due, latest(turn));
+    skip_kept_off(turn, known, trigger, due);
+    if (due.count > 0) {
+      skip(turn, trigger, due.first, due.last, due.count, reason);
+    }
   }
   stop_following(turn, known, trigger, spec_of(known, trigger));
   at.next_due = Instant{};
@@ -256,6 +259,11 @@ void Shard::Inside::resume_trigger(Turn& turn, const ResumeTrigger& ask) {
   TriggerProgress& at = trigger->row.progress;
   if (at.paused_by.empty() && at.state != TriggerState::set_aside) {
     answer(turn, Reply{.id = ask.trigger, .changed = false});
+    return;
+  }
+  if (const auto open = openings_of(*known, spec_of(*known, *trigger)); !open) {
+    answer(turn, Problem{ProblemCode::wrong_state,
+                         open.problem().detail + "; make it, or edit the trigger"});
     return;
   }
   close_gap(turn, *known, *trigger);

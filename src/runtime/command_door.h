@@ -6,8 +6,10 @@
 #include "engine/decision.h"
 #include "model/outcome.h"
 #include "model/work.h"
+#include "schedule/calendar_book.h"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +51,12 @@ class CommandDoor {
   virtual bool ready() const = 0;
   virtual std::string not_ready_reason() const = 0;  // "" when ready
   virtual Feed& feed() = 0;
+  // The calendars as this member knows them.
+  virtual std::shared_ptr<const schedule::CalendarBook> calendars() const {
+    return std::make_shared<const schedule::CalendarBook>();
+  }
+  // One was changed in the store: when it is called back, what this member decides goes by it.
+  virtual void refresh_calendars(std::function<void(Outcome<Done>)> done) { done(Done{}); }
 };
 
 }  // namespace jobflow::runtime

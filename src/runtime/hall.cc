@@ -375,6 +375,13 @@ void Hall::list_workers(std::function<void(std::vector<WorkerView>)> done) {
   inside_->post([done = std::move(done)](Inside& inside) { done(inside.dealer_.views()); });
 }
 
+std::shared_ptr<const schedule::CalendarBook> Hall::calendars() const {
+  return inside_->calendars();
+}
+void Hall::refresh_calendars(std::function<void(Outcome<Done>)> done) {
+  inside_->post([done = std::move(done)](Inside& inside) { inside.read_calendars(done); });
+}
+
 Feed& Hall::feed() {
   return inside_->feed_;
 }
@@ -436,11 +443,14 @@ void Hall::closed(Id incarnation, const WorkerStream* stream, std::vector<Assign
   });
 }
 
-Outcome<std::shared_ptr<const Definition>> read_definition(DefinitionKind kind,
-                                                           std::string_view json_text) {
+Outcome<std::shared_ptr<const Definition>> read_definition(
+    DefinitionKind kind, std::string_view json_text, const schedule::CalendarBook& calendars) {
   Decoded decoded = decode_definition(kind, json_text);
   Problem problem{ProblemCode::invalid, "the definition is not valid", std::move(decoded.problems)};
-  for (FieldProblem& field : engine::check_definition(decoded.definition)) {
+  std::vector<FieldProblem> found = engine::check_definition(decoded.definition);
+  std::ranges::move(engine::check_calendars(decoded.definition, calendars),
+                    std::back_inserter(found));
+  for (FieldProblem& field : found) {
     const auto is_told = [&](const FieldProblem& one) { return one.pointer == field.pointer; };
     if (std::none_of(problem.fields.begin(), problem.fields.end(), is_told)) {
       problem.fields.push_back(std::move(field));

@@ -76,6 +76,8 @@ class Hall final : public CommandDoor, public WorkerDesk, public MemberDesk {
   bool ready() const override;
   std::string not_ready_reason() const override;
   Feed& feed() override;
+  std::shared_ptr<const schedule::CalendarBook> calendars() const override;
+  void refresh_calendars(std::function<void(Outcome<Done>)> done) override;
   const store::StoreFacts& store_facts() const;
 
   // Called once when this member may no longer write (fenced): the process should end.
@@ -96,8 +98,11 @@ class Hall final : public CommandDoor, public WorkerDesk, public MemberDesk {
   std::shared_ptr<Inside> inside_;
 };
 
-// Decodes and checks a definition document: every problem of shape, expressions and graph at once.
-Outcome<std::shared_ptr<const Definition>> read_definition(DefinitionKind kind,
-                                                           std::string_view json_text);
+// Decodes and checks a definition document: every problem of shape, expressions, graph and the
+// calendars it names at once.
+Outcome<std::shared_ptr<const Definition>> read_definition(
+    DefinitionKind kind,
+    std::string_view json_text,
+    const schedule::CalendarBook& calendars = schedule::CalendarBook{});
 
 }  // namespace jobflow::runtime

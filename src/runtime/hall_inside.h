@@ -1,7 +1,7 @@
 // The inside of the hall: one member's shards and what moves them. Everything but the inbox belongs
 // to the executor's thread. hall.cc: life and turns; hall_work.cc: commands, timers, dispatch;
 // hall_workers.cc: the workers' desk; hall_members.cc: joining, the other members, shards that come
-// and go; hall_recovery.cc: refusals, a changed history.
+// and go; hall_calendars.cc: what they heed; hall_recovery.cc: refusals, a changed history.
 #pragma once
 
 #include "engine/shard.h"
@@ -43,6 +43,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void find_command(Id command, std::function<void(std::optional<CommandRow>)> done);
   bool ready() const { return ready_.load(std::memory_order_acquire); }
   std::string not_ready_reason() const;
+  std::shared_ptr<const schedule::CalendarBook> calendars() const;
 
   // --- the executor's
   void start(std::function<void(Outcome<Done>)> ready);
@@ -167,6 +168,17 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   bool is_to_be_heard(const MemberMessage& message);
   void take_unsent(const OrdersUnsent& unsent);
   void take_heads(const JournalHeads& heads);
+
+  // hall_calendars.cc
+  void heed_calendars(std::int64_t newest);
+  void read_calendars_soon();
+  void read_calendars(std::function<void(Outcome<Done>)> done);
+  void read_more_calendars(schedule::CalendarBook book, std::function<void(Outcome<Done>)> done);
+  void calendars_read(const Outcome<std::vector<CalendarRow>>& rows,
+                      schedule::CalendarBook book,
+                      std::int64_t era,
+                      const std::function<void(Outcome<Done>)>& done);
+  void publish_calendars(std::shared_ptr<const schedule::CalendarBook> book);
 
   // hall_forward.cc
   void send_to_owner(ShardNumber number, Submission submission);
@@ -319,8 +331,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Instant stop_by_ = kNever;  // though the store has not answered
   Instant leases_checked_;
   bool joining_ = false;
-  bool member_is_loaded_ = false;  // the numbers of its events are known
-  bool leaving_ = false;           // its shards go to others first
+  bool reading_calendars_ = false;  // because of a look
+  bool member_is_loaded_ = false;   // the numbers of its events are known
+  bool leaving_ = false;            // its shards go to others first
   bool stopping_ = false;
   bool over_ = false;  // fenced or stopped: nothing more is decided
 
@@ -335,6 +348,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   std::vector<Submission> inbox_;
   std::vector<std::function<void(Inside&)>> tasks_;
   bool turn_is_posted_ = false;
+  // Null until they have been read: no shard is loaded before. Others read it under the mutex.
+  std::shared_ptr<const schedule::CalendarBook> calendars_;
   std::string not_ready_ = "starting";
 };
 

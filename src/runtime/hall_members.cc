@@ -75,6 +75,7 @@ void Hall::Inside::begin_alone(const Outcome<ClusterImage>& image) {
   if (std::exchange(raises_generation_, false)) {
     committer_.place({.generation = image->generation}, [](bool) {});
   }
+  heed_calendars(image->calendars);
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     seats_[i].is_ours = true;
     load(static_cast<ShardNumber>(i));
@@ -131,6 +132,7 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
       return;
     }
   }
+  heed_calendars(image->calendars);
   lookout_->saw(*image, began);
   if (committer_.lease_from().is_set()) {
     lookout_->beat_landed(committer_.lease_from());
@@ -451,6 +453,10 @@ void Hall::Inside::handed_over(const Decided& last_word) {
 // --- shards that come
 
 void Hall::Inside::load(ShardNumber number) {
+  if (!calendars_) {
+    failed_loads_.push_back(number);
+    return read_calendars_soon();
+  }
   ++loading_;
   auto done = [weak = weak_from_this(), number, era = era_](Outcome<ShardImage> image) {
     const auto self = weak.lock();
@@ -509,6 +515,7 @@ void Hall::Inside::begin_shard(ShardNumber number, ShardImage image) {
   note_head(number, image.next_event);
   const Id last_command = image.last_command;
   seat.shard = std::make_unique<engine::Shard>(std::move(image), at_.now);
+  seat.shard->set_calendars(calendars_);
   if (lookout_) {
     raise_command_ids(last_command);
     seat.shard->keep_commands(last_command);

@@ -261,6 +261,11 @@ void Hall::Inside::begin_anew(std::vector<Decided> undurable) {
   dealer_.close_all({ProblemCode::unavailable, "the server starts anew: connect again"});
   more_.clear();
   failed_loads_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    calendars_.reset();
+  }
+  reading_calendars_ = false;
   loading_ = 0;
   era_ += 1;
   member_is_loaded_ = false;

@@ -1,7 +1,5 @@
 #include "schedule/calendar_book.h"
 
-#include "model/limits.h"
-
 #include <algorithm>
 
 namespace jobflow::schedule {
@@ -41,7 +39,7 @@ void CalendarBook::take(const CalendarRow& row) {
       entry.broken = calendar.problem().detail;
     }
   }
-  if (entry.revisions.size() > static_cast<std::size_t>(limits::kCalendarRevisions)) {
+  if (entry.revisions.size() > revisions_) {
     entry.revisions.erase(entry.revisions.begin());
     entry.is_whole = false;
   }

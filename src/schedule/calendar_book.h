@@ -3,6 +3,7 @@
 // that changed; pure.
 #pragma once
 
+#include "model/limits.h"
 #include "model/rows.h"
 #include "schedule/calendar.h"
 
@@ -35,6 +36,10 @@ class CalendarBook {
     std::string broken;     // why its newest revision cannot be read
   };
 
+  // Keeps so many revisions of each.
+  explicit CalendarBook(std::size_t revisions = limits::kCalendarRevisions)
+      : revisions_(revisions) {}
+
   // In the order of their numbers; one that is here already changes nothing.
   void take(const CalendarRow& row);
   // Of the newest change that is here.
@@ -48,6 +53,7 @@ class CalendarBook {
  private:
   std::map<std::pair<std::string, std::string>, std::shared_ptr<const Entry>> entries_;
   std::int64_t number_ = 0;
+  std::size_t revisions_;
 };
 
 }  // namespace jobflow::schedule

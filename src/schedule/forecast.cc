@@ -72,16 +72,24 @@ ForecastMinute& Forecast::minute() {
 }
 
 void Forecast::due(std::size_t trigger) {
+  const ForecastTrigger& spec = input_.triggers[trigger];
+  Instant next = kNever;
+  if (spec.times) {
+    next = next_open(*spec.times, spec.open, now_ + milliseconds(1), input_.until).at;
+  } else if (!spec.open.covers(now_)) {
+    next = spec.open.changes_after(now_);  // a delay waits for its calendars
+  }
   fire(trigger);
-  if (const auto& times = input_.triggers[trigger].times) {
-    if (const Instant next = times->next_after(now_); next < input_.until) {
-      later(next, trigger, kIsDue);
-    }
+  if (next < input_.until) {
+    later(next, trigger, kIsDue);
   }
 }
 
 void Forecast::fire(std::size_t trigger) {
   const ForecastTrigger& spec = input_.triggers[trigger];
+  if (!spec.open.covers(now_)) {
+    return;
+  }
   ++minute().firings;
   ++result_.fired[trigger];
   auto& line = line_[spec.definition];

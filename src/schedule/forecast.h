@@ -6,6 +6,7 @@
 // that people start are left out.
 #pragma once
 
+#include "schedule/openings.h"
 #include "schedule/timetable.h"
 
 #include <cstddef>
@@ -45,6 +46,7 @@ struct ForecastTrigger {
   Span every = {};                                   // so long after the end of its last run
   std::optional<std::size_t> after = {};             // whenever a run of that definition ends
   Overlap overlap = {};
+  Openings open = {};  // by its calendars
 };
 struct ForecastInput {
   Instant from, until;

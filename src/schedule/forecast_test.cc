@@ -125,5 +125,25 @@ TEST(Forecast, NothingToDoIsDone) {
   EXPECT_EQ(found.reached, kFrom + hours(1));
 }
 
+TEST(Forecast, WhatCalendarsKeepOffDoesNotFire_S4_5) {
+  CalendarBook book;
+  book.take({.number = 1,
+             .name_space = "default",
+             .name = "nights",
+             .document = R"({"spec":{"weekly":[{"from":"22:00","to":"06:00"}]}})"});
+  const Schedule schedule{.exclude = {"nights"}};
+  ForecastInput input = one_lane(10, hours(24));
+  input.definitions = {{{{.takes = seconds(1)}}}};
+  input.triggers = {each(0, hours(1)),
+                    {.definition = 0, .next = kFrom + seconds(5), .every = hours(7)}};
+  for (ForecastTrigger& trigger : input.triggers) {
+    trigger.open = *Openings::make(schedule, "default", book);
+  }
+  const ForecastResult found = reckon(input);
+  EXPECT_EQ(found.fired, (std::vector<std::int64_t>{16, 3}))
+      << "from 06:00 to 21:00; at 06, 13 and 20";
+  EXPECT_EQ(found.minutes.front().at, kFrom + hours(6));
+}
+
 }  // namespace
 }  // namespace jobflow::schedule

@@ -1,5 +1,7 @@
 #include "schedule/ledger_audit.h"
 
+#include "model/limits.h"
+
 #include <algorithm>
 
 namespace jobflow::schedule {
@@ -10,8 +12,16 @@ constexpr Span kTick = milliseconds(1);
 // One reign's part of the ledger, walked with the timetable beside it.
 class Walk {
  public:
-  Walk(const Timetable& times, Instant from, Instant until, AuditResult& result)
-      : times_(times), until_(until), result_(result), due_(times.next_after(from - kTick)) {}
+  Walk(const Timetable& times,
+       const Openings& open,
+       Instant from,
+       Instant until,
+       AuditResult& result)
+      : times_(times),
+        open_(open),
+        until_(until),
+        result_(result),
+        due_(times.next_after(from - kTick)) {}
 
   void entry(const LedgerEntry& one) {
     if (!is_due(one.from) || !is_due(one.to)) {
@@ -29,6 +39,7 @@ class Walk {
     if (const std::int64_t lie = count(one.from, one.to + kTick); lie != one.count) {
       find({Flaw::miscounted, one.from, one.to, lie});
     }
+    judge_by_calendar(one);
     const std::int64_t settled = count(due_, one.to + kTick);
     result_.due += settled;
     (one.ran ? result_.ran : result_.skipped) += settled;
@@ -38,6 +49,23 @@ class Walk {
   void end() { missing_before(until_); }
 
  private:
+  void judge_by_calendar(const LedgerEntry& one) {
+    if (one.ran && is_known(one.from) && !open_.covers(one.from)) {
+      find({Flaw::calendar, one.from, one.to, one.count});
+    }
+    for (Instant at = one.from; one.by_calendar && at <= one.to;) {
+      const OpenLook look = next_open(times_, open_, at, one.to + kTick);
+      if (look.is_open && is_known(look.at)) {
+        find({Flaw::calendar, look.at, look.at, 1});
+        return;
+      }
+      at = look.is_open ? look.at + limits::kCalendarLag : look.at;
+    }
+  }
+  // Around a change of a calendar it may have been heard of or not.
+  bool is_known(Instant instant) const {
+    return instant >= open_.known_from() && !open_.changed_near(instant, limits::kCalendarLag);
+  }
   bool is_due(Instant instant) const { return times_.next_after(instant - kTick) == instant; }
   // From `first` on and before `end`.
   std::int64_t count(Instant first, Instant end) const {
@@ -62,6 +90,7 @@ class Walk {
   }
 
   const Timetable& times_;
+  const Openings& open_;
   Instant until_;
   AuditResult& result_;
   Instant due_;  // the first one that is not yet accounted for
@@ -72,7 +101,8 @@ LedgerEntry clipped(LedgerEntry entry, const Timetable& times, Instant from, Ins
   if (entry.from < from || entry.to >= until) {
     const Instant first = entry.from < from ? times.next_after(from - kTick) : entry.from;
     const Instant last = entry.to >= until ? times.last_between(first, until) : entry.to;
-    entry = {first, last, times.count_between(first - kTick, last + kTick), entry.ran};
+    entry = {first, last, times.count_between(first - kTick, last + kTick), entry.ran,
+             entry.by_calendar};
   }
   return entry;
 }
@@ -87,6 +117,8 @@ std::string_view to_string(Flaw flaw) {
       return "doubled";
     case Flaw::unplanned:
       return "unplanned";
+    case Flaw::calendar:
+      return "calendar";
     case Flaw::miscounted:
       break;
   }
@@ -114,7 +146,7 @@ AuditResult audit_ledger(const std::vector<Reign>& reigns,
     while (entry != ledger.end() && entry->to < begin) {
       ++entry;
     }
-    Walk walk(*times, begin, end, result);
+    Walk walk(*times, reign.open, begin, end, result);
     for (; entry != ledger.end() && entry->from < end; ++entry) {
       walk.entry(clipped(*entry, *times, begin, end));
       if (entry->to >= end) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "model/schedule.h"
+#include "schedule/openings.h"
 #include "schedule/timetable.h"
 
 #include <cstdint>
@@ -18,6 +19,7 @@ struct Reign {
   Instant since;
   Schedule schedule;
   std::uint64_t hash = 0;  // of the trigger, as when it was planned
+  Openings open = {};      // by its calendars
 };
 
 // What became of planned instants: one ran, or neighbours were skipped.
@@ -25,12 +27,14 @@ struct LedgerEntry {
   Instant from, to;
   std::int64_t count = 1;
   bool ran = false;
+  bool by_calendar = false;  // skipped, for its calendars kept it off
 };
 
 enum class Flaw : std::uint8_t {
   missing,     // due, and in the ledger neither as a run nor as skipped
   doubled,     // in the ledger more than once
   unplanned,   // in the ledger, and never due
+  calendar,    // ran against its calendars, or was skipped for their sake without reason
   miscounted,  // a row of skipped instants says another number than lie in its span
 };
 std::string_view to_string(Flaw flaw);

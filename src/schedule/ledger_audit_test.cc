@@ -142,5 +142,44 @@ TEST(LedgerAudit, OneChangeToAnyLedgerIsFound) {
   }
 }
 
+// S4.5: what ran and what was skipped must be what the calendars said then.
+TEST(LedgerAudit, CalendarsAreHeldAgainstTheLedger) {
+  CalendarBook book;
+  const auto at = [](int number) { return to_rfc3339(minute(number)).substr(11, 5); };
+  const auto save = [&](int revision, const std::string& from, const std::string& to,
+                        Instant since) {
+    book.take(
+        {.number = revision,
+         .name_space = "default",
+         .name = "off",
+         .revision = revision,
+         .document = R"({"spec":{"weekly":[{"from":")" + from + R"(","to":")" + to + R"("}]}})",
+         .updated = since});
+  };
+  save(1, at(3), at(6), {});
+  const auto audited = [&](const std::vector<LedgerEntry>& ledger) {
+    std::vector<Reign> reigns = each_minute();
+    reigns[0].schedule.exclude = {"off"};
+    reigns[0].open = Openings::past(reigns[0].schedule, "default", book);
+    return findings(audit_ledger(reigns, ledger, kBegin, minute(10)));
+  };
+  const auto kept_off = [](int from, int to) {
+    return LedgerEntry{minute(from), minute(to), to - from + 1, false, true};
+  };
+  EXPECT_EQ(audited({ran(0), ran(1), ran(2), kept_off(3, 5), skipped(6, 9, 4)}), "");
+  EXPECT_EQ(audited({skipped(0, 2, 3), ran(3), kept_off(4, 5), skipped(6, 9, 4)}),
+            "calendar 3-3 x1; ");
+  EXPECT_EQ(audited({kept_off(0, 5), skipped(6, 9, 4)}), "calendar 0-0 x1; ");
+  EXPECT_EQ(audited({skipped(0, 2, 3), kept_off(3, 6), skipped(7, 9, 3)}), "calendar 6-6 x1; ");
+  EXPECT_EQ(audited({skipped(0, 9, 10)}), "") << "it may have been paused meanwhile";
+  // From here on it covers other minutes; at the change itself either is right.
+  save(2, at(8), at(9), minute(4));
+  EXPECT_EQ(
+      audited({skipped(0, 2, 3), kept_off(3, 4), ran(5), skipped(6, 7, 2), kept_off(8, 8), ran(9)}),
+      "");
+  EXPECT_EQ(audited({skipped(0, 2, 3), kept_off(3, 3), ran(4), ran(5), skipped(6, 9, 4)}), "");
+  EXPECT_EQ(audited({skipped(0, 2, 3), kept_off(3, 5), skipped(6, 9, 4)}), "calendar 5-5 x1; ");
+}
+
 }  // namespace
 }  // namespace jobflow::schedule

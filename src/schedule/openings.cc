@@ -33,13 +33,35 @@ Outcome<Openings> Openings::make(const Schedule& schedule,
         return Problem{ProblemCode::invalid,
                        "calendar '" + name + "' cannot be read: " + entry->broken};
       }
-      into->push_back(entry);
-      if (!entry->is_whole) {
-        open.known_from_ = std::max(open.known_from_, entry->revisions.front().since);
-      }
+      open.add(*into, entry);
     }
   }
   return open;
+}
+
+Openings Openings::past(const Schedule& schedule,
+                        const std::string& name_space,
+                        const CalendarBook& book) {
+  Openings open;
+  for (const auto& [names, into] :
+       {std::pair{&schedule.include, &open.include_}, {&schedule.exclude, &open.exclude_}}) {
+    for (const std::string& name : *names) {
+      open.add(*into, book.find(name_space, name));
+    }
+  }
+  return open;
+}
+
+void Openings::add(std::vector<std::shared_ptr<const Entry>>& into,
+                   std::shared_ptr<const Entry> entry) {
+  if (!entry || entry->revisions.empty()) {
+    known_from_ = kNever;
+    return;
+  }
+  if (!entry->is_whole) {
+    known_from_ = std::max(known_from_, entry->revisions.front().since);
+  }
+  into.push_back(std::move(entry));
 }
 
 template <class Visit>
@@ -103,11 +125,11 @@ OpenLook next_open(const Timetable& times, const Openings& open, Instant from, I
   return {std::min(at, until), false};
 }
 
-std::vector<DueStretch> due_stretches(const Timetable& times,
-                                      const Openings& open,
-                                      Instant first,
-                                      Instant last) {
-  std::vector<DueStretch> stretches;
+std::vector<DueGroup> due_groups(const Timetable& times,
+                                 const Openings& open,
+                                 Instant first,
+                                 Instant last) {
+  std::vector<DueGroup> stretches;
   Instant at = first;
   for (int step = 0; step < limits::kCalendarSteps && at <= last; ++step) {
     const bool is_open = open.covers(at);

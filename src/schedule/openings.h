@@ -25,6 +25,11 @@ class Openings {
                                 const std::string& name_space,
                                 const CalendarBook& book);
 
+  // For instants that are past, of calendars that may be gone.
+  static Openings past(const Schedule& schedule,
+                       const std::string& name_space,
+                       const CalendarBook& book);
+
   bool are_always() const { return include_.empty() && exclude_.empty(); }
   // They never open at all, whatever the instant.
   bool are_never() const;
@@ -39,6 +44,7 @@ class Openings {
  private:
   using Entry = CalendarBook::Entry;
   static const Calendar& held(const Entry& entry, Instant instant);
+  void add(std::vector<std::shared_ptr<const Entry>>& into, std::shared_ptr<const Entry> entry);
   template <class Visit>
   void each(Visit visit) const;
 
@@ -56,15 +62,15 @@ struct OpenLook {
 OpenLook next_open(const Timetable& times, const Openings& open, Instant from, Instant until);
 
 // Neighbouring due instants, all of them open or none.
-struct DueStretch {
+struct DueGroup {
   Instant from, to;  // both are due
   std::int64_t count = 1;
   bool is_open = true;
 };
 // Those from `first`, which is due, to `last`: the first kCalendarSteps stretches of them.
-std::vector<DueStretch> due_stretches(const Timetable& times,
-                                      const Openings& open,
-                                      Instant first,
-                                      Instant last);
+std::vector<DueGroup> due_groups(const Timetable& times,
+                                 const Openings& open,
+                                 Instant first,
+                                 Instant last);
 
 }  // namespace jobflow::schedule

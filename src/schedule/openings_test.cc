@@ -59,7 +59,7 @@ TEST(Openings, AreWithinWhatIsIncludedAndWithoutWhatIsExcluded) {
   EXPECT_FALSE(open->covers(at("2026-01-06T12:00:00Z"))) << "a holiday";
   EXPECT_FALSE(open->covers(at("2026-01-04T12:00:00Z"))) << "a Sunday";
   EXPECT_EQ(open->changes_after(at("2026-01-05T12:00:00Z")), at("2026-01-05T22:00:00Z"));
-  EXPECT_TRUE(Openings::make(every(hours(1), {}, {}), "default", {})->are_always());
+  EXPECT_TRUE(Openings::make(every(hours(1), {}, {}), "default", CalendarBook{})->are_always());
 }
 
 TEST(Openings, SayWhichCalendarIsNotThere) {
@@ -109,7 +109,7 @@ TEST(Openings, AreLookedForByStretches) {
   const auto open = *Openings::make(schedule, "default", book);
   const Timetable times = times_of(schedule);
   const auto stretches =
-      due_stretches(times, open, at("2026-01-05T21:59:59.900Z"), at("2026-01-07T06:00:00Z"));
+      due_groups(times, open, at("2026-01-05T21:59:59.900Z"), at("2026-01-07T06:00:00Z"));
   ASSERT_EQ(stretches.size(), 5U);
   EXPECT_EQ(stretches[0].count, 1);
   EXPECT_EQ(stretches[1].count, 8 * 36'000);
@@ -139,9 +139,9 @@ TEST(Openings, AreLookedForWithinABound) {
   const OpenLook look = next_open(times_of(schedule), open, schedule.start, kNever);
   EXPECT_FALSE(look.is_open);
   EXPECT_EQ(look.at, schedule.start + hours(48 * limits::kCalendarSteps));
-  EXPECT_EQ(due_stretches(times_of(schedule), open, schedule.start, schedule.start + hours(480'000))
-                .size(),
-            1U)
+  EXPECT_EQ(
+      due_groups(times_of(schedule), open, schedule.start, schedule.start + hours(480'000)).size(),
+      1U)
       << "neighbours are one stretch";
   const Schedule other = every(hours(1), {"never"}, {});
   const OpenLook never =

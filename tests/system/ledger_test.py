@@ -75,6 +75,34 @@ class Ledger(Stage):
                  for finding in item["findings"]}
         self.assertEqual({"missing", "unplanned"}, flaws)
 
+    def test_what_calendars_keep_from_running_is_held_against_them(self):
+        caller = Caller(self.running)
+        always = {"kind": "Calendar", "metadata": {"name": "always"}, "spec": {"weekly": [{}]}}
+        self.assertEqual("created", caller.apply(always)["items"][0]["outcome"])
+        rests = job("quiet", triggers=[{"name": "never", "every": "100ms", "exclude": ["always"]}])
+        caller.apply(rests)
+        code, _, err = self.jobflow("calendar", "rm", "always", server=self.running)
+        self.assertEqual(1, code)
+        self.assertIn("job 'quiet'", err)
+        until("fifty ticks", lambda: len(
+            caller.get("/api/v1/runs?job=ticks&limit=100").json["items"]) >= 50)
+        self.assertEqual([], caller.get("/api/v1/runs?job=quiet").json["items"])
+        # From now on it covers nothing: what is due from here on runs, what was before is skipped.
+        code, out, err = self.jobflow("apply", "-f", "-", server=self.running, stdin=json.dumps(
+            {"kind": "Calendar", "metadata": {"name": "always"}, "spec": {}}))
+        self.assertEqual(0, code, err)
+        self.assertIn("updated", out)
+        until("it fires", lambda: caller.get("/api/v1/runs?job=quiet").json["items"])
+        code, told = self.audit("--job", "quiet")
+        self.assertEqual((0, True), (code, told["clean"]), told)
+        self.assertGreater(told["skipped"], 20)
+        # Other hands say that it never covered anything.
+        self.tampered("UPDATE calendars SET updated = 1")
+        code, told = self.audit("--job", "quiet")
+        self.assertEqual(1, code, told)
+        flaws = {finding["flaw"] for item in told["items"] for finding in item["findings"]}
+        self.assertEqual({"calendar"}, flaws)
+
     def test_what_is_asked_wrongly_is_refused(self):
         code, _, err = self.jobflow("audit", "--from", "yesterday", server=self.running)
         self.assertEqual(1, code)

@@ -179,6 +179,7 @@ void Desk::reload() {
   const Shard::Turns turns = shard_->turns();
   load();
   shard_->take_turns(turns);
+  shard_->set_calendars(std::make_shared<const schedule::CalendarBook>(calendars_));
   more.clear();
   for (const Request& request : shard_->unfinished_business()) {
     more.push_back(request);
@@ -207,6 +208,18 @@ void Desk::refuse(Command command, const Command* next) {
   forget(decision);
   reload();
   shard_->take_turns(turns);
+}
+
+void Desk::save_calendar(const std::string& name, const std::string& spec, bool deleted) {
+  const auto before = calendars_.find("default", name);
+  calendars_.take({.number = calendars_.number() + 1,
+                   .name_space = "default",
+                   .name = name,
+                   .revision = before ? before->newest + 1 : 1,
+                   .deleted = deleted,
+                   .document = R"({"spec":)" + spec + "}",
+                   .updated = now});
+  shard_->set_calendars(std::make_shared<const schedule::CalendarBook>(calendars_));
 }
 
 void Desk::add_worker(WorkerHello hello) {

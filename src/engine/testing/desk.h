@@ -39,6 +39,9 @@ class Desk {
   // and loaded anew (3b). Nothing is told; `next` is still to be decided.
   void refuse(Command command, const Command* next = nullptr);
 
+  // In the default name space, from now on; the shard hears of it at once.
+  void save_calendar(const std::string& name, const std::string& spec, bool deleted = false);
+  void delete_calendar(const std::string& name) { save_calendar(name, "{}", true); }
   void add_worker(WorkerHello hello);
   // Its incarnation is gone: what it holds is lost (S6.6).
   void lose_worker(Id incarnation, const std::string& reason);
@@ -77,6 +80,7 @@ class Desk {
   std::unique_ptr<Shard> shard_;
   std::string told_;
   Instant swept_;
+  schedule::CalendarBook calendars_;
   std::unique_ptr<std::pair<RowTable, std::int64_t>> snapshot_;
 };
 

@@ -46,10 +46,11 @@ bool may_begin(RunKind kind, RunState state) {
 
 }  // namespace
 
-World::World(unsigned seed) : random_(seed) {
+World::World(unsigned seed) : random_(seed), calendars_(seed + 1'000'000) {
   desk_.after_each = [this](const Command& command, const Decision& decision) {
     heard(decision, std::holds_alternative<RetryRun>(command.request));
   };
+  change_calendar();
 }
 
 void World::expect(bool holds, const std::string& what) {
@@ -172,13 +173,33 @@ std::string World::triggers(const std::string& owner) {
     text += kind.starts_with(R"("after)") ? "" : R"(,"misfire":)" + word(misfires[below(4)]);
     text += R"(,"overlap":)" + word(overlaps[below(4)]);
     text += chance(20) ? R"(,"jitter":"9s")" : "";
+    text += calendars_of_trigger();
     text += chance(10) ? R"(,"enabled":false)" : "";
     text += "}";
   }
   return text;
 }
 
+std::string World::calendars_of_trigger() {
+  const auto dice = calendars_() % 100;
+  return !has_calendars || dice < 70 ? ""
+         : dice < 90                 ? R"(,"exclude":["c"])"
+                                     : R"(,"include":["c"])";
+}
+
+// Another stretch of the day; now and then it is gone by force.
+void World::change_calendar() {
+  const auto number = [&](std::size_t below) { return std::to_string(10 + calendars_() % below); };
+  const std::string from = number(14) + ":" + number(50);
+  const std::string to = number(14) + ":" + number(50) + ":01";
+  desk_.save_calendar("c", R"({"weekly":[{"from":")" + from + R"(","to":")" + to + R"("}]})",
+                      calendars_() % 20 == 0);
+}
+
 void World::somebody_stops_a_trigger() {
+  if (has_calendars && calendars_() % 5 == 0) {
+    change_calendar();
+  }
   const auto& triggers = desk_.rows.triggers;
   if (triggers.empty()) {
     return;

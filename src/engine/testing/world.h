@@ -23,6 +23,9 @@ class World {
   // When to look again at the bound of an attempt whose worker could not be heard (S6.6) is no
   // state: lives that are compared with each other have links that come back at once.
   bool steady_links = false;
+  // When what calendars keep off is looked at again is none either, and comes to another order of
+  // what is due together.
+  bool has_calendars = true;
 
   void live(int events);
   // No more faults: workers come, answer well, time passes. How many of the runs that were
@@ -59,6 +62,8 @@ class World {
   std::string policies();
   std::string triggers(const std::string& owner);
   void somebody_stops_a_trigger();
+  std::string calendars_of_trigger();
+  void change_calendar();
   void worker_acts();
   void worker_comes();
   void links_fail();
@@ -77,6 +82,7 @@ class World {
   void expect(bool holds, const std::string& what);
 
   std::mt19937_64 random_;
+  std::mt19937_64 calendars_;  // of its own: lives without them are what they were
   Desk desk_;
   std::vector<Body> bodies_;
   std::vector<std::pair<Id, FinishedReport>> reports_;  // said once, perhaps said again

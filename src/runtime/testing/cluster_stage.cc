@@ -202,7 +202,8 @@ Answered ClusterStage::save_job(const std::string& at,
                                 const std::string& name,
                                 const std::string& spec_json) {
   auto definition = read_definition(
-      DefinitionKind::job, R"({"metadata":{"name":")" + name + R"("},"spec":)" + spec_json + "}");
+      DefinitionKind::job, R"({"metadata":{"name":")" + name + R"("},"spec":)" + spec_json + "}",
+      *hall(at).calendars());
   return submit(at, engine::SaveDefinition{.definition = *definition});
 }
 

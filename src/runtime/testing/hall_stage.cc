@@ -64,7 +64,8 @@ namespace {
 
 Id save(HallStage& stage, DefinitionKind kind, const std::string& name, const std::string& spec) {
   auto definition =
-      read_definition(kind, R"({"metadata":{"name":")" + name + R"("},"spec":)" + spec + "}");
+      read_definition(kind, R"({"metadata":{"name":")" + name + R"("},"spec":)" + spec + "}",
+                      *stage.hall->calendars());
   EXPECT_TRUE(definition.ok()) << definition.problem().fields.at(0).message;
   const auto reply = stage.ask(engine::SaveDefinition{.definition = *definition});
   EXPECT_TRUE(reply && reply->ok());

@@ -1,5 +1,6 @@
 #include "store/memory/memory_store.h"
 
+#include "store/memory/memory_calendars.h"
 #include "store/memory/memory_tables.h"
 #include "store/row_rules.h"
 
@@ -448,40 +449,6 @@ std::vector<JournalPart> journal_from(const Tables& tables,
   return parts;
 }
 
-Outcome<Done> save_calendar_in(Tables& tables, CalendarRow row) {
-  if (std::string why = why_refused(row); !why.empty()) {
-    return Problem{ProblemCode::store_refused, std::move(why)};
-  }
-  int& newest = tables.calendar_revisions[{row.name_space, row.name}];
-  if (row.revision != newest + 1) {
-    return calendar_mismatch();
-  }
-  newest = row.revision;
-  row.number = tables.calendars.empty() ? 1 : tables.calendars.rbegin()->first + 1;
-  tables.calendars[row.number] = std::move(row);
-  ++tables.rows_written;
-  return Done{};
-}
-
-std::vector<CalendarRow> calendars_in(const Tables& tables, const CalendarFilter& filter) {
-  std::vector<CalendarRow> found;
-  for (auto at = tables.calendars.upper_bound(filter.after);
-       at != tables.calendars.end() && static_cast<int>(found.size()) < filter.limit; ++at) {
-    const CalendarRow& row = at->second;
-    const int newest = tables.calendar_revisions.at({row.name_space, row.name});
-    const bool is_wanted = filter.revision == 0 ? row.revision > newest - filter.newest
-                                                : row.revision == filter.revision;
-    if (is_wanted && (!filter.name_space || row.name_space == *filter.name_space) &&
-        (!filter.name || row.name == *filter.name)) {
-      found.push_back(row);
-      if (!filter.with_document) {
-        found.back().document.clear();
-      }
-    }
-  }
-  return found;
-}
-
 class MemoryStore final : public Store {
  public:
   MemoryStore(std::shared_ptr<MemoryDatabase> database, Post post)
@@ -522,12 +489,12 @@ class MemoryStore final : public Store {
   }
   void save_calendar(CalendarRow row, Callback<Outcome<Done>> done) override {
     run<Outcome<Done>>(std::move(done),
-                       [=](Tables& tables) { return save_calendar_in(tables, row); });
+                       [=](Tables& tables) { return memory::save_calendar(tables, row); });
   }
   void list_calendars(CalendarFilter filter,
                       Callback<Outcome<std::vector<CalendarRow>>> done) override {
     run<Outcome<std::vector<CalendarRow>>>(
-        std::move(done), [=](Tables& tables) { return calendars_in(tables, filter); });
+        std::move(done), [=](Tables& tables) { return memory::list_calendars(tables, filter); });
   }
   void load_shard(std::int64_t member,
                   ShardNumber shard,
