@@ -318,7 +318,43 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("get_workflow", "/api/v1/workflows/flow", 200);
   drive("get_job_revision", "/api/v1/jobs/report/revisions/1", 200);
   drive("get_workflow_revision", "/api/v1/workflows/flow/revisions/1", 200);
-  drive("list_job_triggers", "/api/v1/jobs/report/triggers", 200);
+  const std::string triggers = drive("list_job_triggers", "/api/v1/jobs/report/triggers", 200).body;
+  const std::size_t id_at = triggers.find("\"id\":\"") + 6;
+  const std::string trigger =
+      "/api/v1/triggers/" + triggers.substr(id_at, triggers.find('"', id_at) - id_at);
+  drive("show_trigger", trigger, 200);
+  drive("show_trigger", "/api/v1/triggers/77", 404);
+  const WireReply saved = drive("preview_saved_trigger", trigger + "/preview?count=3", 200);
+  EXPECT_NE(saved.body.find("\"en\":\"At 03:00"), std::string::npos) << saved.body;
+  drive("preview_saved_trigger", trigger + "/preview?count=0", 400);
+  drive("preview_saved_trigger", trigger + "/preview?from=soon", 400);
+  const WireReply berlin =
+      drive("preview_trigger", "/api/v1/triggers/preview", 200,
+            R"({"trigger":{"cron":"30 2 * * *","timezone":"Europe/Berlin"},"count":2,)"
+            R"("from":"2027-03-27T12:00:00Z"})");
+  EXPECT_NE(berlin.body.find(
+                R"({"at":"2027-03-28T01:00:00.000Z","local":"2027-03-28T03:00:00.000+02:00"})"),
+            std::string::npos)
+      << berlin.body;
+  EXPECT_NE(berlin.body.find("02:30 does not exist on 2027-03-28"), std::string::npos)
+      << berlin.body;
+  drive("preview_trigger", "/api/v1/triggers/preview", 200, R"({"trigger":{"delay_after":"5m"}})");
+  const WireReply wrong = drive("preview_trigger", "/api/v1/triggers/preview", 400,
+                                R"({"trigger":{"cron":"61 * * * *"}})");
+  EXPECT_NE(wrong.body.find("/trigger/cron"), std::string::npos) << wrong.body;
+  drive("preview_trigger", "/api/v1/triggers/preview", 400, R"({"count":1})");
+  drive("preview_trigger", "/api/v1/triggers/preview", 400,
+        R"({"trigger":{"every":"0s"},"more":1})");
+  drive("pause_trigger", trigger + "/pause", 200, R"({"note":"the source is moving"})");
+  drive("pause_trigger", trigger + "/pause", 400, R"({"not":"a field"})");
+  EXPECT_NE(drive("show_trigger", trigger, 200).body.find("the source is moving"),
+            std::string::npos);
+  drive("resume_trigger", trigger + "/resume", 200);
+  EXPECT_NE(drive("resume_trigger", trigger + "/resume", 200).body.find("\"changed\":false"),
+            std::string::npos);
+  drive("resume_trigger", "/api/v1/triggers/77/resume", 404);
+  drive("list_firings", trigger + "/firings?limit=5", 200);
+  drive("list_firings", trigger + "/firings?cursor=x", 400);
   drive("forecast_firings", "/api/v1/forecast", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=168&namespace=default", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=0", 400);

@@ -34,6 +34,7 @@ struct Options {
   RunOptions run;
   std::string command;
   AuditOptions audit;
+  ScheduleOptions schedule;
   ForecastOptions forecast;
 };
 
@@ -127,7 +128,11 @@ class CommandLine {
     command->footer(
         "\nEvery command takes -o json, --server, --data, --token-file, -n and -q:"
         " see `jobflow --help`.");
-    command->callback([this, action = std::move(action)] { action_ = action; });
+    command->callback([this, command, action = std::move(action)] {
+      if (command->get_subcommands().empty()) {  // else the innermost one is meant
+        action_ = action;
+      }
+    });
     return command;
   }
 
@@ -176,6 +181,38 @@ class CommandLine {
     command->add_flag("--logs", to.logs, "With --follow: log lines too");
     command->add_option("--timeout", to.limit, "With --wait or --follow: no longer than that")
         ->type_name("SPAN");
+    add_schedules(*command);
+  }
+
+  void add_schedules(CLI::App& trigger) {
+    ScheduleOptions& to = options_.schedule;
+    trigger.require_subcommand(0, 1);
+    const auto named = [&](const char* name, const char* about, auto what, bool must_name) {
+      CLI::App* command =
+          add(trigger, name, about, [&to, what](Session& session) { return what(session, to); });
+      auto* owner = command->add_option("name", to.name, "Job or workflow");
+      owner->required(must_name);
+      command->add_option("trigger", to.trigger, "Its trigger, when it has several");
+      auto* job = command->add_flag("--job", to.job, "The name is a job's");
+      command->add_flag("--workflow", to.workflow, "The name is a workflow's")->excludes(job);
+      return command;
+    };
+    CLI::App* preview =
+        named("preview", "When it is due next, of a saved trigger or of one written here",
+              preview_trigger, false);
+    preview->add_option("--cron", to.cron, "An expression that is not saved")->type_name("EXPR");
+    preview->add_option("--every", to.every, "A rate that is not saved")->type_name("SPAN");
+    preview->add_option("--at", to.at, "An instant that is not saved")->type_name("TIME");
+    preview->add_option("--timezone", to.timezone, "Whose clock --cron means")->type_name("ZONE");
+    preview->add_option("--dialect", to.dialect, "unix or quartz")->type_name("NAME");
+    preview->add_option("--count", to.count, "So many instants")->check(CLI::Range(1, 1000));
+    preview->add_option("--from", to.from, "From when on (now)")->type_name("TIME");
+    named("pause", "Let nothing be due until it is resumed", pause_trigger, true)
+        ->add_option("--note", to.note, "Why, for others to read");
+    named("resume", "Go on from now; what was not due meanwhile stays so", resume_trigger, true);
+    named("firings", "What became of its due instants, newest first", list_firings, true)
+        ->add_option("--limit", to.limit, "So many")
+        ->check(CLI::Range(1, 1000));
   }
 
   void add_definitions(const std::string& kind, const std::string& about, DefinitionOptions& to) {
@@ -348,6 +385,12 @@ class CommandLine {
         return "";
       }
       const CLI::App* next = child(at, word);
+      const bool takes_names = !at->get_options([](const CLI::Option* option) {
+                                    return option->get_positional();
+                                  }).empty();
+      if (next == nullptr && takes_names) {
+        return "";
+      }
       if (next == nullptr) {
         const auto known = at->get_subcommands([](const CLI::App*) { return true; });
         std::vector<std::string_view> names;

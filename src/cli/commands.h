@@ -52,6 +52,22 @@ struct TriggerOptions {
 };
 ExitCode trigger(Session& session, const TriggerOptions& options);
 
+// A trigger of a job or workflow, or one that is only written down.
+struct ScheduleOptions {
+  std::string name, trigger;
+  bool job = false;
+  bool workflow = false;
+  std::string note;
+  std::string cron, every, at, timezone, dialect;
+  std::string from;  // RFC 3339
+  int count = 10;
+  int limit = 20;
+};
+ExitCode preview_trigger(Session& session, const ScheduleOptions& options);
+ExitCode pause_trigger(Session& session, const ScheduleOptions& options);
+ExitCode resume_trigger(Session& session, const ScheduleOptions& options);
+ExitCode list_firings(Session& session, const ScheduleOptions& options);
+
 struct RunOptions {
   std::vector<std::string> runs;
   std::string job, workflow;

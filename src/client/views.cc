@@ -272,6 +272,51 @@ AuditView audit_of(const json::object& from) {
   return audit;
 }
 
+TriggerView trigger_of(const json::object& from) {
+  return {.id = text(from, "id"),
+          .name = text(from, "name"),
+          .state = text(from, "state"),
+          .note = text(from, "note"),
+          .paused_by = text(from, "paused_by"),
+          .next_due = instant(from, "next_due_at")};
+}
+
+DueView due_of(const json::object& from) {
+  return {.at = instant(from, "at"), .local = text(from, "local")};
+}
+
+PreviewView preview_of(const json::object& from) {
+  PreviewView preview{.kind = text(from, "kind"),
+                      .timezone = text(from, "timezone"),
+                      .english = {},
+                      .chinese = {},
+                      .warnings = texts(from, "warnings"),
+                      .notes = {},
+                      .notes_chinese = {},
+                      .items = all(from, "items", due_of)};
+  if (const json::value* sentence = from.if_contains("sentence");
+      sentence != nullptr && sentence->is_object()) {
+    preview.english = text(sentence->get_object(), "en");
+    preview.chinese = text(sentence->get_object(), "zh");
+  }
+  if (const json::value* notes = from.if_contains("notes");
+      notes != nullptr && notes->is_object()) {
+    preview.notes = texts(notes->get_object(), "en");
+    preview.notes_chinese = texts(notes->get_object(), "zh");
+  }
+  return preview;
+}
+
+FiringView firing_of(const json::object& from) {
+  return {.from = instant(from, "from"),
+          .to = instant(from, "to"),
+          .count = amount(from, "count"),
+          .outcome = text(from, "outcome"),
+          .run = text(from, "run_id"),
+          .state = text(from, "state"),
+          .reason = text(from, "reason")};
+}
+
 ForecastMinuteView forecast_minute_of(const json::object& from) {
   return {.at = instant(from, "at"),
           .firings = amount(from, "firings"),
@@ -397,6 +442,15 @@ Outcome<EventView> read_event(std::string_view body) {
   return one(body, event_of);
 }
 
+Outcome<Page<TriggerView>> read_triggers(std::string_view body) {
+  return page(body, trigger_of);
+}
+Outcome<PreviewView> read_preview(std::string_view body) {
+  return one(body, preview_of);
+}
+Outcome<Page<FiringView>> read_firings(std::string_view body) {
+  return page(body, firing_of);
+}
 Outcome<ForecastView> read_forecast(std::string_view body) {
   return one(body, forecast_of);
 }

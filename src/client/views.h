@@ -119,6 +119,25 @@ struct Page {
   std::int64_t next_from = -1;  // of log lines; -1 = the page was not full
 };
 
+struct TriggerView {
+  std::string id, name, state, note, paused_by;
+  Instant next_due;
+};
+struct DueView {
+  Instant at;
+  std::string local;  // what the zone's clock shows; "" without one
+};
+struct PreviewView {
+  std::string kind, timezone, english, chinese;
+  std::vector<std::string> warnings, notes, notes_chinese;
+  std::vector<DueView> items;
+};
+struct FiringView {
+  Instant from, to;
+  std::int64_t count = 1;
+  std::string outcome, run, state, reason;
+};
+
 struct ForecastMinuteView {
   Instant at;
   std::int64_t firings = 0, skipped = 0, waiting = 0;
@@ -159,5 +178,8 @@ Outcome<Page<LogLineView>> read_log_lines(std::string_view json);
 Outcome<EventView> read_event(std::string_view json);
 Outcome<AuditView> read_audit(std::string_view json);
 Outcome<ForecastView> read_forecast(std::string_view json);
+Outcome<Page<TriggerView>> read_triggers(std::string_view json);
+Outcome<PreviewView> read_preview(std::string_view json);
+Outcome<Page<FiringView>> read_firings(std::string_view json);
 
 }  // namespace jobflow::client
