@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kShown = 10;
 constexpr int kShownMost = 1'000;
-constexpr int kLooksMost = 2'000;
+constexpr int kFruitlessLooks = 8;
 
 // A trigger with what it belongs to.
 struct Found {
@@ -116,7 +116,9 @@ std::vector<Instant> open_instants(const schedule::Timetable& times,
   std::vector<Instant> due;
   int looks = 0;
   for (Instant from = times.next_after(wanted.from);
-       from != kNever && std::cmp_less(due.size(), wanted.count) && looks < kLooksMost; ++looks) {
+       from != kNever && std::cmp_less(due.size(), wanted.count) &&
+       looks < wanted.count + kFruitlessLooks;
+       ++looks) {
     const schedule::OpenLook look = schedule::next_open(times, open, from, kNever);
     if (look.is_open) {
       due.push_back(look.at);
