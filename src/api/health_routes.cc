@@ -4,6 +4,7 @@
 #include "api/openapi.h"
 #include "api/routes.h"
 #include "runtime/metrics.h"
+#include "schedule/zone.h"
 
 namespace jobflow::api {
 namespace {
@@ -76,7 +77,8 @@ void version(const ExchangePtr& exchange) {
       .text("version", exchange->doors->version)
       .text("api", "v1")
       .text("store", facts.kind)
-      .number("schema_version", facts.schema_version);
+      .number("schema_version", facts.schema_version)
+      .text("time_zones", schedule::zone_database_version());
   exchange->answer(std::move(response));
 }
 

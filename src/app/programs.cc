@@ -5,6 +5,7 @@
 #include "app/signals.h"
 #include "cli/exit_code.h"
 #include "runtime/clock.h"
+#include "schedule/zone.h"
 #include "tools/sim/command.h"
 #include "worker/builtin/builtin_handlers.h"
 
@@ -329,7 +330,8 @@ cli::Programs programs() {
           .dev = run_dev,
           .config = run_config,
           .sim = sim::run_command,
-          .version = JOBFLOW_VERSION};
+          .version = JOBFLOW_VERSION,
+          .time_zones = schedule::zone_database_version()};
 }
 
 }  // namespace jobflow::app

@@ -342,8 +342,10 @@ class CommandLine {
     CLI::App& handlers = *add_group("handler", "Handlers: what workers offer");
     add(handlers, "ls", "The handlers that connected workers offer", list_handlers);
     add(app_, "version", "Say which version this is", [this](Session& session) {
-      session.print(session.json() ? "{\"version\": \"" + programs_.version + "\"}\n"
-                                   : "jobflow " + programs_.version + "\n");
+      session.print(session.json() ? "{\"version\": \"" + programs_.version +
+                                         "\", \"time_zones\": \"" + programs_.time_zones + "\"}\n"
+                                   : "jobflow " + programs_.version + "\ntime zones " +
+                                         programs_.time_zones + "\n");
       return kOk;
     });
   }

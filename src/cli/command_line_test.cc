@@ -101,7 +101,8 @@ class CommandLineTest : public testing::Test {
                             .worker = remember("worker"),
                             .dev = remember("dev"),
                             .config = remember("config"),
-                            .version = "1.2.3"};
+                            .version = "1.2.3",
+                            .time_zones = "2026a"};
     return cli::run(world, programs, arguments);
   }
   bool said(const std::string& words) const {
@@ -440,7 +441,58 @@ TEST_F(CommandLineTest, CancelRetryAndRemoveSayWhatTheyDid) {
   server.answer("DELETE /api/v1/workflows/w?namespace=default", "");
   EXPECT_EQ(run({"workflow", "rm", "w"}), kOk);
   EXPECT_EQ(run({"version"}), kOk);
-  EXPECT_EQ(out(), "jobflow 1.2.3\n");
+  EXPECT_EQ(out(), "jobflow 1.2.3\ntime zones 2026a\n");
+}
+
+TEST_F(CommandLineTest, TriggersAreFoundByTheirOwnersName) {
+  const std::string one =
+      R"({"items":[{"id":"9","name":"cron-1","state":"active","next_due_at":null}]})";
+  server.answer("GET /api/v1/jobs/j/triggers?namespace=default", one);
+  server.answer("POST /api/v1/triggers/9/pause", R"({"id":"9","changed":true})");
+  EXPECT_EQ(run({"trigger", "pause", "j", "--note", "why"}), kOk);
+  EXPECT_EQ(server.bodies.back(), R"({"note":"why"})");
+  EXPECT_TRUE(said("trigger j/cron-1  paused"));
+  // A workflow's where no job has the name.
+  server.answer("GET /api/v1/workflows/w/triggers?namespace=default", one);
+  server.answer("POST /api/v1/triggers/9/resume", R"({"id":"9","changed":false})");
+  EXPECT_EQ(run({"trigger", "resume", "w"}), kOk);
+  EXPECT_TRUE(said("trigger w/cron-1  was not paused"));
+  server.answer("GET /api/v1/jobs/two/triggers?namespace=default",
+                R"({"items":[{"id":"1","name":"a"},{"id":"2","name":"b"}]})");
+  EXPECT_EQ(run({"trigger", "pause", "two"}), kError);
+  EXPECT_TRUE(said("name one of a, b"));
+  EXPECT_EQ(run({"trigger", "pause", "two", "c"}), kNotFound);
+  EXPECT_EQ(run({"trigger", "pause", "nobody"}), kNotFound);
+  // Without a verb it still makes a run.
+  server.answer("POST /api/v1/jobs/j/trigger?namespace=default", R"({"id":"5","created":true})");
+  EXPECT_EQ(run({"trigger", "--job", "j"}), kOk);
+}
+
+TEST_F(CommandLineTest, APreviewIsOfWhatIsWrittenOrSaved) {
+  const std::string preview =
+      R"({"kind":"cron","timezone":"Europe/Berlin","sentence":{"en":"At 02:30","zh":"02:30"},)"
+      R"("warnings":["w"],"notes":{"en":["n"],"zh":[]},)"
+      R"("items":[{"at":"2027-03-28T01:00:00Z","local":"2027-03-28T03:00:00+02:00"}]})";
+  server.answer("POST /api/v1/triggers/preview", preview);
+  EXPECT_EQ(run({"trigger", "preview", "--cron", "30 2 * * *", "--timezone", "Europe/Berlin"}),
+            kOk);
+  EXPECT_EQ(server.bodies.back(),
+            R"({"trigger":{"cron":"30 2 * * *","timezone":"Europe/Berlin"},"count":10,)"
+            R"("namespace":"default"})");
+  for (const char* part : {"At 02:30", "warning: w", "clock: n", "2027-03-28T03:00:00+02:00"}) {
+    EXPECT_NE(out().find(part), std::string::npos) << out();
+  }
+  server.answer("GET /api/v1/jobs/j/triggers?namespace=default",
+                R"({"items":[{"id":"9","name":"cron-1"}]})");
+  server.answer("GET /api/v1/triggers/9/preview?count=3", preview);
+  EXPECT_EQ(run({"trigger", "preview", "j", "--count", "3"}), kOk);
+  EXPECT_EQ(run({"trigger", "preview"}), kError);
+  server.answer(
+      "GET /api/v1/triggers/9/firings?limit=20",
+      R"({"items":[{"from":"2027-01-01T00:00:00Z","to":"2027-01-01T00:00:09Z","count":10,)"
+      R"("outcome":"skipped","reason":"misfire"}],"next_cursor":null})");
+  EXPECT_EQ(run({"trigger", "firings", "j"}), kOk);
+  EXPECT_NE(out().find("skipped: misfire"), std::string::npos) << out();
 }
 
 }  // namespace

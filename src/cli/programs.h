@@ -14,6 +14,7 @@ using Program = std::function<int(const std::vector<std::string>&)>;
 struct Programs {
   Program server, worker, dev, config, sim;
   std::string version;
+  std::string time_zones;  // the version of this machine's tz database
 };
 
 }  // namespace jobflow::cli
