@@ -212,6 +212,20 @@ void Shard::each_queue(
   inside_->queues_.each(
       [&](const Queue& queue) { look(queue.name_space, queue.handler, queue.runs.size()); });
 }
+std::size_t Shard::letters_waiting() const {
+  std::size_t count = 0;
+  for (const auto& [to, outbox] : inside_->outboxes_) {
+    count += outbox.letters.size();
+  }
+  return count;
+}
+Instant Shard::letters_wait_since() const {
+  Instant oldest = kNever;
+  for (const auto& [to, outbox] : inside_->outboxes_) {
+    oldest = std::min(oldest, outbox.letters.front().number.time());
+  }
+  return oldest;
+}
 std::uint64_t Shard::arrivals() const {
   return inside_->queues_.arrivals();
 }

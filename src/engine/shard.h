@@ -80,6 +80,9 @@ class Shard {
   // Each queue with runs that wait: namespace, handler, how many.
   void each_queue(
       const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const;
+  // Letters that nobody has confirmed yet, and since when the oldest is written; kNever: none.
+  std::size_t letters_waiting() const;
+  Instant letters_wait_since() const;
   // Grows with every run that enters a queue.
   std::uint64_t arrivals() const;
   std::size_t live_runs() const;

@@ -86,6 +86,16 @@ TEST_F(HallCluster, ADeadMembersShardsAreTakenOverWithinThreeSeconds) {  // S1.6
   EXPECT_EQ(shares.count("b"), 0U);
   EXPECT_EQ(shares_of_all(shares), 32);
   EXPECT_EQ(trigger_all("a", "k"), 40);
+  const auto sum = [&](const std::string& line) {
+    return stage.metric("a", line) + stage.metric("c", line);
+  };
+  EXPECT_EQ(sum("jobflow_takeovers_total"), 1);
+  EXPECT_EQ(sum("jobflow_takeover_seconds_count"), 1);
+  EXPECT_LT(sum("jobflow_takeover_seconds_sum"), 3);
+  const double before = stage.metric("a", "jobflow_takeovers_total");
+  stage.stop("c");
+  stage.advance(seconds(4));
+  EXPECT_EQ(stage.metric("a", "jobflow_takeovers_total"), before) << "it left in order";
 }
 
 TEST_F(HallCluster, WhatIsAskedDuringATakeoverWaitsForTheNewOwner) {  // S12.4

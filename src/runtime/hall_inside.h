@@ -139,6 +139,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void sweep();
   void dispatch();
   void set_gauges(double waiting);
+  void set_letter_gauges();
   bool dispatch_some(ShardNumber number);
   void flush_workers();
 
@@ -219,6 +220,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
 
   // hall_letters.cc
   void send_letter(LetterRow letter);
+  void count_sent_again(const engine::Request& request, const engine::Decision& decision);
   void send_letter_ack(const engine::SendLetterAck& ack);
   void tell_shard(ShardNumber number, decltype(MemberMessage::what) what);
   void take_letters(decltype(MemberMessage::what) what);

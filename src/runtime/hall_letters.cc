@@ -2,7 +2,33 @@
 // of them comes back. Whatever is lost on the way, or finds nobody, is sent again by its shard.
 #include "runtime/hall_inside.h"
 
+#include <algorithm>
+
 namespace jobflow::runtime {
+
+// What the timer of letters sends was sent before, by this memory of the shard or another.
+void Hall::Inside::count_sent_again(const engine::Request& request,
+                                    const engine::Decision& decision) {
+  const auto* due = std::get_if<engine::TimerDue>(&request);
+  if (due != nullptr && due->timer.kind == engine::TimerSubject::letters) {
+    metrics_.letters_sent_again.add(static_cast<std::uint64_t>(std::count_if(
+        decision.effects.begin(), decision.effects.end(),
+        [](const auto& effect) { return std::holds_alternative<engine::SendLetter>(effect); })));
+  }
+}
+
+void Hall::Inside::set_letter_gauges() {
+  double waiting = 0;
+  Instant oldest = at_.now;
+  for (const Seat& seat : seats_) {
+    if (seat.shard) {
+      waiting += static_cast<double>(seat.shard->letters_waiting());
+      oldest = std::min(oldest, seat.shard->letters_wait_since());
+    }
+  }
+  metrics_.letters_waiting.set(waiting);
+  metrics_.letters_oldest_age_seconds.set(static_cast<double>((at_.now - oldest).ms) / 1000.0);
+}
 
 void Hall::Inside::send_letter(LetterRow letter) {
   const ShardNumber to = letter.to;

@@ -75,6 +75,10 @@ class HallLetters : public ::testing::Test {
     stage.settle();
   }
 
+  static constexpr const char* kWaiting = "jobflow_letters_waiting";
+  static constexpr const char* kOldest = "jobflow_letters_oldest_age_seconds";
+  static constexpr const char* kAgain = "jobflow_letters_total{what=\"sent_again\"}";
+  static constexpr const char* kWritten = "jobflow_letters_total{what=\"written\"}";
   static constexpr int kJobs = 40;
   ClusterStage stage{kShardCount};
 };
@@ -113,11 +117,17 @@ TEST_F(HallLetters, WhatTheNetworkSwallowedIsSentAgain) {
   cancel("a", awaited);
   stage.advance(seconds(3));
   EXPECT_EQ(state(watcher), RunState::waiting);
+  EXPECT_EQ(stage.metric("a", kWaiting), 1);
+  EXPECT_GE(stage.metric("a", kOldest), 2.5);
+  EXPECT_GE(stage.metric("a", kAgain), 2);
   stage.heal();
   stage.advance(milliseconds(1100));
   EXPECT_EQ(state(watcher), RunState::queued);
   stage.advance(seconds(1));
   expect_all_said("a");
+  EXPECT_EQ(stage.metric("a", kWaiting), 0);
+  EXPECT_EQ(stage.metric("a", kOldest), 0);
+  EXPECT_EQ(stage.metric("a", kWritten) + stage.metric("b", kWritten), 2) << "asked, and told";
 }
 
 // The letter is durable, and its sender dies before it is sent.

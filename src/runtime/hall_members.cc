@@ -226,10 +226,14 @@ void Hall::Inside::place(Placement placement) {
                  static_cast<long long>(dead.member));
   }
   placing_ = true;
-  const std::size_t dead = placement.revoked.size();
+  // One that left in order owns nothing any more: its row is put away, nothing is taken over.
+  const auto dead = std::ranges::count_if(placement.revoked, [&](const Placement::Revoked& one) {
+    return std::ranges::find(placement.moves, one.member, &Placement::Move::from) !=
+           placement.moves.end();
+  });
   committer_.place(std::move(placement), [this, dead, since = at_.monotonic](bool placed) {
     placing_ = false;
-    for (std::size_t i = 0; placed && i < dead; ++i) {
+    for (std::ptrdiff_t i = 0; placed && i < dead; ++i) {
       fault_point("taken_over");
       metrics_.takeovers.add();
       metrics_.takeover_seconds.observe(static_cast<double>((at_.monotonic - since).ms) / 1000.0);

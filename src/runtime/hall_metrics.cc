@@ -51,6 +51,15 @@ HallMetrics::HallMetrics(Metrics& metrics)
       shards_owned(metrics.gauge("jobflow_shards_owned", "Shards this member owns")),
       left_out(metrics.gauge("jobflow_left_out_items",
                              "Runs and triggers left alone: not even set aside can be written")),
+      letters_waiting(metrics.gauge("jobflow_letters_waiting",
+                                    "Letters between shards that nobody has confirmed yet")),
+      letters_oldest_age_seconds(
+          metrics.gauge("jobflow_letters_oldest_age_seconds",
+                        "How long the oldest letter has waited to be confirmed")),
+      letters_written(
+          metrics.counter("jobflow_letters_total", "Letters between shards", "{what=\"written\"}")),
+      letters_sent_again(metrics.counter(
+          "jobflow_letters_total", "Letters between shards", "{what=\"sent_again\"}")),
       stale_reports(metrics.counter("jobflow_stale_reports_refused_total",
                                     "Reports with an old token, which changed nothing")),
       firings(metrics.counter(
@@ -138,6 +147,8 @@ void HallMetrics::count(const Change& change) {
     count(attempt->row);
   } else if (const auto* skipped = std::get_if<SaveSkippedFiring>(&change)) {
     firings_skipped.add(static_cast<std::uint64_t>(skipped->added));
+  } else if (std::holds_alternative<InsertLetter>(change)) {
+    letters_written.add();
   }
 }
 

@@ -35,6 +35,10 @@ struct HallMetrics {
   Gauge& worker_slots_free;
   Gauge& shards_owned;
   Gauge& left_out;
+  Gauge& letters_waiting;
+  Gauge& letters_oldest_age_seconds;
+  Counter& letters_written;
+  Counter& letters_sent_again;
   Counter& stale_reports;
   Counter& firings;
   Counter& firings_skipped;

@@ -133,6 +133,7 @@ bool Hall::Inside::decide(ShardNumber number, Submission submission) {
   if (was_empty && seat.shard->awake() > 0) {
     sweep_at_ = std::min(sweep_at_, at_.monotonic + settings_.sweep_every);
   }
+  count_sent_again(command.request, decision);
   const bool wrote = !decision.changes.empty();
   if (!wrote && decision.events.empty() && decision.effects.empty() && !submission.answer) {
     return false;
@@ -358,6 +359,7 @@ void Hall::Inside::set_gauges(double waiting) {
     }
   }
   metrics_.queue_oldest_age_seconds.set(static_cast<double>((at_.now - oldest).ms) / 1000.0);
+  set_letter_gauges();
   double busy = 0;
   double free = 0;
   for (const auto& [incarnation, worker] : dealer_.roster().workers()) {

@@ -113,6 +113,12 @@ Hall& ClusterStage::hall(const std::string& name) {
 store::FaultStore& ClusterStage::store(const std::string& name) {
   return *node(name).store;
 }
+double ClusterStage::metric(const std::string& name, const std::string& line) {
+  const std::string text = node(name).metrics.text();
+  const auto at = text.find("\n" + line + " ");
+  return at == std::string::npos ? -1.0 : std::stod(text.substr(at + line.size() + 2));
+}
+
 bool ClusterStage::was_fenced(const std::string& name) {
   return node(name).was_fenced;
 }

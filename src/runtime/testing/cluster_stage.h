@@ -46,6 +46,8 @@ class ClusterStage {
   Hall& hall(const std::string& name);
   store::FaultStore& store(const std::string& name);
   bool was_fenced(const std::string& name);
+  // The value in that line of its metrics, labels and all; -1: there is none.
+  double metric(const std::string& name, const std::string& line);
   bool has_stopped(const std::string& name);
   void stop(const std::string& name);
   ClusterImage image();
