@@ -34,6 +34,16 @@ class Command(unittest.TestCase):
         for word in ("40 seeds", "simulated hours", "process crash", "answer lost"):
             self.assertIn(word, said.stdout)
 
+    def test_what_no_seed_reaches_is_explained(self):
+        """Moves of the state machines, and named points of the server's code (issue 3)."""
+        said = sim("--seeds", "1-1500", "--members", "2").stdout
+        told = said[said.index("moves of the state machines"):] if "moves of the" in said else ""
+        lines = (pathlib.Path(__file__).parent / "unreached.txt").read_text().splitlines()
+        explained = {line.split(" | ")[0] for line in lines if not line.startswith("#")}
+        unreached = [line for line in map(str.strip, told.splitlines())
+                     if "--> " in line or re.fullmatch("[a-z_]+", line) and line != "clean"]
+        self.assertEqual([one for one in unreached if one not in explained], [])
+
     def test_a_poor_run_is_no_proof(self):
         said = sim("--seeds", "1-40", "--without", "process crash",
                    "--without", "crash at a point")

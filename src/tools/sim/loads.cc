@@ -274,12 +274,32 @@ void batches(World& world, Strength strength) {
   });
 }
 
+// A run that can be made, and not go on: wherever that is noticed, it is set aside (house 3b).
+void brittle(World& world) {
+  const bool is_workflow = !world.workflows.empty() && world.random.chance(50);
+  auto& names = is_workflow ? world.workflows : world.jobs;
+  engine::TriggerRun ask = triggering(
+      world, is_workflow ? DefinitionKind::workflow : DefinitionKind::job, world.random.any(names));
+  ask.params = fmt::format(R"({{"p":"{}"}})", kBrittle);
+  if (!world.runs.empty() && world.random.chance(40)) {
+    ask.start_at = {};
+    ask.after_run = world.random.any(world.runs);
+  }
+  world.any_client().ask(std::move(ask), 4, [&world](const Outcome<engine::Reply>& reply) {
+    if (reply) {
+      world.count("run that cannot go on");
+      world.runs.push_back(reply->id);
+    }
+  });
+}
+
 void poisoned(World& world, Strength strength) {
   plan_new(world, kPoisoned, 2);
   world.now_and_then(every(seconds(8), strength), [&world] {
     engine::TriggerRun ask = triggering(world, DefinitionKind::job, kPoisoned);
     ask.params = fmt::format(R"({{"p":"{}"}})", kPoison);
     world.any_client().ask(std::move(ask));
+    brittle(world);
   });
 }
 

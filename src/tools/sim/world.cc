@@ -27,17 +27,24 @@ bool has_poison(const std::string& text) {
   return text.find(kPoison) != std::string::npos;
 }
 
-bool is_refused(const Change& change) {
+bool is_refused(const Change& change, const Durable& durable) {
   if (const auto* insert = std::get_if<InsertRun>(&change)) {
     return has_poison(insert->row.params) || has_poison(insert->row.progress.result);
   }
   const auto* update = std::get_if<UpdateRun>(&change);
-  return update != nullptr && has_poison(update->progress.result);
+  if (update == nullptr) {
+    return false;
+  }
+  const RunRow* run = durable.run(update->run);
+  const bool is_brittle = run != nullptr && run->params.find(kBrittle) != std::string::npos &&
+                          update->progress.error_kind != "store_refused";
+  return is_brittle || has_poison(update->progress.result);
 }
 
-bool is_refused(const store::Batch& batch) {
-  return std::ranges::any_of(batch.parts, [](const store::ShardPart& part) {
-    return std::ranges::any_of(part.changes, [](const Change& one) { return is_refused(one); });
+bool is_refused(const store::Batch& batch, const Durable& durable) {
+  return std::ranges::any_of(batch.parts, [&](const store::ShardPart& part) {
+    return std::ranges::any_of(part.changes,
+                               [&](const Change& one) { return is_refused(one, durable); });
   });
 }
 
@@ -68,7 +75,7 @@ World::World(Plan the_plan, bool with_text)
       history(scheduler, with_text, [this](const Record& record) { recorded(record); }),
       database(scheduler, network, random, history, plan.shards) {
   database.refuses = [this](const Change& change) {
-    const bool refused = is_refused(change);
+    const bool refused = is_refused(change, durable);
     if (refused) {
       count("row refused");
     }
@@ -366,7 +373,7 @@ store::FaultScript World::store_faults(Life& life) {
       return lost;
     }
     if (dice < rates.lost + rates.answer_lost) {
-      count(is_refused(batch) ? "answer lost, refused" : "answer lost, landed");
+      count(is_refused(batch, durable) ? "answer lost, refused" : "answer lost, landed");
       return answer_lost;
     }
     if (dice < rates.lost + rates.answer_lost + rates.lands_late) {

@@ -29,6 +29,8 @@ namespace jobflow::sim {
 
 // A text that the store refuses to write, wherever it stands in a row.
 inline constexpr const char* kPoison = "POISON";
+// A run with that in its params cannot be written again, but that it was set aside.
+inline constexpr const char* kBrittle = "BRITTLE";
 
 // How often the store's answers go wrong, in thousandths.
 struct StoreRates {
