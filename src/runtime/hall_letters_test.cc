@@ -178,6 +178,19 @@ TEST_F(HallLetters, WhoeverTakesTheReceiverOverAppliesItOnce) {
   }
 }
 
+// How often it asks there to be told.
+int watches_by(Id watcher, const store::Batch& batch) {
+  int asked = 0;
+  for (const store::ShardPart& part : batch.parts) {
+    for (const Change& change : part.changes) {
+      const auto* letter = std::get_if<InsertLetter>(&change);
+      const auto* watch = letter == nullptr ? nullptr : std::get_if<WatchRun>(&letter->row.body);
+      asked += watch != nullptr && watch->watcher == watcher ? 1 : 0;
+    }
+  }
+  return asked;
+}
+
 // Whoever noticed that history was lost dies before it has asked again (house 8).
 TEST_F(HallLetters, WhoeverTakesAWaitingRunOverAfterALostHistoryAsksAgain) {
   const Id watcher = run(job_of("b"), run(job_of("a")));
@@ -192,13 +205,7 @@ TEST_F(HallLetters, WhoeverTakesAWaitingRunOverAfterALostHistoryAsksAgain) {
   }});
   int asked = 0;
   stage.store("a").set({.commit = [&](const store::Batch& batch) {
-    for (const store::ShardPart& part : batch.parts) {
-      for (const Change& change : part.changes) {
-        const auto* letter = std::get_if<InsertLetter>(&change);
-        const auto* watch = letter == nullptr ? nullptr : std::get_if<WatchRun>(&letter->row.body);
-        asked += watch != nullptr && watch->watcher == watcher ? 1 : 0;
-      }
-    }
+    asked += watches_by(watcher, batch);
     return CommitFault::none;
   }});
   for (int i = 0; i < 1000 && !is_over; ++i) {

@@ -313,6 +313,15 @@ Expression random_expression(Random& random, const tm& target) {
   return made;
 }
 
+bool matches_any(const Expression& expression, Reading from, Reading end) {
+  for (Reading reading = from; reading < end; ++reading) {
+    if (expression.matches(reading)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Every due second from `begin` on and before `end`, found by walking.
 std::vector<std::int64_t> walk(const Expression& expression,
                                const Schedule& schedule,
@@ -331,13 +340,9 @@ std::vector<std::int64_t> walk(const Expression& expression,
   const bool is_fixed = expression.is_fixed_time();
   for (std::int64_t second = begin; second < end + kBeyond; ++second) {
     const Reading reading = clock.reading(second);
-    if (is_fixed && schedule.gap == GapRule::run_after && second < end) {
-      for (Reading skipped = highest + 1; skipped < reading; ++skipped) {
-        if (expression.matches(skipped)) {
-          due.push_back(second);
-          break;
-        }
-      }
+    if (is_fixed && schedule.gap == GapRule::run_after && second < end &&
+        matches_any(expression, highest + 1, reading)) {
+      due.push_back(second);
     }
     // After the end only what was shown before it is of interest.
     if ((second < end || reading <= highest) && expression.matches(reading)) {

@@ -125,7 +125,7 @@ class ScriptedHttp::Service {
     if (!changed_.wait_for(lock, kWait, [&] { return endless_bytes_.has_value(); })) {
       throw std::runtime_error("somebody reads still");
     }
-    return *endless_bytes_;
+    return endless_bytes_.value_or(0);
   }
 
  private:

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 
 namespace jobflow::sim {
 namespace {
@@ -16,27 +16,23 @@ constexpr int kAll = 1'000'000;
 
 // The store of a simulation answers before the call returns.
 template <class T>
-auto into(std::optional<T>& place) {
-  return [&place](const Outcome<T>& answer) {
-    if (answer) {
-      place = *answer;
-    }
-  };
+auto into(T& place) {
+  return [&place](Outcome<T> answer) { place = std::move(answer).value(); };
 }
 
 class Ledger final : public Checker {
  public:
   void rest(const Rest& rest, const Durable&) override {
-    std::optional<std::vector<DefinitionRow>> definitions;
+    std::vector<DefinitionRow> definitions;
     rest.store->list_definitions({.limit = kAll}, into(definitions));
-    for (const DefinitionRow& definition : definitions.value()) {
-      std::optional<std::vector<TriggerRow>> triggers;
+    for (const DefinitionRow& definition : definitions) {
+      std::vector<TriggerRow> triggers;
       rest.store->list_triggers(definition.id, into(triggers));
-      if (triggers.value().empty()) {
+      if (triggers.empty()) {
         continue;
       }
       const std::vector<Revision> revisions = revisions_of(*rest.store, definition);
-      for (const TriggerRow& trigger : *triggers) {
+      for (const TriggerRow& trigger : triggers) {
         audit(*rest.store, trigger, reigns_of(revisions, trigger.name));
       }
     }
@@ -51,10 +47,10 @@ class Ledger final : public Checker {
   static std::vector<Revision> revisions_of(store::Store& store, const DefinitionRow& current) {
     std::vector<Revision> revisions;
     for (int number = 1; number <= current.revision; ++number) {
-      std::optional<std::vector<DefinitionRow>> rows;
+      std::vector<DefinitionRow> rows;
       store.list_definitions(
           {.id = current.id, .revision = number, .with_deleted = true, .limit = 1}, into(rows));
-      const DefinitionRow& row = rows.value().at(0);
+      const DefinitionRow& row = rows.at(0);
       revisions.push_back({row.updated, decode_definition(row.kind, row.document).definition});
     }
     return revisions;
@@ -94,15 +90,15 @@ class Ledger final : public Checker {
   void audit(store::Store& store,
              const TriggerRow& trigger,
              const std::vector<schedule::Reign>& reigns) {
-    std::optional<store::Firings> firings;
+    store::Firings firings;
     store.list_firings({.trigger = trigger.id, .limit = kAll}, into(firings));
     std::vector<schedule::LedgerEntry> ledger;
-    for (const store::FiredRow& run : firings.value().ran) {
+    for (const store::FiredRow& run : firings.ran) {
       if (!run.occasion.is_set()) {
         ledger.push_back({run.planned, run.planned, 1, true});
       }
     }
-    for (const SkippedFiringRow& row : firings->skipped) {
+    for (const SkippedFiringRow& row : firings.skipped) {
       ledger.push_back({row.from, row.to, row.count, false});
     }
     std::ranges::sort(ledger, {}, &schedule::LedgerEntry::from);
