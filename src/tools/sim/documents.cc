@@ -3,6 +3,7 @@
 #include "model/check.h"
 #include "model/json.h"
 #include "runtime/hall.h"
+#include "tools/sim/shut.h"
 #include "tools/sim/world.h"
 
 #include <fmt/format.h>
@@ -14,7 +15,8 @@ std::shared_ptr<const Definition> read(DefinitionKind kind,
                                        const std::string& name,
                                        const std::string& spec) {
   auto definition = runtime::read_definition(
-      kind, fmt::format(R"({{"metadata":{{"name":"{}"}},"spec":{{{}}}}})", name, spec));
+      kind, fmt::format(R"({{"metadata":{{"name":"{}"}},"spec":{{{}}}}})", name, spec),
+      shut_book(spec));
   check(definition.ok(), "the simulator writes valid definitions");
   return std::move(definition).value();
 }
@@ -89,7 +91,8 @@ std::shared_ptr<const Definition> disabled(const DefinitionRow& row) {
   auto document = parse_json(row.document);
   check(document.ok(), "a stored document is JSON");
   document->at("spec").as_object()["enabled"] = false;
-  auto definition = runtime::read_definition(row.kind, jobflow::to_text(*document));
+  auto definition =
+      runtime::read_definition(row.kind, jobflow::to_text(*document), shut_book(row.document));
   check(definition.ok(), "what is disabled is as valid as before");
   return std::move(definition).value();
 }

@@ -101,6 +101,7 @@ void workflows(World& world, Strength strength) {
 // What a trigger of that definition may be: it follows those before it in the list, mostly.
 TriggerText draw_trigger(World& world, const std::string& name) {
   Season season{.now = world.now(), .jump = world.plan.jump, .stretch = world.plan.stretch};
+  season.calendar = world.calendar;
   bool is_before = true;
   for (const auto* names : {&world.jobs, &world.workflows}) {
     for (const std::string& other : *names) {

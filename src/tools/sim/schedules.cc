@@ -191,6 +191,10 @@ TriggerText random_trigger(Random& random, const Season& season) {
   if (random.chance(15)) {
     text.when += fmt::format(R"(,"jitter":"{}ms")", random.between(1, 3000));
   }
+  if (!season.calendar.empty() && random.chance(35)) {
+    text.when +=
+        fmt::format(R"(,"{}":["{}"])", random.chance(75) ? "exclude" : "include", season.calendar);
+  }
   text.rules = random_rules(random);
   return text;
 }

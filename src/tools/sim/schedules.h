@@ -32,6 +32,7 @@ struct Season {
   std::string self;            // the definition the trigger belongs to, "job" or "workflow" apart
   // What it may follow: members of `after`, in an order in which each follows those before it.
   std::vector<std::string> before, others;
+  std::string calendar = {};  // that it may name
 };
 
 std::string random_rules(Random& random);

@@ -1,7 +1,9 @@
 #include "tools/sim/world.h"
 
+#include "model/check.h"
 #include "model/json.h"
 #include "tools/sim/documents.h"
+#include "tools/sim/shut.h"
 
 #include <fmt/format.h>
 
@@ -84,6 +86,13 @@ World::World(Plan the_plan, bool with_text)
   database.on_left_open = [this] { count("transaction left open"); };
   for (const CheckerKind& kind : checker_kinds()) {
     checkers_.push_back(kind.make());
+  }
+  // Two of five have a calendar that triggers name (S4.5), from the beginning.
+  if (plan.seed % 5 < 2) {
+    calendar = shut_name(plan.epoch, plan.stretch);
+    database.truth().save_calendar(shut_calendar(calendar), [](const Outcome<Done>& done) {
+      check(done.ok(), "the world's calendar is saved");
+    });
   }
   for (int i = 0; i < plan.members; ++i) {
     members.push_back(std::make_unique<Member>(*this, i));

@@ -1,11 +1,14 @@
 // S1.1: the firing ledger of each trigger tiles its calendar. From the save of a schedule on every
 // instant is covered in order, by a run or by a row that says why not; the trigger's next instant
 // is the first that is not. An edit begins a new calendar where the old one's ledger ends (S4.7).
+#include "schedule/openings.h"
 #include "tools/sim/checkers/almanac.h"
 #include "tools/sim/checkers/checkers.h"
+#include "tools/sim/shut.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <tuple>
 
@@ -40,7 +43,8 @@ class Firings final : public Checker {
       return;
     }
     for (const auto& [id, trigger] : triggers_) {
-      const Instant due = trigger.almanac.has_instants() ? trigger.next : trigger.planned;
+      const Instant due =
+          first_open(trigger, trigger.almanac.has_instants() ? trigger.next : trigger.planned);
       if (trigger.state == TriggerState::active && due < Instant{record.number} - kLate) {
         violated(fmt::format("trigger {} has not fired what was due at {}, long after the last "
                              "fault (S1.1)",
@@ -57,6 +61,7 @@ class Firings final : public Checker {
     std::string written;  // its schedule, as text
     Schedule schedule;
     Almanac almanac;
+    schedule::Openings open;
     TriggerState state = TriggerState::paused;
     Instant covered;  // the ledger holds all up to here
     Instant next;     // the first instant after that; kNever: none
@@ -73,6 +78,15 @@ class Firings final : public Checker {
              {trigger.id, run});
   }
 
+  // The first from there on that its calendars let run (S4.5).
+  static Instant first_open(const Trigger& trigger, Instant at) {
+    while (at != kNever && !trigger.open.covers(at)) {
+      at = trigger.almanac.has_instants() ? trigger.almanac.next(at)
+                                          : trigger.open.changes_after(at);
+    }
+    return at;
+  }
+
   // --- what is covered
 
   void covers(Trigger& trigger, Instant from, Instant to, bool rests) {
@@ -82,7 +96,9 @@ class Firings final : public Checker {
     if (!is_live && !rests) {
       wrong(trigger, fmt::format("fires or skips {} and is not active (S6.4)", to_rfc3339(from)));
     }
-    const Instant due = trigger.schedule.kind == ScheduleKind::fixed_delay ? trigger.planned
+    // A delay waits for its calendars; what it may then be late by is theirs.
+    const Instant planned = std::min(first_open(trigger, trigger.planned), from);
+    const Instant due = trigger.schedule.kind == ScheduleKind::fixed_delay ? planned
                         : trigger.almanac.has_instants()                   ? trigger.next
                                                                            : from;
     if (from < due || from <= trigger.covered) {
@@ -98,6 +114,10 @@ class Firings final : public Checker {
   void fired(const RunRow& run, const Durable& now) {
     Trigger& trigger = triggers_[run.trigger];
     covers(trigger, run.planned, run.planned, false);
+    if (!trigger.open.covers(run.planned)) {
+      wrong(trigger, fmt::format("fires {} against its calendars (S4.5)", to_rfc3339(run.planned)),
+            run.id);
+    }
     if (!occasions_.emplace(run.trigger, run.planned, run.occasion).second) {
       wrong(trigger, fmt::format("fires {} twice (I2)", to_rfc3339(run.planned)), run.id);
     }
@@ -160,6 +180,11 @@ class Firings final : public Checker {
     trigger.row = row.from;
     for (Instant at = first; at <= row.to; at = trigger.almanac.next(at)) {
       trigger.row_count += 1;
+      const bool is_open = trigger.open.covers(at);
+      if ((row.reason == "calendar" && is_open) || (row.reason == "misfire" && !is_open)) {
+        wrong(trigger, fmt::format("skips {} by {}, which its calendars do not say (S4.5, S4.6)",
+                                   to_rfc3339(at), row.reason));
+      }
       if (!has_instants) {
         break;
       }
@@ -222,6 +247,7 @@ class Firings final : public Checker {
       trigger.last_end = owner.updated;
       trigger.almanac =
           Almanac(trigger.schedule, owner.updated, schedule_hash(definition, row.name));
+      trigger.open = schedule::Openings::past(trigger.schedule, "default", shut_book(row.schedule));
       trigger.covered = owner.updated;  // the past never fires
       trigger.next = trigger.almanac.next(trigger.covered);
       trigger.planned = kNever;
@@ -233,9 +259,10 @@ class Firings final : public Checker {
   // What was due before an edit is in the ledger (S4.7, S6.4). The edit's revision stands before
   // what it does to triggers.
   void leaves(const Trigger& trigger, Instant edited) {
-    const Instant due = trigger.almanac.has_instants()          ? trigger.next
-                        : trigger.state == TriggerState::active ? trigger.planned
-                                                                : kNever;
+    const Instant due = trigger.almanac.has_instants() ? trigger.next
+                        : trigger.state == TriggerState::active
+                            ? first_open(trigger, trigger.planned)
+                            : kNever;
     if (due <= edited) {
       wrong(trigger,
             fmt::format("loses {} by an edit at {} (S4.7)", to_rfc3339(due), to_rfc3339(edited)));

@@ -3,6 +3,7 @@
 // forgotten in between it has forgotten whole, so this holds whatever became of its history.
 #include "schedule/ledger_audit.h"
 #include "tools/sim/checkers/checkers.h"
+#include "tools/sim/shut.h"
 
 #include <fmt/format.h>
 
@@ -65,8 +66,9 @@ class Ledger final : public Checker {
       if (spec == nullptr) {
         reigns.clear();
       } else if (reigns.empty() || reigns.back().schedule != spec->schedule) {
-        reigns.push_back(
-            {revision.since, spec->schedule, schedule_hash(revision.definition, name)});
+        reigns.push_back({revision.since, spec->schedule, schedule_hash(revision.definition, name),
+                          schedule::Openings::past(spec->schedule, "default",
+                                                   shut_book(jobflow::to_json(spec->schedule)))});
       }
     }
     return reigns;
@@ -99,7 +101,7 @@ class Ledger final : public Checker {
       }
     }
     for (const SkippedFiringRow& row : firings.skipped) {
-      ledger.push_back({row.from, row.to, row.count, false});
+      ledger.push_back({row.from, row.to, row.count, false, row.reason == "calendar"});
     }
     std::ranges::sort(ledger, {}, &schedule::LedgerEntry::from);
     const schedule::AuditResult result =
