@@ -350,12 +350,31 @@ void Database::commit(const std::string& who,
   }
 }
 
+namespace {
+
+// The fence is a batch's first statement (I1a): one that it stops never comes to its rows.
+bool passes_fence(store::Store& store, const store::Batch& batch) {
+  bool passes = false;
+  store.read_cluster([&](const Outcome<ClusterImage>& image) {
+    passes = std::ranges::any_of(image->members, [&](const MemberRow& member) {
+      return member.id == batch.member && member.term == batch.term &&
+             member.batch + 1 == batch.number;
+    });
+  });
+  return passes;
+}
+
+}  // namespace
+
 void Database::write(const std::string& who,
                      const std::shared_ptr<const store::Batch>& batch,
                      const store::Callback<store::CommitAnswer>& done) {
-  if (refuses && std::ranges::any_of(batch->parts, [&](const store::ShardPart& part) {
-        return std::ranges::any_of(part.changes, refuses);
-      })) {
+  if (refuses &&
+      std::ranges::any_of(batch->parts,
+                          [&](const store::ShardPart& part) {
+                            return std::ranges::any_of(part.changes, refuses);
+                          }) &&
+      passes_fence(*store_, *batch)) {
 #ifdef JOBFLOW_SABOTAGE
     if (sabotaged(Sabotage::no_rollback)) {
       const auto part = before_bad_row(*batch, refuses);
