@@ -208,8 +208,9 @@ class ForecastRequest : public std::enable_shared_from_this<ForecastRequest> {
       sum = sum + (run.progress.ended - run.progress.started);
     }
     if (!runs.empty()) {
-      takes_[place] = milliseconds(sum.ms / static_cast<std::int64_t>(runs.size()));
-      known_sum_ = known_sum_ + takes_[place]->ms;
+      const Span mean = milliseconds(sum.ms / static_cast<std::int64_t>(runs.size()));
+      takes_[place] = mean;
+      known_sum_ += mean.ms;
       known_ += 1;
     }
     measure(place + 1);
@@ -244,7 +245,7 @@ class ForecastRequest : public std::enable_shared_from_this<ForecastRequest> {
     for (const schedule::ForecastTrigger& trigger : input_.triggers) {
       definition_of_.push_back(trigger.definition);
     }
-    forecast_.emplace(std::move(input_));
+    forecast_ = std::make_unique<schedule::Forecast>(std::move(input_));
     go_on(kStepsMost);
   }
 
@@ -359,7 +360,7 @@ class ForecastRequest : public std::enable_shared_from_this<ForecastRequest> {
   std::vector<std::pair<std::size_t, Name>> upstreams_;  // of triggers
   std::vector<std::optional<Span>> takes_;
   std::int64_t known_sum_ = 0, known_ = 0, assumed_ = 0, slots_ = 0;
-  std::optional<schedule::Forecast> forecast_;
+  std::unique_ptr<schedule::Forecast> forecast_;  // once all is known
 };
 
 void forecast(const ExchangePtr& exchange) {

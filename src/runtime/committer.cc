@@ -115,9 +115,7 @@ bool Committer::send_without_decisions(Moment at) {
     placements_.erase(placements_.begin());
   }
   flight_.batch = std::move(batch);
-  if (times_.beat_every.ms > 0) {
-    beat_at_ = at.monotonic + times_.beat_every;
-  }
+  beat_at_ = times_.beat_every.ms > 0 ? at.monotonic + times_.beat_every : kNever;
   owner_.send(flight_.batch);
   return true;
 }
@@ -187,9 +185,7 @@ void Committer::send(std::vector<Decided> decided, Moment at) {
   flight_.decided = std::move(decided);
   flight_.sent = at.monotonic;
   flight_.tries = 0;
-  if (times_.beat_every.ms > 0) {
-    beat_at_ = at.monotonic + times_.beat_every;
-  }
+  beat_at_ = times_.beat_every.ms > 0 ? at.monotonic + times_.beat_every : kNever;
   owner_.send(flight_.batch);
   if (sabotaged(Sabotage::effects_first)) {
     for (Decided& one : flight_.decided) {

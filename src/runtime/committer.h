@@ -81,6 +81,9 @@ class Committer {
   // When a retry or a beat is due, on the monotonic clock: wake(), then kick().
   Instant next_wake() const { return std::min(retry_at_, flight_.batch ? kNever : beat_at_); }
   void wake(Instant monotonic);
+  // An empty batch goes out with the next kick, unless another one does: it finds out whether the
+  // store still is what it was.
+  void beat_now(Instant monotonic) { beat_at_ = std::min(beat_at_, monotonic); }
   // Goes out in a batch of its own as soon as one may. `placed` is called once: false when it was
   // not as seen, or everything began anew.
   void place(Placement placement, std::function<void(bool)> placed);

@@ -177,11 +177,11 @@ void Hall::Inside::turn() {
     wish();
   }
   committer_.kick(at_);
-  if (committer_.idle()) {
+  if (committer_.idle() && committer_.in_flight() == nullptr) {
     begin_waiting_reads();  // nothing will land for them to wait for
-    if (left_out_again_at_ <= at_.monotonic && is_loaded()) {
-      try_left_out_again();
-    }
+  }
+  if (committer_.idle() && left_out_again_at_ <= at_.monotonic && is_loaded()) {
+    try_left_out_again();
   }
   std::size_t waiting = committer_.undurable() + readings_.size();
   for (const Seat& seat : seats_) {

@@ -94,7 +94,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     ShardNumber shard = 0;
     Submission submission;
     CommandReads reads;
-    std::int64_t loads = 0;  // of its seat when it began
+    std::int64_t loads = 0;    // of its seat when it began
+    std::int64_t durable = 0;  // place; the store must show as much
   };
   struct ByNumber {  // not by address: who is answered first must not hang on that (I6)
     bool operator()(const auto& a, const auto& b) const { return a->number < b->number; }

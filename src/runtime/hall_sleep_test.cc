@@ -106,6 +106,26 @@ TEST_F(HallSleep, ALookAheadThatFailsIsAskedAgain) {
   EXPECT_EQ(worker->assignments.size(), 1U);
 }
 
+// The store has lost what it had confirmed, and nobody writes: what a command needs to read is
+// never as new as it must be. A batch finds that out; reading again and again would not (I1b).
+TEST_F(HallSleep, ALostHistoryIsNoticedByAReadThatIsBehind) {
+  HallStage stage(store, kStart);
+  ASSERT_TRUE(stage.start().ok());
+  stage.save_job("j", R"({"handler":"h"})");
+  const auto worker = stage.connect("w", kWorker, {"h"}, 10);
+  pass(stage, worker, seconds(50));
+  const auto copy = store::copy_memory_database(*database);
+  stage.save_job("lost", R"({"handler":"h"})");
+  pass(stage, worker, seconds(50));
+  ASSERT_EQ(awake(stage), 0);
+  store::go_back_to(*database, *copy);
+  stage.trigger("j");
+  stage.time.advance(seconds(5));
+  const auto again = stage.trigger("j");
+  EXPECT_TRUE(again && again->ok());
+  EXPECT_EQ(stage.metrics.counter("jobflow_store_history_changed_total", "").value(), 1);
+}
+
 // S4.7: an edit of what slept neither repeats nor delays a firing; deleting it ends it.
 TEST_F(HallSleep, WhatWakesForAnEditKeepsItsNextInstant) {
   HallStage stage(store, kStart);

@@ -159,7 +159,9 @@ void Hall::Inside::read_rows(ShardNumber number, Submission submission, CommandR
                                                    .submission = std::move(submission),
                                                    .reads = std::move(reads)});
   readings_.insert(reading);
-  if (is_second && !committer_.idle()) {
+  const bool will_land = !committer_.idle() || committer_.in_flight() != nullptr ||
+                         committer_.next_wake() <= at_.monotonic;
+  if (is_second && will_land) {
     after_landing_.push_back(std::move(reading));
   } else {
     begin_reading(reading);
@@ -168,6 +170,7 @@ void Hall::Inside::read_rows(ShardNumber number, Submission submission, CommandR
 
 void Hall::Inside::begin_reading(const std::shared_ptr<Reading>& reading) {
   reading->loads = seats_[reading->shard].loads;
+  reading->durable = committer_.durable_place();
   store_.read_for_command(committer_.member(), reading->reads,
                           [weak = weak_from_this(), reading](Outcome<CommandRows> rows) {
                             if (const auto self = weak.lock()) {
@@ -206,6 +209,11 @@ void Hall::Inside::rows_read(const std::shared_ptr<Reading>& reading, Outcome<Co
   if (reading->loads == seat.loads) {
     rows->asked = std::move(reading->reads);
     rows->batch = committer_.place_of_batch(rows->batch);
+    if (rows->batch < reading->durable) {
+      // Of a replica that is behind, or the store has lost what it had confirmed: reading again
+      // would show the same again, a batch finds out.
+      committer_.beat_now(at_.monotonic);
+    }
     submission.command.rows = std::make_shared<const CommandRows>(std::move(*rows));
   } else {
     submission.command.rows.reset();  // those of an earlier read are no better
