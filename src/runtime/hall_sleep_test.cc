@@ -115,7 +115,7 @@ TEST_F(HallSleep, ALostHistoryIsNoticedByAReadThatIsBehind) {
   const auto worker = stage.connect("w", kWorker, {"h"}, 10);
   pass(stage, worker, seconds(50));
   const auto copy = store::copy_memory_database(*database);
-  stage.save_job("lost", R"({"handler":"h"})");
+  stage.save_job("j", R"({"handler":"h","priority":1})");
   pass(stage, worker, seconds(50));
   ASSERT_EQ(awake(stage), 0);
   store::go_back_to(*database, *copy);
