@@ -30,6 +30,11 @@ void append_data(std::string& out, const Event& event) {
       data.text("name", event.text);
       data.text("state", to_string(static_cast<TriggerState>(event.state)));
       break;
+    case EventType::backfill_changed:
+      data.id("backfill_id", event.subject).id("definition_id", event.definition);
+      data.text("trigger", event.text);
+      data.text("state", to_string(static_cast<BackfillState>(event.state)));
+      break;
     case EventType::worker_changed:
     case EventType::member_changed:
       data.id("incarnation", event.subject).text("name", event.text);

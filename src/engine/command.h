@@ -57,6 +57,27 @@ struct ResumeTrigger {
   Id trigger;
 };
 
+// Past instants of a trigger are run, as many at a time as may be live, beside its own firings.
+struct StartBackfill {
+  Id trigger;
+  Instant from, until;  // planned instants from here on, and before that; not after now
+  bool newest_first = false;
+  int max_parallel = 1;
+  bool waits = false;  // BackfillRow
+  bool pauses_on_failure = false;
+  std::string params;  // JSON object, merged over the trigger's; "" = none
+};
+struct PauseBackfill {  // what is live of it goes on
+  Id backfill;
+  std::string note;  // why
+};
+struct ResumeBackfill {
+  Id backfill;
+};
+struct CancelBackfill {  // and what is live of it
+  Id backfill;
+};
+
 // --- from workers and links
 
 struct AttemptEnded {
@@ -142,11 +163,17 @@ struct WatchAgain {
 struct FollowAgain {
   Id trigger;
 };
-// The store refuses what this run's report, or this trigger's firing, wants written (3b). Decided
-// by writing that row alone; what its workflow or its steps must do then comes as `more`.
+// The next instants of a backfill are run, as many as may be; or, when it is to stop, its runs.
+struct ContinueBackfill {
+  Id backfill;
+};
+// The store refuses what this run's report, or this trigger's or backfill's firing, wants written
+// (3b). Decided by writing that row alone; what its workflow or its steps must do then comes as
+// `more`.
 struct SetAside {
+  enum class What : std::uint8_t { run, trigger, backfill };
   Id subject;
-  bool is_trigger = false;
+  What what = What::run;
   std::string incident;
 };
 
@@ -157,6 +184,10 @@ using Request = std::variant<SaveDefinition,
                              RetryRun,
                              PauseTrigger,
                              ResumeTrigger,
+                             StartBackfill,
+                             PauseBackfill,
+                             ResumeBackfill,
+                             CancelBackfill,
                              AttemptEnded,
                              ProgressMade,
                              AttemptLost,
@@ -174,6 +205,7 @@ using Request = std::variant<SaveDefinition,
                              TellWatchers,
                              WatchAgain,
                              FollowAgain,
+                             ContinueBackfill,
                              SetAside>;
 
 struct Command {

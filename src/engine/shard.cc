@@ -9,7 +9,7 @@ namespace {
 
 // Room is left for what one more step of work may add to a decision (house 3.8): mostly for the
 // letters to those who follow a run that it ends.
-constexpr std::size_t kRowsReserved = limits::kFollowersMax + 12;
+constexpr std::size_t kRowsReserved = limits::kFollowersMax + 13;
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -46,6 +46,9 @@ Shard::Inside::Inside(ShardImage image, Instant now)
     if (const auto owner = known_.find(row.definition); owner != known_.end()) {
       enter_known_trigger(owner->second, row);
     }
+  }
+  for (const BackfillRow& row : image.backfills) {
+    list_backfill(row);
   }
   std::unordered_map<Id, std::vector<RunRow>> steps;
   for (const RunRow& row : image.live_runs) {
@@ -121,6 +124,10 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const RetryRun& ask) { retry(turn, ask); },
                  [&](const PauseTrigger& ask) { pause_trigger(turn, ask); },
                  [&](const ResumeTrigger& ask) { resume_trigger(turn, ask); },
+                 [&](const StartBackfill& ask) { start_backfill(turn, ask); },
+                 [&](const PauseBackfill& ask) { pause_backfill(turn, ask); },
+                 [&](const ResumeBackfill& ask) { resume_backfill(turn, ask); },
+                 [&](const CancelBackfill& ask) { cancel_backfill(turn, ask); },
                  [&](const AttemptEnded& ask) { attempt_ended(turn, ask); },
                  [&](const ProgressMade& ask) { progress_made(turn, ask.report); },
                  [&](const AttemptLost& ask) { attempt_lost(turn, ask); },
@@ -142,11 +149,15 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const TellWatchers& ask) { tell_watchers(turn, ask.run); },
                  [&](const WatchAgain& ask) { watch_again(turn, ask.run); },
                  [&](const FollowAgain& ask) { follow_again(turn, ask.trigger); },
+                 [&](const ContinueBackfill& ask) { continue_backfill(turn, ask.backfill); },
                  [&](const SetAside& ask) { set_aside(turn, ask); },
              },
              command.request);
   for (const Id definition : turn.with_line) {
     turn.out.more.emplace_back(NextInLine{definition});
+  }
+  for (const Id backfill : turn.backfills) {
+    turn.out.more.emplace_back(ContinueBackfill{backfill});
   }
   for (const Id run : turn.to_tell) {
     turn.out.more.emplace_back(TellWatchers{run});
@@ -309,6 +320,9 @@ std::vector<Request> Shard::unfinished_business() const {
     requests.emplace_back(ContinueDelete{id});
   }
   inside_->add_line_business(requests);
+  for (const auto& [id, backfill] : inside_->backfills_) {
+    requests.emplace_back(ContinueBackfill{id});
+  }
   for (const Id run : inside_->untold_) {
     requests.emplace_back(TellWatchers{run});
   }

@@ -125,7 +125,7 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   row.revision += 1;
   row.enabled = wanted.enabled;
   row.document = wanted.document;
-  row.updated = latest(turn);  // its triggers count from here, and so does the audit (S4.8)
+  row.updated = stamp(turn);  // its triggers count from here, and so does the audit (S4.8)
   row.principal = turn.command.principal;
   known->plan = make_plan(row.id, row.revision, ask.definition);
   turn.out.changes.emplace_back(SaveRevision{row});
@@ -211,6 +211,7 @@ void Shard::Inside::enter_revision(Turn& turn, Known& known, const Plan* before)
   }
   for (const Trigger& gone : known.triggers) {
     trigger_owner_.erase(gone.row.id);
+    stop_backfills(turn, known.row.id, gone.row.id, "its trigger was deleted");
     turn.out.changes.emplace_back(DeleteTrigger{gone.row.id});
   }
   known.triggers = std::move(kept);
@@ -238,7 +239,7 @@ void Shard::Inside::enter_trigger(
     note_trigger(turn, trigger.row);
   } else if (!is_wanted && (is_new || (at.paused_by.empty() && at.state != TriggerState::paused))) {
     move_trigger(trigger, TriggerEvent::pause);
-    at.since = is_new ? latest(turn) : at.since;
+    at.since = is_new ? stamp(turn) : at.since;
     at.note.clear();
     note_trigger(turn, trigger.row);
   } else if (is_same && has_params) {
@@ -267,13 +268,14 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
   DefinitionRow row = known->row;
   row.revision += 1;
   row.deleted = true;
-  row.updated = latest(turn);
+  row.updated = stamp(turn);
   row.principal = turn.command.principal;
   turn.out.changes.emplace_back(SaveRevision{row});
   for (Trigger& trigger : known->triggers) {
     stop_trigger(turn, *known, trigger, "deleted");
     trigger_owner_.erase(trigger.row.id);
     gone_ids_[trigger.row.id] = gathering_;
+    stop_backfills(turn, row.id, trigger.row.id, "its trigger was deleted");
     turn.out.changes.emplace_back(DeleteTrigger{trigger.row.id});
   }
   turn.out.events.push_back({.type = EventType::definition_deleted,

@@ -77,17 +77,14 @@ DueInstants due_by(const schedule::Timetable* times, Instant first, Instant now)
   return due;
 }
 
-// These did not run. Neighbours of one reason are one row, which grows (S4.8). No run takes an id
-// of that time: one is left out, so that latest() outlives this shard's memory.
+// These did not run. Neighbours of one reason are one row, which grows (S4.8).
 void Shard::Inside::skip(Turn& turn,
                          Trigger& trigger,
                          Instant from,
                          Instant to,
                          std::int64_t count,
                          const char* reason) {
-  if (last_id_.time() < turn.now) {
-    make_id(turn.now);
-  }
+  stamp(turn);
   TriggerProgress& at = trigger.row.progress;
   constexpr std::int64_t kMost = std::numeric_limits<int>::max();  // 6 years of the fastest rate
   if (at.skip_reason != reason || at.skip_count > kMost - std::min(count, kMost)) {

@@ -2,8 +2,8 @@
 // their bounds; shard_timers.cc: bounds that are reached; shard_commands.cc: those that come again;
 // shard_sleep.cc: definitions that sleep in the store, and wake;
 // shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_calendars.cc, shard_overlap.cc,
-// shard_follow.cc, shard_runs.cc, shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the
-// rules, by what they are about.
+// shard_follow.cc, shard_backfill.cc, shard_runs.cc, shard_attempts.cc, shard_workflows.cc,
+// shard_letters.cc: the rules, by what they are about.
 #pragma once
 
 #include "engine/command_memory.h"
@@ -75,8 +75,15 @@ class Shard::Inside {
   struct Runs {  // of one definition, live, without steps
     std::set<Id> all;
     std::set<Id> in_line;  // firings that wait until no other run is live (S3.4)
-    std::set<Id> later;    // asked for, to begin later or after another run: they stop no firing
-    bool any_busy() const { return all.size() > in_line.size() + later.size(); }
+    std::set<Id> aside;    // asked for, to begin later or after another run, or of a backfill: they
+                           // stop no firing
+    bool any_busy() const { return all.size() > in_line.size() + aside.size(); }
+  };
+  struct Backfill {  // that goes on, or is paused
+    BackfillRow row;
+    std::shared_ptr<const schedule::Timetable> times;  // made when it is first asked for
+    Schedule schedule;                                 // with it
+    std::set<Id> live;                                 // its runs
   };
   // One call of decide().
   struct Turn {
@@ -85,6 +92,7 @@ class Shard::Inside {
     Decision out;
     Instant now;
     std::set<Id> to_tell;        // the watchers of these: after all else that is to go on
+    std::set<Id> backfills;      // that may go on
     std::set<Id> with_line;      // definitions whose next firing in line may begin
     bool goes_on_later = false;  // workflows go on by a decision of their own, not by this one
     std::size_t rows_kept = 0;   // room that is kept for what must follow
@@ -160,6 +168,7 @@ class Shard::Inside {
   static const schedule::Timetable* times_of(const Known& known, Trigger& trigger);
   static void move_trigger(Trigger& trigger, TriggerEvent event);
   Instant latest(const Turn& turn) const;
+  Instant stamp(const Turn& turn);
   bool is_overdue(const Turn& turn, const Trigger& trigger) const;
   void plan_trigger(Turn& turn, Known& known, Trigger& trigger);
   void plan_delay(Turn& turn, const TriggerSpec& spec, Trigger& trigger);
@@ -230,6 +239,29 @@ class Shard::Inside {
   void upstream_ended(Turn& turn, const UpstreamEnded& news);
   void follow_again(Turn& turn, Id trigger);
 
+  // shard_backfill.cc
+  void start_backfill(Turn& turn, const StartBackfill& ask);
+  Outcome<BackfillRow> new_backfill(Turn& turn, Found of, const StartBackfill& ask) const;
+  void pause_backfill(Turn& turn, const PauseBackfill& ask);
+  void resume_backfill(Turn& turn, const ResumeBackfill& ask);
+  void cancel_backfill(Turn& turn, const CancelBackfill& ask);
+  void continue_backfill(Turn& turn, Id id);
+  void fill(Turn& turn, Backfill& backfill);
+  std::string begin_run(Turn& turn, Known& known, const Backfill& backfill, Instant planned);
+  void stop_runs(Turn& turn, Backfill& backfill);
+  void stop_backfills(Turn& turn, Id definition, Id trigger, const std::string& why);
+  void hold_backfill(Turn& turn, Backfill& backfill, const std::string& why);
+  void end_backfill(Turn& turn, Backfill& backfill);
+  void advance_backfill(Turn& turn, const Backfill& backfill);
+  void note_backfill(Turn& turn, const Backfill& backfill);
+  Backfill* find_backfill(Id backfill);
+  const schedule::Timetable* times_of(Backfill& backfill);
+  bool may_begin(const Backfill& backfill) const;
+  bool stands_aside(const RunRow& run) const;
+  void list_backfill(BackfillRow row);
+  void tell_backfills(Turn& turn, Id definition, Id own, RunState ended_as);
+  void revived_for_backfill(Turn& turn, const RunRow& run, RunState ended_as);
+
   // shard_runs.cc
   void trigger_run(Turn& turn, const TriggerRun& ask);
   bool answer_repeat(Turn& turn, const TriggerRun& ask, Id definition);
@@ -244,6 +276,7 @@ class Shard::Inside {
     int hops = 0;
     Id after_run = {};
     bool in_line = false;
+    const BackfillRow* backfill = nullptr;
   };
   Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
   void cancel(Turn& turn, Id run);
@@ -344,6 +377,7 @@ class Shard::Inside {
   Recency recent_;
   CommandMemory commands_;
   bool keeps_commands_ = false;
+  std::map<Id, Backfill> backfills_;        // that are not over
   std::map<ShardNumber, Outbox> outboxes_;  // by receiver; none is empty
   std::map<ShardNumber, Id> marks_;         // what was applied, by sender
   std::map<Id, Watched> watched_;

@@ -20,6 +20,9 @@ Shard::Inside::LiveRun& Shard::Inside::insert_live(LiveRun run) {
     std::set<Id>& runs = runs_of_[row.definition].all;
     runs.insert(runs.end(), id);  // mostly it belongs there
     list_standing(place->second);
+    if (Backfill* backfill = row.backfilled ? find_backfill(row.occasion) : nullptr) {
+      backfill->live.insert(id);
+    }
   }
   return place->second;
 }
@@ -42,7 +45,8 @@ void Shard::Inside::list_standing(const LiveRun& run) {
   const bool is_later = row.progress.state == RunState::scheduled && row.progress.attempt == 0 &&
                         row.progress.error_kind.empty();
   list(runs.in_line, waits && !row.after_run.is_set());
-  list(runs.later, !row.trigger.is_set() && (is_later || (waits && row.after_run.is_set())));
+  list(runs.aside, stands_aside(row) ||
+                       (!row.trigger.is_set() && (is_later || (waits && row.after_run.is_set()))));
 }
 
 void Shard::Inside::forget(LiveRun& run) {
@@ -54,10 +58,13 @@ void Shard::Inside::drop(LiveRun& run) {
   if (const auto runs = runs_of_.find(run.row.definition); runs != runs_of_.end()) {
     runs->second.all.erase(run.row.id);
     runs->second.in_line.erase(run.row.id);
-    runs->second.later.erase(run.row.id);
+    runs->second.aside.erase(run.row.id);
     if (runs->second.all.empty()) {
       runs_of_.erase(runs);
     }
+  }
+  if (Backfill* backfill = run.row.backfilled ? find_backfill(run.row.occasion) : nullptr) {
+    backfill->live.erase(run.row.id);
   }
   if (watched_.contains(run.row.id)) {
     untold_.insert(run.row.id);

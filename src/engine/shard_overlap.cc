@@ -45,7 +45,7 @@ void Shard::Inside::cancel_others(Turn& turn, const CancelOthers& ask) {
       break;
     }
     next.after = id;
-    if (!runs_of_.at(ask.definition).later.contains(id)) {
+    if (!runs_of_.at(ask.definition).aside.contains(id)) {
       ask_cancel(turn, *find_live(id), "cancelled: run " + to_string(ask.before) + " is due");
     }
   }

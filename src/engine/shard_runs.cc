@@ -139,10 +139,13 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
   row.created = turn.now;
   row.trigger = wanted.trigger;
   row.planned = wanted.planned;
-  row.occasion = wanted.occasion;
+  row.occasion = wanted.backfill == nullptr ? wanted.occasion : wanted.backfill->id;
+  row.backfilled = wanted.backfill != nullptr;
   row.hops = wanted.hops;
   row.idempotency_key = std::move(wanted.idempotency_key);
-  row.principal = wanted.trigger.is_set() ? "system" : turn.command.principal;
+  row.principal = row.backfilled            ? wanted.backfill->principal
+                  : wanted.trigger.is_set() ? "system"
+                                            : turn.command.principal;
   if (is_workflow) {
     row.priority = wanted.priority.value_or(0);
     run.graph = std::make_unique<Graph>(definition.workflow());
@@ -306,6 +309,7 @@ void Shard::Inside::retry(Turn& turn, const RetryRun& ask) {
 // A finished run of a job gets its next attempt (S5.3). The ended one moves to a row of its own.
 void Shard::Inside::retry_task(Turn& turn, LiveRun& run) {
   keep_attempt(turn, run, ended_attempt(run.row.progress), Instant{});
+  revived_for_backfill(turn, run.row, run.row.progress.state);
   move(run, RunEvent::retry_by_hand);
   RunProgress& progress = run.row.progress;
   progress.ended = Instant{};
@@ -319,9 +323,15 @@ void Shard::Inside::retry_task(Turn& turn, LiveRun& run) {
 // The store refuses what this subject wants written: it ends here, with none of that (3b).
 void Shard::Inside::set_aside(Turn& turn, const SetAside& ask) {
   const std::string why = "the store refused to write it (incident " + ask.incident + ")";
-  if (ask.is_trigger) {
+  if (ask.what == SetAside::What::trigger) {
     if (wake_trigger(turn, ask.subject).trigger != nullptr) {  // the load may have left it asleep
       set_aside_trigger(turn, ask.subject, why);
+    }
+    return;
+  }
+  if (ask.what == SetAside::What::backfill) {
+    if (Backfill* backfill = find_backfill(ask.subject)) {
+      hold_backfill(turn, *backfill, why);
     }
     return;
   }
@@ -375,7 +385,10 @@ void Shard::Inside::finish(Turn& turn, LiveRun& run, const std::string& detail) 
   tell_followers(turn, run);
   const Id definition = run.row.definition;
   const Id trigger = run.row.trigger;
+  const Id backfill = run.row.backfilled ? run.row.occasion : Id{};
+  const RunState ended_as = progress.state;
   forget(run);
+  tell_backfills(turn, definition, backfill, ended_as);
   if (trigger.is_set()) {
     fired_run_ended(turn, definition, trigger);
   }

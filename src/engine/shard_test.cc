@@ -201,7 +201,7 @@ TEST_F(Undurable, AWorkflowSetAsideBetweenItsSlicesEndsAtOnce) {
   decide(save_of(DefinitionKind::workflow, steps + "]}"));
   const Id run = answered(decide(trigger_of(DefinitionKind::workflow))).id;
   end(assign(), ReportOutcome::failed);  // the skipped ones are the next slices' matter
-  const Decision aside = decide(SetAside{run, false, "4711"});
+  const Decision aside = decide(SetAside{.subject = run, .incident = "4711"});
   EXPECT_EQ(aside.changes.size(), 1U);
   EXPECT_TRUE(aside.more.empty());
   EXPECT_EQ(undurable.runs.at(run).progress.state, RunState::failed);

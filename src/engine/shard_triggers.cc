@@ -81,6 +81,15 @@ Instant Shard::Inside::latest(const Turn& turn) const {
   return std::max(turn.now, last_id_.time());
 }
 
+// The same, where a row will say that all was as it says up to there. An id of that time is left
+// out: so it outlives this shard's memory, and a clock that is set back meanwhile.
+Instant Shard::Inside::stamp(const Turn& turn) {
+  if (last_id_.time() < turn.now) {
+    make_id(turn.now);
+  }
+  return last_id_.time();
+}
+
 bool Shard::Inside::is_overdue(const Turn& turn, const Trigger& trigger) const {
   const TriggerProgress& at = trigger.row.progress;
   return at.state == TriggerState::active && at.next_due <= latest(turn);
@@ -108,7 +117,7 @@ void Shard::Inside::plan_trigger(Turn& turn, Known& known, Trigger& trigger) {
       } else {
         move_trigger(trigger, TriggerEvent::set_aside);
         at.next_due = Instant{};
-        at.since = latest(turn);
+        at.since = stamp(turn);
         at.note = "its schedule is not understood any more: save it again";
       }
       return;
@@ -191,7 +200,7 @@ void Shard::Inside::stop_trigger(Turn& turn, Known& known, Trigger& trigger, con
   }
   stop_following(turn, known, trigger, spec_of(known, trigger));
   at.next_due = Instant{};
-  at.since = latest(turn);
+  at.since = stamp(turn);
 }
 
 // The ledger says why nothing was due while it was paused, disabled or set aside (S4.8).
@@ -208,7 +217,7 @@ void Shard::Inside::close_gap(Turn& turn, Known& known, Trigger& trigger) {
     skip(turn, trigger, due.first, due.last, due.count, why_nothing_was_due(at));
     std::get<SaveSkippedFiring>(turn.out.changes.back()).added = 0;
   }
-  at.since = std::max(at.since, latest(turn));
+  at.since = std::max(at.since, stamp(turn));
 }
 
 // --- by people
@@ -290,7 +299,7 @@ void Shard::Inside::set_aside_trigger(Turn& turn, Id id, const std::string& why)
   if (!is_live) {
     return;
   }
-  at.since = is_overdue(turn, *found.trigger) ? at.next_due - milliseconds(1) : latest(turn);
+  at.since = is_overdue(turn, *found.trigger) ? at.next_due - milliseconds(1) : stamp(turn);
   move_trigger(*found.trigger, TriggerEvent::set_aside);
   at.next_due = Instant{};
   at.follow = Id{};

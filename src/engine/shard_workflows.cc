@@ -302,6 +302,9 @@ void Shard::Inside::retry_workflow(Turn& turn,
   for (const int step : replaced) {
     names.push_back(spec.steps[static_cast<std::size_t>(step)].id);
   }
+  if (was_final) {
+    revived_for_backfill(turn, workflow.row, progress.state);
+  }
   move_workflow(workflow, WorkflowEvent::retry_by_hand);
   progress.version += 1;
   progress.versions = add_version(progress.versions, progress.version, names);

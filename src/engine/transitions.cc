@@ -37,6 +37,7 @@ using RunTable = Table<RunState, RunEvent, kRunStates, kRunEvents>;
 using WorkflowTable = Table<RunState, WorkflowEvent, kRunStates, kWorkflowEvents>;
 using AttemptTable = Table<AttemptState, AttemptEvent, kAttemptStates, kAttemptEvents>;
 using TriggerTable = Table<TriggerState, TriggerEvent, kTriggerStates, kTriggerEvents>;
+using BackfillTable = Table<BackfillState, BackfillEvent, kBackfillStates, kBackfillEvents>;
 
 const RunTable& run_table() {
   using enum RunState;
@@ -123,6 +124,23 @@ const TriggerTable& trigger_table() {
   return table;
 }
 
+const BackfillTable& backfill_table() {
+  using enum BackfillState;
+  constexpr Cell<BackfillState> no{Verdict::refuse, running};
+  constexpr Cell<BackfillState> __{Verdict::ignore, running};
+  // clang-format off
+  static const BackfillTable table{{{
+      //               pause       resume       ask_cancel      end
+      /* running   */ {{to(paused), __,          to(cancelling), to(finished)}},
+      /* paused    */ {{__,         to(running), to(cancelling), no}},
+      /* cancelling*/ {{no,         no,          __,             to(cancelled)}},
+      /* finished  */ {{no,         no,          no,             no}},
+      /* cancelled */ {{no,         no,          no,             no}},
+  }}};
+  // clang-format on
+  return table;
+}
+
 template <class State, class Event, int states, int events>
 void print_table(std::string& page,
                  const Table<State, Event, states, events>& table,
@@ -204,6 +222,9 @@ Transition<AttemptState> attempt_transition(AttemptState state, AttemptEvent eve
 Transition<TriggerState> trigger_transition(TriggerState state, TriggerEvent event) {
   return trigger_table().look_up(state, event);
 }
+Transition<BackfillState> backfill_transition(BackfillState state, BackfillEvent event) {
+  return backfill_table().look_up(state, event);
+}
 
 std::string_view to_string(RunEvent event) {
   static constexpr std::array<std::string_view, kRunEvents> kNames{
@@ -228,6 +249,11 @@ std::string_view to_string(TriggerEvent event) {
       "fire", "run_out", "pause", "resume", "set_aside", "await_end", "end_came"};
   return name_of(kNames, event);
 }
+std::string_view to_string(BackfillEvent event) {
+  static constexpr std::array<std::string_view, kBackfillEvents> kNames{"pause", "resume",
+                                                                        "ask_cancel", "end"};
+  return name_of(kNames, event);
+}
 
 std::string state_machines_page() {
   std::string page =
@@ -244,6 +270,7 @@ std::string state_machines_page() {
   print_table(page, workflow_table(), "Run of a workflow");
   print_table(page, attempt_table(), "Attempt");
   print_table(page, trigger_table(), "Trigger");
+  print_table(page, backfill_table(), "Backfill");
   return page;
 }
 
@@ -253,6 +280,7 @@ std::string untaken_moves() {
   list_untaken(text, workflow_table(), "workflow run");
   list_untaken(text, attempt_table(), "attempt");
   list_untaken(text, trigger_table(), "trigger");
+  list_untaken(text, backfill_table(), "backfill");
   return text;
 }
 

@@ -1,4 +1,5 @@
-// The transition tables: one for the run, the workflow run, the attempt and the trigger (house 5).
+// The transition tables: one for the run, the workflow run, the attempt, the trigger and the
+// backfill (house 5).
 // Every state x event pair is answered: move, ignore (a duplicate), or refuse (impossible here).
 // docs/state-machines.md is printed from them.
 #pragma once
@@ -66,16 +67,26 @@ enum class TriggerEvent : std::uint8_t {
 };
 inline constexpr int kTriggerEvents = 7;
 
+enum class BackfillEvent : std::uint8_t {
+  pause,       // by a person, or because of a run of it
+  resume,      // by a person
+  ask_cancel,  // by a person, or its trigger is gone
+  end,         // nothing of it is live, and no more is to come
+};
+inline constexpr int kBackfillEvents = 4;
+
 // Looking up also marks the pair as taken, for the coverage test (a relaxed counter, no order).
 Transition<RunState> run_transition(RunState state, RunEvent event);
 Transition<RunState> workflow_transition(RunState state, WorkflowEvent event);
 Transition<AttemptState> attempt_transition(AttemptState state, AttemptEvent event);
 Transition<TriggerState> trigger_transition(TriggerState state, TriggerEvent event);
+Transition<BackfillState> backfill_transition(BackfillState state, BackfillEvent event);
 
 std::string_view to_string(RunEvent event);
 std::string_view to_string(WorkflowEvent event);
 std::string_view to_string(AttemptEvent event);
 std::string_view to_string(TriggerEvent event);
+std::string_view to_string(BackfillEvent event);
 
 // The page docs/state-machines.md, in Markdown with one Mermaid diagram and one table a machine.
 std::string state_machines_page();

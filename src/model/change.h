@@ -37,6 +37,13 @@ struct SaveSkippedFiring {  // or extends the row that begins there: more instan
   SkippedFiringRow row;
   int added = 0;  // of its count: by this change, and they had been due
 };
+struct InsertBackfill {
+  BackfillRow row;
+};
+struct AdvanceBackfill {
+  Id backfill;
+  BackfillProgress progress;
+};
 struct InsertIdempotency {  // replaces an older one of the same (definition, key)
   IdempotencyRow row;
 };
@@ -75,6 +82,8 @@ using Change = std::variant<InsertRun,
                             AdvanceTrigger,
                             DeleteTrigger,
                             SaveSkippedFiring,
+                            InsertBackfill,
+                            AdvanceBackfill,
                             InsertIdempotency,
                             InsertCommand,
                             InsertLetter,

@@ -274,6 +274,20 @@ TriggerSpec read_trigger(const JsonValue& value,
 
 }  // namespace
 
+Outcome<Schedule> parse_schedule(const std::string& json) {
+  const auto value = parse_json(json);
+  if (!value) {
+    return value.problem();
+  }
+  ProblemList problems;
+  Fields fields(problems, *value, "");
+  Schedule schedule = read_schedule(fields, *value, Definition{}, problems);
+  if (auto wrong = problems.take(); !wrong.empty()) {
+    return Problem{ProblemCode::invalid, wrong.front().message, std::move(wrong)};
+  }
+  return schedule;
+}
+
 std::vector<TriggerSpec> read_triggers(Fields& fields,
                                        const Definition& owner,
                                        ProblemList& problems) {

@@ -12,7 +12,7 @@ namespace jobflow {
 namespace {
 
 constexpr char kFormat = 1;
-constexpr std::size_t kEventTypes = 7;
+constexpr std::size_t kEventTypes = 8;
 constexpr std::size_t kLeastEventBytes = 4;
 
 // Bits of the mask.
@@ -187,7 +187,7 @@ Event read_event(Reader& reader, const Event& before) {
 std::string_view to_string(EventType type) {
   static constexpr std::array<std::string_view, kEventTypes> kNames{
       "run.changed",          "definition.saved", "definition.deleted", "trigger.changed",
-      "report.stale_refused", "worker.changed",   "member.changed"};
+      "report.stale_refused", "worker.changed",   "member.changed",     "backfill.changed"};
   const auto index = static_cast<std::size_t>(type);
   check(index < kNames.size(), "event type out of range");
   return kNames[index];

@@ -19,13 +19,15 @@ enum class EventType : std::uint8_t {
   stale_report_refused = 4,  // subject: a run; a report with an old token changed nothing (I3)
   worker_changed = 5,        // subject: an incarnation; text is the worker's name; source: a member
   member_changed = 6,
+  backfill_changed =
+      7,  // subject: a backfill; state is a BackfillState; text is its trigger's name
 };
 std::string_view to_string(EventType type);  // "run.changed" ...
 
 // A delta. Which fields mean something depends on the type; unused ones stay empty.
 struct Event {
   EventType type = EventType::run_changed;
-  std::uint8_t state = 0;  // RunState, TriggerState or WorkerState by type
+  std::uint8_t state = 0;  // RunState, TriggerState, WorkerState or BackfillState by type
   Id subject;
   Id definition;
   Id parent;  // a step's workflow run

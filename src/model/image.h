@@ -24,7 +24,8 @@ struct ShardImage {
   Id last_command;         // the greatest id of all commands with a row, of whatever shard (S12.4)
   std::int64_t batch = 0;  // the reading member's batch number in that snapshot
   int shard_count = kShardsDefault;  // of the store
-  // Current revisions, not deleted, of those with a live run or a trigger that follows others.
+  // Current revisions, not deleted, of those with a live run, a trigger that follows others, or a
+  // backfill that goes on.
   std::vector<DefinitionRow> definitions;
   std::vector<DefinitionRow> old_revisions;  // older or deleted ones that live runs still use
   std::vector<TriggerRow> triggers;          // theirs
@@ -33,6 +34,7 @@ struct ShardImage {
   std::vector<LetterRow> letters;            // of this shard to others, ordered by (to, number)
   std::vector<LetterMarkRow> marks;          // what it has applied of others' letters
   std::vector<WatchRow> watches;             // who waits for its runs, ordered
+  std::vector<BackfillRow> backfills;        // not final, ordered by id
   std::vector<FollowRow> follows;  // triggers that follow its jobs and workflows, by trigger
 };
 

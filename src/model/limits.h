@@ -34,6 +34,9 @@ inline constexpr int kTriggersMax = 64;
 inline constexpr int kTriggerCalendars = 16;       // that one trigger includes, or excludes
 inline constexpr int kCatchUpMax = 10'000;         // misfire `all`: runs of one outage
 inline constexpr int kInLineMax = 10'000;          // overlap `queue`: firings that wait
+inline constexpr int kBackfillInstants = 100'000;  // of one backfill
+inline constexpr int kBackfillParallel = 100;      // runs of one backfill that are live
+inline constexpr std::size_t kBackfillsMax = 16;   // of one job or workflow, that go on
 inline constexpr std::size_t kFollowersMax = 100;  // triggers that follow one job or workflow
 // Ends of runs that took no time and led to each other: a loop, when there are so many in a row.
 inline constexpr int kHopsMax = 100;

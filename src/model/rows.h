@@ -89,8 +89,9 @@ struct RunRow {
   Instant created;
   Id trigger;       // the trigger that fired it
   Instant planned;  // its occasion (I2): the planned instant
-  Id occasion;      // and, when that is not all, the upstream run whose end it was
-  int hops = 0;     // so many ends of runs led to it, one by the other, each of a run of no time
+  Id occasion;      // and, when that is not all, the upstream run whose end it was, or the backfill
+  bool backfilled = false;  // it is a backfill
+  int hops = 0;  // so many ends of runs led to it, one by the other, each of a run of no time
   std::string idempotency_key;
   std::string principal;
   Id after_run;  // it waits until that one has ended
@@ -126,6 +127,41 @@ struct SkippedFiringRow {
   int count = 1;
   std::string reason;
   bool operator==(const SkippedFiringRow&) const = default;
+};
+
+// Where a backfill stands: the columns that change. One UPDATE writes exactly these.
+struct BackfillProgress {
+  BackfillState state = BackfillState::running;
+  Instant cursor;     // the planned instant that was settled last; unset = none yet
+  int made = 0;       // instants that became runs
+  int kept_off = 0;   // instants that calendars kept from running
+  int succeeded = 0;  // of the runs
+  int failed = 0;     // of the runs: ended in any other way
+  Instant ended;
+  std::string note;  // why it is paused or cancelled
+  bool operator==(const BackfillProgress&) const = default;
+};
+
+// Past planned instants of a trigger that somebody wants run, whatever became of them then.
+struct BackfillRow {
+  Id id;  // in its definition's shard
+  Id trigger;
+  Id definition;
+  Instant from, until;        // planned instants from here on, and before that
+  int total = 0;              // so many are due between them
+  bool newest_first = false;  // else oldest first
+  int max_parallel = 1;       // runs of it that are live
+  // Its runs begin only while no other run of the job is live, and hold up its firings as any run
+  // does. Else they stand aside (S3.4).
+  bool waits = false;
+  bool pauses_on_failure = false;
+  std::string schedule;  // JSON, the trigger's when it was begun: edits do not change it
+  Instant anchor;        // the trigger's then
+  std::string params;    // JSON, the trigger's then with those of the backfill merged over
+  Instant created;
+  std::string principal;
+  BackfillProgress progress;
+  bool operator==(const BackfillRow&) const = default;
 };
 
 // A repeat of the same key within its window answers with the first run (S5.2).

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/id.h"
+#include "model/outcome.h"
 #include "model/states.h"
 #include "model/time.h"
 
@@ -59,6 +60,9 @@ struct Schedule {
 
 // The schedule's members as a trigger of the definition file has them, as canonical JSON text.
 std::string to_json(const Schedule& schedule);
+
+// What to_json() wrote, of any kind but `after_run`.
+Outcome<Schedule> parse_schedule(const std::string& json);
 
 // What becomes of instants that passed while nobody could fire them (S4.6). Those older than
 // `window` are skipped whatever the policy; zero = no bound.

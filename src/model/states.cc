@@ -17,6 +17,9 @@ constexpr std::array<std::string_view, kAttemptStates> kAttemptStateNames{
 constexpr std::array<std::string_view, kTriggerStates> kTriggerStateNames{
     "active", "paused", "finished", "set_aside", "waiting"};
 
+constexpr std::array<std::string_view, kBackfillStates> kBackfillStateNames{
+    "running", "paused", "cancelling", "finished", "cancelled"};
+
 template <class Names, class State>
 std::string_view name_in(const Names& names, State state) {
   const auto index = static_cast<std::size_t>(state);
@@ -34,6 +37,10 @@ std::string_view to_string(AttemptState state) {
 }
 std::string_view to_string(TriggerState state) {
   return name_in(kTriggerStateNames, state);
+}
+
+std::string_view to_string(BackfillState state) {
+  return name_in(kBackfillStateNames, state);
 }
 
 std::optional<RunState> parse_run_state(std::string_view text) {

@@ -58,6 +58,20 @@ inline constexpr int kTriggerStates = 5;
 
 std::string_view to_string(TriggerState state);
 
+enum class BackfillState : std::uint8_t {
+  running = 0,
+  paused = 1,      // by a person, or since a run of it failed or could not be made
+  cancelling = 2,  // asked to stop; runs of it are still live
+  finished = 3,    // every instant is settled, and every run has ended
+  cancelled = 4,
+};
+inline constexpr int kBackfillStates = 5;
+
+constexpr bool is_final(BackfillState state) {
+  return state >= BackfillState::finished;
+}
+std::string_view to_string(BackfillState state);
+
 enum class RunKind : std::uint8_t {
   job = 0,       // a standalone run of a job
   workflow = 1,  // a run of a workflow; its steps are child runs

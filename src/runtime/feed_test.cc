@@ -84,6 +84,8 @@ class JournalStore final : public store::Store {
   void trim(store::TrimLimits, Callback<Outcome<int>>) override {}
   void save_token(TokenRow, Callback<Outcome<Done>>) override {}
   void save_calendar(CalendarRow, Callback<Outcome<Done>>) override {}
+  void list_backfills(store::BackfillFilter, Callback<Outcome<std::vector<BackfillRow>>>) override {
+  }
   void list_calendars(store::CalendarFilter, Callback<Outcome<std::vector<CalendarRow>>>) override {
   }
   void read_cluster(Callback<Outcome<ClusterImage>>) override {}

@@ -22,7 +22,11 @@ bool has_asker(const engine::Request& request) {
          std::holds_alternative<engine::CancelRun>(request) ||
          std::holds_alternative<engine::RetryRun>(request) ||
          std::holds_alternative<engine::PauseTrigger>(request) ||
-         std::holds_alternative<engine::ResumeTrigger>(request);
+         std::holds_alternative<engine::ResumeTrigger>(request) ||
+         std::holds_alternative<engine::StartBackfill>(request) ||
+         std::holds_alternative<engine::PauseBackfill>(request) ||
+         std::holds_alternative<engine::ResumeBackfill>(request) ||
+         std::holds_alternative<engine::CancelBackfill>(request);
 }
 
 // Of those of a definition: decisions update one that begins before all else.
@@ -35,7 +39,7 @@ Id first_run_written(const engine::Decision& decision) {
   return {};
 }
 
-// The run or trigger that a refused command of the system's own was about.
+// The run, trigger or backfill that a refused command of the system's own was about.
 engine::SetAside culprit_of(const Decided& bad) {
   using namespace engine;
   const Request& request = bad.command.request;
@@ -43,8 +47,9 @@ engine::SetAside culprit_of(const Decided& bad) {
     return {.subject = ended->report.run};
   }
   if (const auto* timer = std::get_if<TimerDue>(&request)) {
+    const bool is_trigger = timer->timer.kind == TimerSubject::trigger;
     return {.subject = timer->timer.subject,
-            .is_trigger = timer->timer.kind == TimerSubject::trigger};
+            .what = is_trigger ? SetAside::What::trigger : SetAside::What::run};
   }
   if (const auto* lost = std::get_if<AttemptLost>(&request)) {
     return {.subject = lost->run};
@@ -61,11 +66,14 @@ engine::SetAside culprit_of(const Decided& bad) {
   if (const auto* more = std::get_if<ContinueRun>(&request)) {
     return {.subject = more->run};
   }
+  if (const auto* backfill = std::get_if<ContinueBackfill>(&request)) {
+    return {.subject = backfill->backfill, .what = SetAside::What::backfill};
+  }
   if (const auto* came = std::get_if<LetterCame>(&request)) {
     const auto* ended = std::get_if<RunEnded>(&came->letter.body);
     const auto* upstream = std::get_if<UpstreamEnded>(&came->letter.body);
     if (upstream != nullptr && !came->only_mark) {
-      return {.subject = upstream->trigger, .is_trigger = true};
+      return {.subject = upstream->trigger, .what = SetAside::What::trigger};
     }
     return {.subject = ended == nullptr || came->only_mark ? Id{} : ended->watcher};
   }
@@ -184,6 +192,8 @@ void Hall::Inside::leave_out(std::set<Id>& gone, ShardImage& image) {
   };
   std::erase_if(image.live_runs, is_gone);
   std::erase_if(image.ended_steps, is_gone);
+  std::erase_if(image.backfills,
+                [&](const BackfillRow& backfill) { return gone.contains(backfill.id); });
   std::erase_if(image.triggers,
                 [&](const TriggerRow& trigger) { return gone.contains(trigger.id); });
 }

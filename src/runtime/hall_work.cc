@@ -47,6 +47,10 @@ ShardNumber Hall::Inside::shard_of(const engine::Request& request) const {
                         [](const engine::RetryRun& ask) { return ask.run.shard(); },
                         [](const engine::PauseTrigger& ask) { return ask.trigger.shard(); },
                         [](const engine::ResumeTrigger& ask) { return ask.trigger.shard(); },
+                        [](const engine::StartBackfill& ask) { return ask.trigger.shard(); },
+                        [](const engine::PauseBackfill& ask) { return ask.backfill.shard(); },
+                        [](const engine::ResumeBackfill& ask) { return ask.backfill.shard(); },
+                        [](const engine::CancelBackfill& ask) { return ask.backfill.shard(); },
                         [](const engine::AttemptEnded& ask) { return ask.report.run.shard(); },
                         [](const engine::ProgressMade& ask) { return ask.report.run.shard(); },
                         [](const engine::AttemptLost& ask) { return ask.run.shard(); },
@@ -64,6 +68,7 @@ ShardNumber Hall::Inside::shard_of(const engine::Request& request) const {
                         [](const engine::TellWatchers& ask) { return ask.run.shard(); },
                         [](const engine::WatchAgain& ask) { return ask.run.shard(); },
                         [](const engine::FollowAgain& ask) { return ask.trigger.shard(); },
+                        [](const engine::ContinueBackfill& ask) { return ask.backfill.shard(); },
                         [](const engine::SetAside& ask) { return ask.subject.shard(); },
                     },
                     request);

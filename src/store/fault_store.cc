@@ -181,6 +181,10 @@ void FaultStore::list_triggers(Id definition, Callback<Outcome<std::vector<Trigg
 void FaultStore::list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) {
   inner_->list_firings(filter, through(std::move(done)));
 }
+void FaultStore::list_backfills(BackfillFilter filter,
+                                Callback<Outcome<std::vector<BackfillRow>>> done) {
+  inner_->list_backfills(filter, through(std::move(done)));
+}
 void FaultStore::read_journal(ShardNumber source,
                               std::int64_t from,
                               int rows,

@@ -72,6 +72,8 @@ class FaultStore final : public Store {
                     int rows,
                     Callback<Outcome<std::vector<JournalPart>>> done) override;
   void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) override;
+  void list_backfills(BackfillFilter filter,
+                      Callback<Outcome<std::vector<BackfillRow>>> done) override;
   void list_calendars(CalendarFilter filter,
                       Callback<Outcome<std::vector<CalendarRow>>> done) override;
 

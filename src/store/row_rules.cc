@@ -76,6 +76,18 @@ std::string why_refused(const SkippedFiringRow& row) {
   });
 }
 
+std::string why_refused(const BackfillRow& row) {
+  return first_broken({
+      {row.id.value > 0, "id"},
+      {within(row.progress.state, kBackfillStates), "state"},
+      {row.trigger.value > 0 && row.definition.value > 0, "trigger_id"},
+      {row.total > 0, "total"},
+      {row.max_parallel > 0, "max_parallel"},
+      {row.until > row.from, "it_has_a_span"},
+      {is_final(row.progress.state) == row.progress.ended.is_set(), "final_means_ended"},
+  });
+}
+
 std::string why_refused(const TokenRow& row) {
   return first_broken({
       {row.id.value > 0, "id"},

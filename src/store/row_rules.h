@@ -14,6 +14,7 @@ std::string why_refused(const AttemptRow& row);
 std::string why_refused(const DefinitionRow& row);
 std::string why_refused(const TriggerRow& row);
 std::string why_refused(const SkippedFiringRow& row);
+std::string why_refused(const BackfillRow& row);
 std::string why_refused(const TokenRow& row);
 std::string why_refused(const CalendarRow& row);
 std::string why_refused(const CommandRow& row);

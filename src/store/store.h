@@ -89,11 +89,20 @@ struct FiredRow {
   Instant planned;
   Id occasion;
   RunState state = RunState::queued;
+  bool backfilled = false;  // `occasion` is a backfill
   bool operator==(const FiredRow&) const = default;
 };
 struct Firings {
   std::vector<FiredRow> ran;              // newest run first
   std::vector<SkippedFiringRow> skipped;  // newest first, by their beginning
+};
+// Newest first. `before` is exclusive; unset = from the newest.
+struct BackfillFilter {
+  std::optional<Id> id;
+  std::optional<Id> trigger;
+  bool going_on = false;  // only those that are not over
+  Id before;
+  int limit = 50;
 };
 // The newest so many revisions of each, deleted ones too; in the order of their numbers.
 struct CalendarFilter {
@@ -168,6 +177,8 @@ class Store {
                                 Callback<Outcome<std::vector<DefinitionRow>>> done) = 0;
   virtual void list_triggers(Id definition, Callback<Outcome<std::vector<TriggerRow>>> done) = 0;
   virtual void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) = 0;
+  virtual void list_backfills(BackfillFilter filter,
+                              Callback<Outcome<std::vector<BackfillRow>>> done) = 0;
   // Journal rows of `source` that hold numbers >= `from`, at most `rows` of them, in order.
   virtual void read_journal(ShardNumber source,
                             std::int64_t from,

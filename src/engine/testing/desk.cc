@@ -21,6 +21,9 @@ Id subject_of(const Request& request) {
   if (const auto* others = std::get_if<CancelOthers>(&request)) {
     return others->definition;
   }
+  if (const auto* backfill = std::get_if<ContinueBackfill>(&request)) {
+    return backfill->backfill;
+  }
   const auto* told = std::get_if<TellWatchers>(&request);
   return told == nullptr ? Id{} : told->run;
 }

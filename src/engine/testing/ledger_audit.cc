@@ -39,7 +39,7 @@ void LedgerAudit::heard(const Decision& decision, const RowTable& rows, Instant 
     } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
       books_.erase(gone->trigger);
     } else if (const auto* insert = std::get_if<InsertRun>(&change)) {
-      if (insert->row.trigger.is_set()) {
+      if (insert->row.trigger.is_set() && !insert->row.backfilled) {
         fired(insert->row, rows, now);
       }
     } else if (const auto* skip = std::get_if<SaveSkippedFiring>(&change)) {
@@ -163,10 +163,14 @@ void LedgerAudit::look_at_overlap(const RunRow& run, const RowTable& rows) {
         id == run.id || id > run.id) {
       continue;
     }
+    const auto backfill = rows.backfills.find(other.occasion);
+    const bool stands_aside = backfill != rows.backfills.end() && !backfill->second.waits &&
+                              !is_final(backfill->second.progress.state);
     const bool is_later =
-        !other.trigger.is_set() && (state == RunState::waiting ||
-                                    (state == RunState::scheduled && other.progress.attempt == 0 &&
-                                     other.progress.error_kind.empty()));
+        stands_aside ||
+        (!other.trigger.is_set() && (state == RunState::waiting ||
+                                     (state == RunState::scheduled && other.progress.attempt == 0 &&
+                                      other.progress.error_kind.empty())));
     in_line += state == RunState::waiting && other.trigger.is_set() ? 1 : 0;
     busy += state != RunState::waiting && !is_later ? 1 : 0;
   }

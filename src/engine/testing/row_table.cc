@@ -153,6 +153,23 @@ std::string RowTable::write(const DeleteFollow& gone) {
   return "";
 }
 
+std::string RowTable::write(const InsertBackfill& insert) {
+  return backfills.emplace(insert.row.id, insert.row).second ? "" : "there is a backfill";
+}
+
+std::string RowTable::write(const AdvanceBackfill& advance) {
+  const auto found = backfills.find(advance.backfill);
+  if (found == backfills.end()) {
+    return "no such backfill";
+  }
+  const BackfillProgress& at = found->second.progress = advance.progress;
+  const bool is_counted = at.made + at.kept_off <= found->second.total && at.succeeded >= 0 &&
+                          at.failed >= 0 && at.succeeded + at.failed <= at.made;
+  return !is_counted                               ? "counts"
+         : is_final(at.state) == at.ended.is_set() ? ""
+                                                   : "final_means_ended";
+}
+
 bool RowTable::is_deleted(Id definition) const {
   const auto newest = current.find(definition);
   return newest == current.end() || revisions.at({definition, newest->second}).deleted;
@@ -182,6 +199,12 @@ ShardImage RowTable::image(ShardNumber shard,
   for (const auto& [id, row] : triggers) {
     if (row.progress.follow.is_set()) {
       awake.insert(row.definition);
+    }
+  }
+  for (const auto& [id, row] : backfills) {
+    if (!is_final(row.progress.state)) {
+      awake.insert(row.definition);
+      image.backfills.push_back(row);
     }
   }
   for (const Id id : awake) {

@@ -28,6 +28,7 @@ struct RowTable {
   std::map<ShardNumber, LetterMarkRow> marks;               // by sender
   std::set<std::pair<Id, Id>> watches;                      // (run, watcher)
   std::map<Id, FollowRow> follows;                          // by trigger
+  std::map<Id, BackfillRow> backfills;
 
   // Why a store would refuse it, or "".
   std::string apply(const Change& change);
@@ -53,6 +54,8 @@ struct RowTable {
   std::string write(const AdvanceTrigger& advance);
   std::string write(const DeleteTrigger& gone);
   std::string write(const SaveSkippedFiring& firing);
+  std::string write(const InsertBackfill& insert);
+  std::string write(const AdvanceBackfill& advance);
   std::string write(const InsertIdempotency& insert);
   std::string write(const InsertCommand& insert);
   std::string write(const InsertLetter& insert);

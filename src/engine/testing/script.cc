@@ -139,6 +139,10 @@ class Teller {
         {"set-aside", &Teller::set_aside},
         {"pause", &Teller::pause},
         {"resume", &Teller::resume},
+        {"backfill", &Teller::backfill},
+        {"pause-backfill", &Teller::pause_backfill},
+        {"resume-backfill", &Teller::resume_backfill},
+        {"cancel-backfill", &Teller::cancel_backfill},
         {"timers", &Teller::timers},
         {"reload", &Teller::reload},
         {"refuse", &Teller::refuse},
@@ -441,9 +445,38 @@ class Teller {
     submit(PauseTrigger{run(trigger), unquoted(words.rest())});
   }
   void resume(Words& words) { submit(ResumeTrigger{run(words.next())}); }
+  void backfill(Words& words) {
+    StartBackfill ask{.trigger = run(words.next())};
+    ask.from = desk_.names.base() + span(words.next());
+    ask.until = desk_.names.base() + span(words.next());
+    while (!words.done()) {
+      if (words.take("parallel")) {
+        ask.max_parallel = std::stoi(words.next());
+      } else if (words.take("params")) {
+        ask.params = words.next();
+      } else if (words.take("newest-first")) {
+        ask.newest_first = true;
+      } else if (words.take("waits")) {
+        ask.waits = true;
+      } else if (words.take("pauses")) {
+        ask.pauses_on_failure = true;
+      } else {
+        return;
+      }
+    }
+    submit(std::move(ask));
+  }
+  void pause_backfill(Words& words) {
+    const std::string name = words.next();
+    submit(PauseBackfill{run(name), unquoted(words.rest())});
+  }
+  void resume_backfill(Words& words) { submit(ResumeBackfill{run(words.next())}); }
+  void cancel_backfill(Words& words) { submit(CancelBackfill{run(words.next())}); }
   void set_aside(Words& words) {
-    const bool is_trigger = words.take("trigger");
-    said_by_system(SetAside{id(words.next()), is_trigger, "4711"});
+    const auto what = words.take("trigger")    ? SetAside::What::trigger
+                      : words.take("backfill") ? SetAside::What::backfill
+                                               : SetAside::What::run;
+    said_by_system(SetAside{id(words.next()), what, "4711"});
   }
   // A run's durable state, for stories whose trace is quiet.
   void show(Words& words) {

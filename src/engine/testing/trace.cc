@@ -193,6 +193,25 @@ std::string tell_change(const Change& change, const RowTable& rows, const Names&
   if (const auto* command = std::get_if<InsertCommand>(&change)) {
     return "+ command " + to_string(command->row.id) + " -> " + names.of(command->row.subject);
   }
+  if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
+    const BackfillRow& row = begun->row;
+    return "+ backfill " + names.of(row.id) + " of " + names.of(row.trigger) + " " +
+           names.at(row.from) + ".." + names.at(row.until) + " x" + std::to_string(row.total) +
+           (row.newest_first ? " newest-first" : "") + (row.waits ? " waits" : "") +
+           " parallel=" + std::to_string(row.max_parallel) +
+           (row.params == "{}" ? "" : " params=" + row.params) + " by=" + row.principal;
+  }
+  if (const auto* advance = std::get_if<AdvanceBackfill>(&change)) {
+    const BackfillProgress& at = advance->progress;
+    Fields fields(names);
+    fields.number("made", 0, at.made);
+    fields.number("kept_off", 0, at.kept_off);
+    fields.number("succeeded", 0, at.succeeded);
+    fields.number("failed", 0, at.failed);
+    fields.text("note", "", at.note);
+    return "~ backfill " + names.of(advance->backfill) + " " + std::string(to_string(at.state)) +
+           (at.cursor.is_set() ? " at=" + names.at(at.cursor) : "") + fields.said();
+  }
   const auto* key = std::get_if<InsertIdempotency>(&change);
   if (key == nullptr) {
     return tell_letters(change, names);
@@ -206,6 +225,8 @@ std::string tell_event(const Event& event, const Names& names) {
   std::string text = "! " + std::string(to_string(event.type)) + " " + names.of(event.subject);
   if (event.type == EventType::trigger_changed) {
     text += " " + std::string(to_string(static_cast<TriggerState>(event.state)));
+  } else if (event.type == EventType::backfill_changed) {
+    text += " " + std::string(to_string(static_cast<BackfillState>(event.state)));
   } else if (event.type == EventType::run_changed) {
     text += " " + std::string(to_string(static_cast<RunState>(event.state)));
   }
@@ -272,6 +293,9 @@ void Names::learn(const Change& change) {
   } else if (const auto* save_trigger = std::get_if<SaveTrigger>(&change)) {
     const TriggerRow& row = save_trigger->row;
     name_it(row.id, of(row.definition) + "/" + row.name);
+  } else if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
+    const std::string name = of(begun->row.definition) + "/backfill";
+    name_it(begun->row.id, name + "#" + std::to_string(++counts_[name]));
   } else if (const auto* insert = std::get_if<InsertRun>(&change)) {
     const RunRow& row = insert->row;
     if (row.kind == RunKind::step) {

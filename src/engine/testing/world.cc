@@ -1,6 +1,7 @@
 #include "engine/testing/world.h"
 
 #include "engine/definition_check.h"
+#include "engine/testing/backfill_audit.h"
 #include "engine/transitions.h"
 #include "model/check.h"
 
@@ -46,7 +47,8 @@ bool may_begin(RunKind kind, RunState state) {
 
 }  // namespace
 
-World::World(unsigned seed) : random_(seed), calendars_(seed + 1'000'000) {
+World::World(unsigned seed)
+    : random_(seed), calendars_(seed + 1'000'000), backfills_(seed + 2'000'000) {
   desk_.after_each = [this](const Command& command, const Decision& decision) {
     heard(decision, std::holds_alternative<RetryRun>(command.request));
   };
@@ -206,11 +208,46 @@ void World::somebody_stops_a_trigger() {
   }
   const Id trigger =
       std::next(triggers.begin(), static_cast<std::ptrdiff_t>(below(triggers.size())))->first;
+  if (has_backfills && backfills_() % 2 == 0) {
+    somebody_fills_in(trigger);
+  }
   if (chance(50)) {
     submit(PauseTrigger{trigger, "so"}, "token:ann");
   } else {
     submit(ResumeTrigger{trigger});
   }
+}
+
+// Or does something about what was begun.
+void World::somebody_fills_in(Id trigger) {
+  const auto number = [&](std::size_t below) {
+    return static_cast<std::int64_t>(backfills_() % below);
+  };
+  const auto& begun = desk_.rows.backfills;
+  if (!begun.empty() && number(2) == 0) {
+    const Id id = std::next(begun.begin(), number(begun.size()))->first;
+    switch (number(5)) {
+      case 0:
+        submit(CancelBackfill{id}, "token:ann");
+        return;
+      case 1:
+      case 2:
+        submit(PauseBackfill{id, "so"}, "token:ann");
+        return;
+      default:
+        submit(ResumeBackfill{id});
+        return;
+    }
+  }
+  StartBackfill ask{.trigger = trigger};
+  ask.until = desk_.now - seconds(number(20));
+  ask.from = ask.until - seconds(number(number(2) == 0 ? 30 : 300));
+  ask.newest_first = number(2) == 0;
+  ask.max_parallel = static_cast<int>(1 + number(4));
+  ask.waits = number(3) == 0;
+  ask.pauses_on_failure = number(3) == 0;
+  ask.params = number(2) == 0 ? R"({"x":"again"})" : "";
+  submit(std::move(ask));
 }
 
 void World::save_definition() {
@@ -293,9 +330,10 @@ void World::the_store_refuses() {
   if (chance(30) && !triggers.empty()) {
     const auto chosen =
         std::next(triggers.begin(), static_cast<std::ptrdiff_t>(below(triggers.size())));
-    submit(SetAside{chosen->first, true, "1"}, "system");
+    submit(SetAside{.subject = chosen->first, .what = SetAside::What::trigger, .incident = "1"},
+           "system");
   } else {
-    submit(SetAside{any_run(), false, "1"}, "system");
+    submit(SetAside{.subject = any_run(), .incident = "1"}, "system");
   }
 }
 
@@ -319,7 +357,7 @@ Request World::intruder(std::mt19937_64& random) const {
     case 3:
       return DeleteDefinition{kind, "default", name, 0};
     case 4:
-      return SetAside{run(), false, "1"};
+      return SetAside{.subject = run(), .incident = "1"};
     default:
       return DispatchNext{};
   }
@@ -493,6 +531,9 @@ std::size_t World::calm_down() {
     hello.handlers.push_back({handler, "", ""});
   }
   desk_.add_worker(std::move(hello));
+  for (const auto& [id, row] : std::map<Id, BackfillRow>(desk_.rows.backfills)) {
+    submit(PauseBackfill{id, "calm"});
+  }
   for (int round = 0; round < 100 && !left.empty() && broken().empty(); ++round) {
     desk_.dispatch();
     deliver();
@@ -546,6 +587,8 @@ void World::look_at_change(const Change& change, bool is_retry) {
     const RunRow& row = insert->row;
     expect(row.id > greatest_run_, "ids grow (house 3.7)");
     expect(may_begin(row.kind, row.progress.state), "a run begins as it may");
+    expect(!row.backfilled || !has_too_many(desk_.rows, row.occasion),
+           "a backfill has more live runs than it may");
     greatest_run_ = row.id;
     states_[row.id] = row.progress.state;
   } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
@@ -591,6 +634,8 @@ void World::look_at_rows() {
       held += progress.state == RunState::cancelling;
     }
   }
+  const std::string wrong = wrong_backfill(desk_.rows);
+  expect(wrong.empty(), wrong);
   expect(desk_.shard().waiting() == queued, "waiting() counts the queued");
   expect(desk_.shard().live_runs() == unfinished, "memory holds what is live, and nothing else");
   std::size_t known = 0;

@@ -26,6 +26,7 @@ class World {
   // When what calendars keep off is looked at again is none either, and comes to another order of
   // what is due together.
   bool has_calendars = true;
+  bool has_backfills = true;
 
   void live(int events);
   // No more faults: workers come, answer well, time passes. How many of the runs that were
@@ -62,6 +63,7 @@ class World {
   std::string policies();
   std::string triggers(const std::string& owner);
   void somebody_stops_a_trigger();
+  void somebody_fills_in(Id trigger);
   std::string calendars_of_trigger();
   void change_calendar();
   void worker_acts();
@@ -82,7 +84,8 @@ class World {
   void expect(bool holds, const std::string& what);
 
   std::mt19937_64 random_;
-  std::mt19937_64 calendars_;  // of its own: lives without them are what they were
+  // Of their own: lives without them are what they were.
+  std::mt19937_64 calendars_, backfills_;
   Desk desk_;
   std::vector<Body> bodies_;
   std::vector<std::pair<Id, FinishedReport>> reports_;  // said once, perhaps said again

@@ -305,6 +305,12 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
       awake.insert(trigger.definition);
     }
   }
+  for (const auto& [id, backfill] : tables.backfills) {
+    if (id.shard() == shard && !is_final(backfill.progress.state)) {
+      image.backfills.push_back(backfill);
+      awake.insert(backfill.definition);
+    }
+  }
   read_awake(tables, awake, image);
   image.old_revisions = revisions_of(tables, image.live_runs, false);
   for (auto at = tables.letters.lower_bound({shard, 0, Id{}});
@@ -411,6 +417,22 @@ std::vector<DefinitionRow> page_of_definitions(const Tables& tables,
   return page;
 }
 
+std::vector<BackfillRow> backfills_of(const Tables& tables, const BackfillFilter& filter) {
+  std::vector<BackfillRow> found;
+  for (auto at = tables.backfills.rbegin();
+       at != tables.backfills.rend() && std::cmp_less(found.size(), filter.limit); ++at) {
+    const BackfillRow& row = at->second;
+    const bool is_one = (!filter.before.is_set() || row.id < filter.before) &&
+                        (!filter.id || row.id == *filter.id) &&
+                        (!filter.trigger || row.trigger == *filter.trigger) &&
+                        (!filter.going_on || !is_final(row.progress.state));
+    if (is_one) {
+      found.push_back(row);
+    }
+  }
+  return found;
+}
+
 Firings firings_of(const Tables& tables, const FiringFilter& filter) {
   Firings firings;
   const auto limit = static_cast<std::size_t>(filter.limit);
@@ -419,7 +441,7 @@ Firings firings_of(const Tables& tables, const FiringFilter& filter) {
   for (const auto& [id, run] :
        std::ranges::subrange(tables.runs.begin(), end) | std::views::reverse) {
     if (run.trigger == filter.trigger && firings.ran.size() < limit) {
-      firings.ran.push_back({id, run.planned, run.occasion, run.progress.state});
+      firings.ran.push_back({id, run.planned, run.occasion, run.progress.state, run.backfilled});
     }
   }
   for (const auto& [key, row] : tables.skipped | std::views::reverse) {
@@ -542,6 +564,11 @@ class MemoryStore final : public Store {
   void list_firings(FiringFilter filter, Callback<Outcome<Firings>> done) override {
     run<Outcome<Firings>>(std::move(done),
                           [=](Tables& tables) { return firings_of(tables, filter); });
+  }
+  void list_backfills(BackfillFilter filter,
+                      Callback<Outcome<std::vector<BackfillRow>>> done) override {
+    run<Outcome<std::vector<BackfillRow>>>(
+        std::move(done), [=](Tables& tables) { return backfills_of(tables, filter); });
   }
   void read_journal(ShardNumber source,
                     std::int64_t from,

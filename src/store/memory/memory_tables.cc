@@ -193,6 +193,17 @@ void Transaction::write(const Change& change) {
                 before->second.reason == row.reason),
            "a firing is there: trigger", row.trigger);
     put(tables_.skipped, {row.trigger, row.from}, row);
+  } else if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
+    expect(begun->row);
+    expect(!tables_.backfills.contains(begun->row.id), "there is a backfill", begun->row.id);
+    put(tables_.backfills, begun->row.id, begun->row);
+  } else if (const auto* on = std::get_if<AdvanceBackfill>(&change)) {
+    const auto before = tables_.backfills.find(on->backfill);
+    expect(before != tables_.backfills.end(), "no such backfill:", on->backfill);
+    BackfillRow row = before->second;
+    row.progress = on->progress;
+    expect(row);
+    put(tables_.backfills, on->backfill, std::move(row));
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     put(tables_.keys, {key->row.definition, key->row.key}, key->row);
   } else if (const auto* command = std::get_if<InsertCommand>(&change)) {

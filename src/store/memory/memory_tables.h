@@ -45,6 +45,7 @@ struct Tables {
   std::map<std::pair<Id, std::string>, Id> trigger_names;  // by (definition, name)
   std::set<std::pair<ShardNumber, DuePlace>> due;          // of active triggers
   std::map<std::pair<Id, Instant>, SkippedFiringRow> skipped;
+  std::map<Id, BackfillRow> backfills;
   std::map<std::pair<Id, std::string>, IdempotencyRow> keys;
   std::map<Id, CommandRow> commands;
   std::map<Id, TokenRow> tokens;

@@ -38,6 +38,8 @@ Committer::Committer(Connection& connection)
       save_trigger_(connection, statement("save_trigger")),
       advance_trigger_(connection, statement("advance_trigger")),
       delete_trigger_(connection, statement("delete_trigger")),
+      insert_backfill_(connection, statement("insert_backfill")),
+      advance_backfill_(connection, statement("advance_backfill")),
       save_skipped_(connection, statement("save_skipped_firing")),
       insert_key_(connection, statement("insert_idempotency_key")),
       insert_command_(connection, statement("insert_command")),
@@ -190,6 +192,11 @@ void Committer::write_change(const Change& change) {
     const SkippedFiringRow& row = skipped->row;
     expect_one(save_skipped_.run(row.trigger.value, row.from.ms, row.to.ms, row.count, row.reason),
                "a firing is there: trigger", row.trigger);
+  } else if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
+    insert_backfill(insert_backfill_, begun->row);
+  } else if (const auto* on = std::get_if<AdvanceBackfill>(&change)) {
+    expect_one(advance_backfill(advance_backfill_, on->backfill, on->progress),
+               "no such backfill:", on->backfill);
   } else if (const auto* key = std::get_if<InsertIdempotency>(&change)) {
     const IdempotencyRow& row = key->row;
     insert_key_.run(row.definition.value, row.key, row.run.value, row.expires.ms);

@@ -38,6 +38,7 @@ class Committer {
   Statement insert_run_, update_run_, insert_attempt_;
   Statement save_definition_, save_revision_;
   Statement save_trigger_, advance_trigger_, delete_trigger_;
+  Statement insert_backfill_, advance_backfill_;
   Statement save_skipped_, insert_key_, insert_command_;
   Statement insert_letter_, delete_letters_, mark_letter_, save_watch_, delete_watch_;
   Statement save_follow_, delete_follow_;

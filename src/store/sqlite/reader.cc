@@ -135,6 +135,9 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       triggers_of_definition_(connection_, statement("triggers_of_definition")),
       skipped_firings_of_trigger_(connection_, statement("skipped_firings_of_trigger")),
       runs_of_trigger_(connection_, statement("runs_of_trigger")),
+      backfills_of_shard_(connection_, statement("backfills_of_shard")),
+      backfills_(connection_, statement("backfills")),
+      backfills_of_trigger_(connection_, statement("backfills_of_trigger")),
       journal_row_at_(connection_, statement("journal_row_at")),
       journal_rows_(connection_, statement("journal_rows")),
       tokens_(connection_, statement("tokens")),
@@ -204,6 +207,10 @@ ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
   }
   for (auto row = triggers_following_.with(shard); row.step();) {
     awake.insert({row.number(0)});
+  }
+  for (auto row = backfills_of_shard_.with(shard); row.step();) {
+    image.backfills.push_back(read_backfill(row));
+    awake.insert(image.backfills.back().definition);
   }
   read_awake(awake, image);
   for (const RunRow& run : image.live_runs) {
@@ -527,8 +534,11 @@ Firings Reader::list_firings(const FiringFilter& filter) {
   Firings firings;
   const std::int64_t before = filter.runs_before.is_set() ? filter.runs_before.value : INT64_MAX;
   for (auto row = runs_of_trigger_.with(filter.trigger.value, before, filter.limit); row.step();) {
-    firings.ran.push_back(
-        {{row.number(0)}, {row.number(1)}, {row.number(2)}, static_cast<RunState>(row.number(3))});
+    firings.ran.push_back({{row.number(0)},
+                           {row.number(1)},
+                           {row.number(2)},
+                           static_cast<RunState>(row.number(3)),
+                           row.number(4) != 0});
   }
   for (auto row = skipped_firings_of_trigger_.with(filter.trigger.value, filter.limit,
                                                    filter.skipped_before.ms);
@@ -540,6 +550,24 @@ Firings Reader::list_firings(const FiringFilter& filter) {
                                row.text(4)});
   }
   return firings;
+}
+
+std::vector<BackfillRow> Reader::list_backfills(const BackfillFilter& filter) {
+  std::vector<BackfillRow> backfills;
+  const std::int64_t before = filter.before.is_set() ? filter.before.value : INT64_MAX;
+  const std::int64_t only = filter.id ? filter.id->value : 0;
+  const auto take = [&](Statement::Use rows) {
+    while (rows.step()) {
+      backfills.push_back(read_backfill(rows));
+    }
+  };
+  if (filter.trigger) {
+    take(backfills_of_trigger_.with(before, only, filter.going_on, filter.limit,
+                                    filter.trigger->value));
+  } else {
+    take(backfills_.with(before, only, filter.going_on, filter.limit));
+  }
+  return backfills;
 }
 
 Outcome<std::vector<JournalPart>> Reader::read_journal(ShardNumber source,

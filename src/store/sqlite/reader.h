@@ -25,6 +25,7 @@ class Reader {
   std::vector<DefinitionRow> list_definitions(const DefinitionFilter& filter);
   std::vector<TriggerRow> list_triggers(Id definition);
   Firings list_firings(const FiringFilter& filter);
+  std::vector<BackfillRow> list_backfills(const BackfillFilter& filter);
   Outcome<std::vector<JournalPart>> read_journal(ShardNumber source, std::int64_t from, int rows);
   std::vector<TokenRow> list_tokens();
   std::vector<CalendarRow> list_calendars(const CalendarFilter& filter);
@@ -57,6 +58,7 @@ class Reader {
   Statement runs_ended_badly_, runs_of_definition_ended_badly_, attempts_of_run_;
   Statement definitions_, definitions_of_name_space_, ids_of_name_space_, definitions_of_name_;
   Statement triggers_of_definition_, skipped_firings_of_trigger_, runs_of_trigger_;
+  Statement backfills_of_shard_, backfills_, backfills_of_trigger_;
   Statement journal_row_at_, journal_rows_, tokens_, last_calendar_, calendars_;
   Statement letters_of_shard_, marks_of_shard_, watches_of_shard_, follows_of_shard_;
 };

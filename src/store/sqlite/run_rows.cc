@@ -15,14 +15,14 @@ int small(const Statement::Use& row, int column) {
 }  // namespace
 
 int insert_run(Statement& statement, const RunRow& row, const RunProgress& progress) {
-  return statement.run(row.id.value, number_of(progress.state), number_of(row.kind),
-                       row.definition.value, row.revision, row.parent.value, row.trigger.value,
-                       row.planned.ms, progress.attempt, progress.version, row.priority,
-                       progress.token.value, progress.incarnation.value, row.created.ms,
-                       progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
-                       row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
-                       progress.error_kind, progress.error, progress.result, progress.versions,
-                       row.params, row.after_run.value, row.occasion.value, row.hops);
+  return statement.run(
+      row.id.value, number_of(progress.state), number_of(row.kind), row.definition.value,
+      row.revision, row.parent.value, row.trigger.value, row.planned.ms, progress.attempt,
+      progress.version, row.priority, progress.token.value, progress.incarnation.value,
+      row.created.ms, progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
+      row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
+      progress.error_kind, progress.error, progress.result, progress.versions, row.params,
+      row.after_run.value, row.occasion.value, row.hops, row.backfilled);
 }
 
 int update_run(Statement& statement, Id run, const RunProgress& progress) {
@@ -47,6 +47,7 @@ RunRow read_run(const Statement::Use& row) {
       .trigger = {row.number(6)},
       .planned = {row.number(7)},
       .occasion = {row.number(29)},
+      .backfilled = row.number(31) != 0,
       .hops = small(row, 30),
       .idempotency_key = row.text(21),
       .principal = row.text(22),
@@ -121,6 +122,48 @@ TriggerRow read_trigger(const Statement::Use& row) {
                    .skip_from = {row.number(6)},
                    .skip_count = small(row, 7),
                    .skip_reason = row.text(8)},
+  };
+}
+
+int insert_backfill(Statement& statement, const BackfillRow& row) {
+  const BackfillProgress& at = row.progress;
+  return statement.run(row.id.value, row.trigger.value, row.definition.value, number_of(at.state),
+                       row.from.ms, row.until.ms, row.total, row.newest_first, row.max_parallel,
+                       row.waits, row.pauses_on_failure, row.anchor.ms, row.created.ms,
+                       at.cursor.ms, at.made, at.kept_off, at.succeeded, at.failed, at.ended.ms,
+                       row.principal, at.note, row.schedule, row.params);
+}
+
+int advance_backfill(Statement& statement, Id backfill, const BackfillProgress& at) {
+  return statement.run(backfill.value, number_of(at.state), at.cursor.ms, at.made, at.kept_off,
+                       at.succeeded, at.failed, at.ended.ms, at.note);
+}
+
+BackfillRow read_backfill(const Statement::Use& row) {
+  return BackfillRow{
+      .id = {row.number(0)},
+      .trigger = {row.number(1)},
+      .definition = {row.number(2)},
+      .from = {row.number(4)},
+      .until = {row.number(5)},
+      .total = small(row, 6),
+      .newest_first = row.number(7) != 0,
+      .max_parallel = small(row, 8),
+      .waits = row.number(9) != 0,
+      .pauses_on_failure = row.number(10) != 0,
+      .schedule = row.text(21),
+      .anchor = {row.number(11)},
+      .params = row.text(22),
+      .created = {row.number(12)},
+      .principal = row.text(19),
+      .progress = {.state = static_cast<BackfillState>(row.number(3)),
+                   .cursor = {row.number(13)},
+                   .made = small(row, 14),
+                   .kept_off = small(row, 15),
+                   .succeeded = small(row, 16),
+                   .failed = small(row, 17),
+                   .ended = {row.number(18)},
+                   .note = row.text(20)},
   };
 }
 

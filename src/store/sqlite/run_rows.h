@@ -1,4 +1,5 @@
-// Rows of runs and triggers to and from statements: the one place that knows the columns' order.
+// Rows of runs, triggers and backfills to and from statements: the one place that knows the
+// columns' order.
 #pragma once
 
 #include "model/rows.h"
@@ -21,5 +22,9 @@ DefinitionRow read_definition(const Statement::Use& row);
 int save_trigger(Statement& statement, const TriggerRow& row);
 int advance_trigger(Statement& statement, Id trigger, const TriggerProgress& progress);
 TriggerRow read_trigger(const Statement::Use& row);
+
+int insert_backfill(Statement& statement, const BackfillRow& row);
+int advance_backfill(Statement& statement, Id backfill, const BackfillProgress& progress);
+BackfillRow read_backfill(const Statement::Use& row);
 
 }  // namespace jobflow::store::sqlite

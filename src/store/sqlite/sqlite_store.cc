@@ -154,6 +154,11 @@ class SqliteStore final : public Store {
     read<Firings>(std::move(done),
                   [=](sqlite::Reader& reader) { return reader.list_firings(filter); });
   }
+  void list_backfills(BackfillFilter filter,
+                      Callback<Outcome<std::vector<BackfillRow>>> done) override {
+    read<std::vector<BackfillRow>>(
+        std::move(done), [=](sqlite::Reader& reader) { return reader.list_backfills(filter); });
+  }
   void read_journal(ShardNumber source,
                     std::int64_t from,
                     int rows,

@@ -96,9 +96,9 @@ UPDATE journal SET last = ?2, last_id = ?3, time = ?4, batch = ?5, events = ?6 W
 INSERT INTO runs (id, state, kind, definition, revision, parent, trigger_id, planned, attempt,
                   version, priority, token, incarnation, created, due, started, ended, progress,
                   step, handler, worker, idempotency_key, principal, error_kind, error, result,
-                  versions, params, after_run, occasion, hops)
+                  versions, params, after_run, occasion, hops, backfilled)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31);
+        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32);
 
 -- name: update_run
 -- Exactly the columns that change (RunProgress).
@@ -158,6 +158,20 @@ VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (trigger_id, from_time) DO UPDATE
 SET to_time = excluded.to_time, count = excluded.count
 WHERE excluded.to_time > to_time AND excluded.count > count AND excluded.reason = reason;
+
+-- name: insert_backfill
+-- One begins.
+INSERT INTO backfills (id, trigger_id, definition, state, from_time, until_time, total, newest_first,
+                       max_parallel, waits, pauses_on_failure, anchor, created, cursor, made, kept_off,
+                       succeeded, failed, ended, principal, note, schedule, params)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+        ?21, ?22, ?23);
+
+-- name: advance_backfill
+-- Exactly the columns that change (BackfillProgress).
+UPDATE backfills SET state = ?2, cursor = ?3, made = ?4, kept_off = ?5, succeeded = ?6, failed = ?7,
+                     ended = ?8, note = ?9
+WHERE id = ?1;
 
 -- name: insert_idempotency_key
 -- Replaces an older one by a new row at the end, so that rows stay in the order of expiry.
@@ -292,7 +306,7 @@ WHERE follow <> 0 AND (id >> 12) & 1023 = ?1;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_live
 WHERE state < 7
   AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) BETWEEN ?1 << 5 AND (?1 << 5) + 31;
@@ -302,7 +316,7 @@ WHERE state < 7
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?1 AND parent <> 0 AND state >= ?2 ORDER BY id;
 
@@ -334,7 +348,7 @@ SELECT coalesce(max(id), 0) FROM commands;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs WHERE id = ?1;
 
 -- name: runs_newest
@@ -342,7 +356,7 @@ FROM runs WHERE id = ?1;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4) AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
 ORDER BY id DESC LIMIT ?3;
@@ -352,7 +366,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_by_kind
 WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
@@ -363,7 +377,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_of_definition
 WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -372,7 +386,7 @@ WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?4 AND parent <> 0 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -390,7 +404,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_ended_badly
 WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
@@ -401,7 +415,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops
+       occasion, hops, backfilled
 FROM runs INDEXED BY runs_of_definition_ended_badly
 WHERE definition = ?2 AND state = ?4 AND likely(state > 7) AND kind < 2 AND id < ?1
 ORDER BY id DESC LIMIT ?3;
@@ -458,10 +472,35 @@ ORDER BY from_time DESC LIMIT ?2;
 -- name: runs_of_trigger
 -- Its runs, newest first. They lie among their job's: an index of their own would cost every firing
 -- a page of its own when many triggers fire at one instant.
-SELECT id, planned, occasion, state FROM runs INDEXED BY runs_of_definition
+SELECT id, planned, occasion, state, backfilled FROM runs INDEXED BY runs_of_definition
 WHERE definition = (SELECT definition FROM triggers WHERE id = ?1) AND kind < 2
   AND trigger_id = ?1 AND id < ?2
 ORDER BY id DESC LIMIT ?3;
+
+-- name: backfills_of_shard
+-- Those that go on.
+SELECT id, trigger_id, definition, state, from_time, until_time, total, newest_first,
+       max_parallel, waits, pauses_on_failure, anchor, created, cursor, made, kept_off,
+       succeeded, failed, ended, principal, note, schedule, params
+FROM backfills INDEXED BY backfills_going_on WHERE state < 3 AND (id >> 12) & 1023 = ?1
+ORDER BY id;
+
+-- name: backfills
+-- Newest first, all of them or one.
+SELECT id, trigger_id, definition, state, from_time, until_time, total, newest_first,
+       max_parallel, waits, pauses_on_failure, anchor, created, cursor, made, kept_off,
+       succeeded, failed, ended, principal, note, schedule, params
+FROM backfills WHERE id < ?1 AND (?2 = 0 OR id = ?2) AND (?3 = 0 OR state < 3)
+ORDER BY id DESC LIMIT ?4;
+
+-- name: backfills_of_trigger
+-- Newest first.
+SELECT id, trigger_id, definition, state, from_time, until_time, total, newest_first,
+       max_parallel, waits, pauses_on_failure, anchor, created, cursor, made, kept_off,
+       succeeded, failed, ended, principal, note, schedule, params
+FROM backfills INDEXED BY backfills_of_trigger
+WHERE trigger_id = ?5 AND id < ?1 AND (?2 = 0 OR id = ?2) AND (?3 = 0 OR state < 3)
+ORDER BY id DESC LIMIT ?4;
 
 -- name: journal_row_at
 -- The row that may hold a number: the last one that begins at or before it.

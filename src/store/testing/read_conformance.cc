@@ -28,6 +28,7 @@ TEST_P(StoreConformance, EveryFieldComesBack) {
              .trigger = trigger,
              .planned = {60'000},
              .occasion = {57},
+             .backfilled = true,
              .hops = 58,
              .idempotency_key = "key",
              .principal = "token:admin",
@@ -519,6 +520,52 @@ TEST_P(StoreConformance, S48_ARowOfSkippedFiringsGrows) {
   EXPECT_EQ(writer.commit({row(400, 4, "misfire")}).result, CommitResult::refused);
   EXPECT_THAT(desk.list_firings({.trigger = trigger}).skipped,
               ElementsAre(row(300, 3, "overlap").row));
+}
+
+// A backfill is advanced until it is over; meanwhile its shard is loaded with it (S4.10).
+TEST_P(StoreConformance, BackfillsAreKeptAndListedNewestFirst) {
+  Writer writer(*subject);
+  const Id trigger = writer.new_id(3), other = writer.new_id(3);
+  const auto begun = [&](Id of) {
+    return BackfillRow{.id = writer.new_id(3),
+                       .trigger = of,
+                       .definition = kJob,
+                       .from = {1'000},
+                       .until = {9'000},
+                       .total = 8,
+                       .newest_first = true,
+                       .max_parallel = 3,
+                       .waits = true,
+                       .pauses_on_failure = true,
+                       .schedule = R"({"every":"1s"})",
+                       .anchor = {5},
+                       .params = R"({"a":1})",
+                       .created = {10'000},
+                       .principal = "token:ann"};
+  };
+  BackfillRow first = begun(trigger), second = begun(other);
+  ASSERT_TRUE(landed(writer.commit(
+      {SaveRevision{job_definition(kJob, "j")}, InsertBackfill{first}, InsertBackfill{second}})));
+  EXPECT_THAT(desk.list_backfills({}), ElementsAre(second, first));
+  EXPECT_THAT(desk.list_backfills({.limit = 1}), ElementsAre(second));
+  EXPECT_THAT(desk.list_backfills({.before = second.id}), ElementsAre(first));
+  EXPECT_THAT(desk.list_backfills({.trigger = other}), ElementsAre(second));
+  EXPECT_THAT(desk.list_backfills({.id = first.id}), ElementsAre(first));
+  EXPECT_THAT(desk.list_backfills({.id = first.id, .trigger = other}), IsEmpty());
+  first.progress = {BackfillState::paused, {4'000}, 4, 1, 2, 1, {}, "enough"};
+  second.progress = {BackfillState::cancelled, {}, 0, 0, 0, 0, {11'000}, "gone"};
+  ASSERT_TRUE(landed(writer.commit(
+      {AdvanceBackfill{first.id, first.progress}, AdvanceBackfill{second.id, second.progress}})));
+  EXPECT_THAT(desk.list_backfills({}), ElementsAre(second, first));
+  EXPECT_THAT(desk.list_backfills({.going_on = true}), ElementsAre(first));
+  const ShardImage image = desk.load_shard(writer.ticket().member, 3);
+  EXPECT_THAT(image.backfills, ElementsAre(first));
+  EXPECT_EQ(image.definitions.size(), 1U);
+  EXPECT_EQ(writer.commit({InsertBackfill{first}}).result, CommitResult::refused);
+  EXPECT_EQ(writer.commit({AdvanceBackfill{{5}, first.progress}}).result, CommitResult::refused);
+  second.progress.ended = {};
+  EXPECT_EQ(writer.commit({AdvanceBackfill{second.id, second.progress}}).result,
+            CommitResult::refused);
 }
 
 TEST_P(StoreConformance, S52_AnIdempotencyKeyIsReplacedAndExpires) {

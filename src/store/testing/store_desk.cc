@@ -26,6 +26,8 @@ Id subject_of(const Change& change) {
     Id operator()(const AdvanceTrigger& change) { return change.trigger; }
     Id operator()(const DeleteTrigger& change) { return change.trigger; }
     Id operator()(const SaveSkippedFiring& change) { return change.row.trigger; }
+    Id operator()(const InsertBackfill& change) { return change.row.id; }
+    Id operator()(const AdvanceBackfill& change) { return change.backfill; }
     Id operator()(const InsertIdempotency& change) { return change.row.run; }
     Id operator()(const InsertCommand& change) { return change.row.subject; }
     Id operator()(const InsertLetter& change) { return {change.row.from << 12}; }
@@ -76,6 +78,10 @@ Outcome<Done> Desk::save_token(TokenRow token) {
 }
 Outcome<Done> Desk::save_calendar(CalendarRow row) {
   return await<Outcome<Done>>([&](auto done) { store_.save_calendar(row, done); });
+}
+std::vector<BackfillRow> Desk::list_backfills(BackfillFilter filter) {
+  return value_of<std::vector<BackfillRow>>(
+      [&](auto done) { store_.list_backfills(filter, done); });
 }
 std::vector<CalendarRow> Desk::list_calendars(CalendarFilter filter) {
   return value_of<std::vector<CalendarRow>>(

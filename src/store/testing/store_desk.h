@@ -43,6 +43,7 @@ class Desk {
   std::vector<DefinitionRow> list_definitions(DefinitionFilter filter);
   std::vector<TriggerRow> list_triggers(Id definition);
   Firings list_firings(FiringFilter filter);
+  std::vector<BackfillRow> list_backfills(BackfillFilter filter);
   std::vector<JournalPart> read_journal(ShardNumber source, std::int64_t from, int rows);
   std::vector<TokenRow> list_tokens();
 

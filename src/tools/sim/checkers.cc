@@ -32,6 +32,8 @@ const std::vector<CheckerKind>& checker_kinds() {
        make_overlap_checker},
       {"follows", "S4.1, I2, I10: an end that a trigger follows fires it once",
        make_follows_checker},
+      {"backfills", "I2, house 3.8: what a backfill runs, in which order, and how many at a time",
+       make_backfills_checker},
       {"ledger", "S4.8: the audit of what the store holds finds nothing", make_ledger_checker,
        true},
       {"steps", "S8.1, S8.5: a step begins after all it needs", make_steps_checker},

@@ -120,6 +120,12 @@ class RemoteStore final : public store::Store {
       store.list_firings(filter, std::move(answer));
     });
   }
+  void list_backfills(store::BackfillFilter filter,
+                      store::Callback<Outcome<std::vector<BackfillRow>>> done) override {
+    pass<Outcome<std::vector<BackfillRow>>>(std::move(done), [=](store::Store& store, auto answer) {
+      store.list_backfills(filter, std::move(answer));
+    });
+  }
   void read_journal(ShardNumber source,
                     std::int64_t from,
                     int rows,

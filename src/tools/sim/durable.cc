@@ -41,6 +41,10 @@ void Durable::apply(const Change& change) {
     triggers[advance->trigger].progress = advance->progress;
   } else if (const auto* gone = std::get_if<DeleteTrigger>(&change)) {
     triggers.erase(gone->trigger);
+  } else if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
+    backfills[begun->row.id] = begun->row;
+  } else if (const auto* on = std::get_if<AdvanceBackfill>(&change)) {
+    backfills[on->backfill].progress = on->progress;
   } else if (const auto* letter = std::get_if<InsertLetter>(&change)) {
     letters.emplace(letter->row.from, letter->row.to, letter->row.number);
   } else if (const auto* applied = std::get_if<DeleteLetters>(&change)) {

@@ -26,6 +26,7 @@ struct Durable {
   std::map<Id, DefinitionRow> definitions;  // the newest revision, deleted or not
   std::map<std::pair<Id, int>, DefinitionRow> revisions;
   std::map<Id, TriggerRow> triggers;
+  std::map<Id, BackfillRow> backfills;
   std::set<std::tuple<ShardNumber, ShardNumber, Id>>
       letters;                                        // from, to, number: not yet forgotten
   std::map<ShardNumber, std::vector<Event>> journal;  // number 1 first

@@ -49,6 +49,19 @@ struct RequestText {
   std::string operator()(const engine::ResumeTrigger& ask) const {
     return "resume trigger " + to_string(ask.trigger);
   }
+  std::string operator()(const engine::StartBackfill& ask) const {
+    return fmt::format("backfill trigger {} from {} to {}", to_string(ask.trigger),
+                       to_rfc3339(ask.from), to_rfc3339(ask.until));
+  }
+  std::string operator()(const engine::PauseBackfill& ask) const {
+    return "pause backfill " + to_string(ask.backfill);
+  }
+  std::string operator()(const engine::ResumeBackfill& ask) const {
+    return "resume backfill " + to_string(ask.backfill);
+  }
+  std::string operator()(const engine::CancelBackfill& ask) const {
+    return "cancel backfill " + to_string(ask.backfill);
+  }
   template <class Other>
   std::string operator()(const Other&) const {
     return "system";
@@ -71,6 +84,9 @@ bool speaks_of(const std::vector<Id>& some, const std::vector<Id>& ids) {
 std::string state_of(const Event& event) {
   if (event.type == EventType::trigger_changed) {
     return std::string(to_string(static_cast<TriggerState>(event.state)));
+  }
+  if (event.type == EventType::backfill_changed) {
+    return std::string(to_string(static_cast<BackfillState>(event.state)));
   }
   if (event.type == EventType::run_changed) {
     return std::string(to_string(static_cast<RunState>(event.state)));
@@ -95,6 +111,14 @@ void tell(const Change& change, Told& told) {
              insert != nullptr && insert->row.trigger.is_set()) {
     told.add({insert->row.trigger}, fmt::format("[{} fires {}]", to_string(insert->row.trigger),
                                                 to_rfc3339(insert->row.planned)));
+  } else if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
+    told.add({begun->row.id, begun->row.trigger},
+             fmt::format("[backfill {} of {} begins: {} instants]", to_string(begun->row.id),
+                         to_string(begun->row.trigger), begun->row.total));
+  } else if (const auto* on = std::get_if<AdvanceBackfill>(&change)) {
+    told.add({on->backfill}, fmt::format("[backfill {} is {} at {}, {} made]",
+                                         to_string(on->backfill), to_string(on->progress.state),
+                                         to_rfc3339(on->progress.cursor), on->progress.made));
   } else if (const auto* trigger = std::get_if<SaveTrigger>(&change)) {
     told.add({trigger->row.id},
              fmt::format("[{} is {} {} due {}]", to_string(trigger->row.id), trigger->row.schedule,

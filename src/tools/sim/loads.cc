@@ -1,4 +1,5 @@
 // The loads there are: one row each. A new one is a function that arranges for it, and a row.
+#include "schedule/timetable.h"
 #include "tools/sim/documents.h"
 #include "tools/sim/plan.h"
 #include "tools/sim/world.h"
@@ -220,6 +221,67 @@ void pauses(World& world, Strength strength) {
   });
 }
 
+// So that they are a few, whatever the trigger's rate.
+Instant few_instants_before(const TriggerRow& trigger, Instant until, std::int64_t count) {
+  const Instant never = until - days(400);
+  const auto schedule = parse_schedule(trigger.schedule);
+  if (!schedule || !schedule::has_timetable(schedule->kind)) {
+    return until - seconds(1);  // refused
+  }
+  const auto times = schedule::Timetable::make(*schedule, trigger.progress.anchor, 0);
+  Instant from = until;
+  for (; times && count > 0; --count) {
+    const Instant before = times->last_between(never, from);
+    if (before == never) {
+      break;
+    }
+    from = before;
+  }
+  return from < until ? from : until - seconds(1);
+}
+
+// Of a stretch of the past, or of one that was begun before.
+void backfills(World& world, Strength strength) {
+  world.now_and_then(every(seconds(5), strength), [&world] {
+    Random& random = world.random;
+    const auto& begun = world.durable.backfills;
+    if (!begun.empty() && random.chance(50)) {
+      auto one = begun.end();
+      std::advance(one, -random.between(1, std::min<std::int64_t>(std::ssize(begun), 4)));
+      switch (random.below(5)) {
+        case 0:
+          world.any_client().ask(engine::CancelBackfill{one->first});
+          return;
+        case 1:
+        case 2:
+          world.any_client().ask(engine::PauseBackfill{.backfill = one->first, .note = "later"});
+          return;
+        default:
+          world.any_client().ask(engine::ResumeBackfill{one->first});
+          return;
+      }
+    }
+    if (world.durable.triggers.empty()) {
+      return;
+    }
+    auto of = world.durable.triggers.begin();
+    std::advance(of, random.below(world.durable.triggers.size()));
+    engine::StartBackfill ask{.trigger = of->first};
+    ask.until = world.now() - milliseconds(random.between(0, 4000)) * world.plan.stretch;
+    ask.from = few_instants_before(of->second, ask.until, random.between(1, 25));
+    ask.newest_first = random.chance(40);
+    ask.max_parallel = static_cast<int>(random.between(1, 5));
+    ask.waits = random.chance(30);
+    ask.pauses_on_failure = random.chance(30);
+    world.any_client().ask(std::move(ask), world.plan.members == 1 ? 1 : 4,
+                           [&world](const Outcome<engine::Reply>& reply) {
+                             if (reply) {
+                               world.count("backfill begun");
+                             }
+                           });
+  });
+}
+
 void deletions(World& world, Strength strength) {
   world.now_and_then(every(seconds(15), strength), [&world] {
     const bool is_job = world.random.chance(70);
@@ -351,19 +413,13 @@ void waits(World& world, Strength strength) {
 
 const std::vector<Kind>& load_kinds() {
   static const std::vector<Kind> kinds = {
-      {"jobs", 90, jobs},
-      {"workflows", 60, workflows},
-      {"crons", 60, crons},
-      {"sleepers", 25, sleepers},
-      {"pauses", 40, pauses},
-      {"edits", 40, edits},
-      {"deletions", 30, deletions},
-      {"cancels", 50, cancels},
-      {"retries", 50, retries},
-      {"batches", 30, batches},
-      {"poisoned commands", 15, poisoned},
-      {"waits", 50, waits},
-      {"regrets", 50, regrets},
+      {"jobs", 90, jobs},           {"workflows", 60, workflows},
+      {"crons", 60, crons},         {"sleepers", 25, sleepers},
+      {"pauses", 40, pauses},       {"edits", 40, edits},
+      {"backfills", 30, backfills}, {"deletions", 30, deletions},
+      {"cancels", 50, cancels},     {"retries", 50, retries},
+      {"batches", 30, batches},     {"poisoned commands", 15, poisoned},
+      {"waits", 50, waits},         {"regrets", 50, regrets},
   };
   return kinds;
 }

@@ -216,7 +216,12 @@ bool World::is_at_rest() {
       has_heard_all(subscriber) && (plan.members == 1 || has_heard_all(second_subscriber));
   const bool any_due = std::ranges::any_of(
       durable.triggers, [](const auto& entry) { return is_live(entry.second.progress.state); });
-  return all_final && !any_due && durable.letters.empty() && (all_heard || !heeds("events")) &&
+  const bool any_fills_in = std::ranges::any_of(durable.backfills, [](const auto& entry) {
+    const BackfillState state = entry.second.progress.state;
+    return state == BackfillState::running || state == BackfillState::cancelling;
+  });
+  return all_final && !any_due && !any_fills_in && durable.letters.empty() &&
+         (all_heard || !heeds("events")) &&
          std::ranges::all_of(clients, [](const auto& one) { return one->open_asks() == 0; }) &&
          std::ranges::all_of(workers, [](const auto& one) { return one->unacknowledged() == 0; });
 }

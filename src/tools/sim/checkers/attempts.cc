@@ -136,6 +136,11 @@ class Attempts final : public Checker {
     if (to.state == RunState::failed && to.error_kind == "lost") {
       lost(row.id, to.token, to.incarnation);
     }
+    const auto backfill = row.backfilled ? now.backfills.find(row.occasion) : now.backfills.end();
+    if (backfill != now.backfills.end() &&
+        backfill->second.progress.state == BackfillState::cancelling) {
+      return;  // with all that is live of it
+    }
     if (to.state == RunState::cancelled && row.kind == RunKind::job && !cancels_.contains(row.id) &&
         ousted_before_[row.definition] < row.id &&
         !deleted_.contains(now.definitions.at(row.definition).name)) {

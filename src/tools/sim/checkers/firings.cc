@@ -22,7 +22,7 @@ class Firings final : public Checker {
  public:
   void change(const Change& change, const store::Batch&, const Durable& now) override {
     if (const auto* insert = std::get_if<InsertRun>(&change)) {
-      if (insert->row.trigger.is_set()) {
+      if (insert->row.trigger.is_set() && !insert->row.backfilled) {
         fired(insert->row, now);
       }
     } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
@@ -43,9 +43,10 @@ class Firings final : public Checker {
       return;
     }
     for (const auto& [id, trigger] : triggers_) {
-      const Instant due =
-          first_open(trigger, trigger.almanac.has_instants() ? trigger.next : trigger.planned);
-      if (trigger.state == TriggerState::active && due < Instant{record.number} - kLate) {
+      const Instant late = Instant{record.number} - kLate;
+      const Instant due = first_open(
+          trigger, trigger.almanac.has_instants() ? trigger.next : trigger.planned, late);
+      if (trigger.state == TriggerState::active && due < late) {
         violated(fmt::format("trigger {} has not fired what was due at {}, long after the last "
                              "fault (S1.1)",
                              to_string(id), to_rfc3339(due)),
@@ -78,9 +79,10 @@ class Firings final : public Checker {
              {trigger.id, run});
   }
 
-  // The first from there on that its calendars let run (S4.5).
-  static Instant first_open(const Trigger& trigger, Instant at) {
-    while (at != kNever && !trigger.open.covers(at)) {
+  // The first from there on that its calendars let run (S4.5), as far as it is before `until`: they
+  // may be closed for ever.
+  static Instant first_open(const Trigger& trigger, Instant at, Instant until) {
+    while (at < until && !trigger.open.covers(at)) {
       at = trigger.almanac.has_instants() ? trigger.almanac.next(at)
                                           : trigger.open.changes_after(at);
     }
@@ -97,7 +99,7 @@ class Firings final : public Checker {
       wrong(trigger, fmt::format("fires or skips {} and is not active (S6.4)", to_rfc3339(from)));
     }
     // A delay waits for its calendars; what it may then be late by is theirs.
-    const Instant planned = std::min(first_open(trigger, trigger.planned), from);
+    const Instant planned = std::min(first_open(trigger, trigger.planned, from), from);
     const Instant due = trigger.schedule.kind == ScheduleKind::fixed_delay ? planned
                         : trigger.almanac.has_instants()                   ? trigger.next
                                                                            : from;
@@ -261,7 +263,7 @@ class Firings final : public Checker {
   void leaves(const Trigger& trigger, Instant edited) {
     const Instant due = trigger.almanac.has_instants() ? trigger.next
                         : trigger.state == TriggerState::active
-                            ? first_open(trigger, trigger.planned)
+                            ? first_open(trigger, trigger.planned, kNever)
                             : kNever;
     if (due <= edited) {
       wrong(trigger,

@@ -25,7 +25,8 @@ class Follows final : public Checker {
     } else if (const auto* drops = std::get_if<DeleteFollow>(&change)) {
       asked_.erase(drops->trigger);
     } else if (const auto* insert = std::get_if<InsertRun>(&change)) {
-      if (insert->row.trigger.is_set() && insert->row.occasion.is_set()) {
+      if (insert->row.trigger.is_set() && insert->row.occasion.is_set() &&
+          !insert->row.backfilled) {
         fired(insert->row, now);
       }
       if (is_final(insert->row.progress.state)) {

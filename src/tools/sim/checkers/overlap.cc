@@ -55,11 +55,28 @@ class OverlapJudge final : public Checker {
     }
   }
 
+  // Such runs stand in nobody's way, and nobody in theirs; or, when they wait, only each other.
+  static const BackfillRow* backfill_of(const RunRow& run, const Durable& now) {
+    const auto found = run.backfilled ? now.backfills.find(run.occasion) : now.backfills.end();
+    return found == now.backfills.end() || is_final(found->second.progress.state) ? nullptr
+                                                                                  : &found->second;
+  }
+
   void comes(const RunRow& run, const Durable& now) {
     if (run.kind == RunKind::step) {
       return;
     }
     Live& live = live_[run.definition];
+    if (const BackfillRow* backfill = backfill_of(run, now)) {
+      for (const Id other : live.busy) {
+        const RunRow* beside = now.run(other);
+        if (backfill->waits && beside != nullptr && beside->occasion != backfill->id) {
+          begins(run, live);
+        }
+      }
+      stands(run, run.progress, live, !backfill->waits);
+      return;
+    }
     const Overlap* overlap = overlap_of(run, now);
     if (overlap != nullptr && run.progress.state == RunState::waiting) {
       const auto room = static_cast<std::size_t>(overlap->limit);
@@ -75,7 +92,7 @@ class OverlapJudge final : public Checker {
     } else if (overlap != nullptr) {
       begins(run, live);
     }
-    stands(run, run.progress, live);
+    stands(run, run.progress, live, false);
   }
 
   void moves(Id id, const RunProgress& to, const Durable& now) {
@@ -85,14 +102,15 @@ class OverlapJudge final : public Checker {
     }
     Live& live = live_[run->definition];
     const bool leaves_line = live.in_line.contains(id) && to.state != RunState::waiting;
-    stands(*run, to, live);
+    const BackfillRow* backfill = backfill_of(*run, now);
+    stands(*run, to, live, backfill != nullptr && !backfill->waits);
     if (leaves_line && live.busy.contains(id)) {
       begins(*run, live);
     }
   }
 
   // One that people asked for, to begin later, stands in nobody's way before it does.
-  static void stands(const RunRow& run, const RunProgress& at, Live& live) {
+  static void stands(const RunRow& run, const RunProgress& at, Live& live, bool is_aside) {
     const bool waits_for_another = at.state == RunState::waiting && run.after_run.is_set();
     const bool is_in_line = at.state == RunState::waiting && !run.after_run.is_set();
     const bool is_later = !run.trigger.is_set() && at.attempt == 0 && at.error_kind.empty() &&
@@ -101,7 +119,8 @@ class OverlapJudge final : public Checker {
       is_one ? static_cast<void>(some.insert(run.id)) : static_cast<void>(some.erase(run.id));
     };
     put(live.in_line, is_in_line);
-    put(live.busy, !is_final(at.state) && !is_in_line && !is_later && !waits_for_another);
+    put(live.busy,
+        !is_final(at.state) && !is_aside && !is_in_line && !is_later && !waits_for_another);
   }
 
   // With `cancel_running` it is not begun either when the next one would only cancel it again.
