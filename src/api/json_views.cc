@@ -82,7 +82,7 @@ void append_run(std::string& out, const RunRow& row, const Names& names) {
     object.id("trigger_id", row.trigger).time("planned_at", row.planned);
   }
   if (row.occasion.is_set()) {
-    object.id("upstream_run", row.occasion);
+    object.id(row.backfilled ? "backfill" : "upstream_run", row.occasion);
   }
   if (row.after_run.is_set()) {
     object.id("after_run", row.after_run);

@@ -160,6 +160,7 @@ class OpenApiDrive : public ::testing::Test {
   }
 
   // Asks, notes the operation as driven, and holds the answer against the contract.
+  void drive_backfills(const std::string& trigger);
   WireReply drive(const std::string& id,
                   const std::string& target,
                   int status,
@@ -289,6 +290,30 @@ TEST_F(OpenApiDrive, NoOperationIsOpenByMistake_S13_5) {
   }
 }
 
+// Daily, at three.
+void OpenApiDrive::drive_backfills(const std::string& trigger) {
+  const std::string past = R"({"from":"2025-01-01T00:00:00Z","to":"2025-01-05T00:00:00Z"})";
+  const WireReply begun = drive("start_backfill", trigger + "/backfill", 201, past);
+  EXPECT_NE(begun.body.find("\"total\":4,"), std::string::npos) << begun.body;
+  drive("start_backfill", trigger + "/backfill", 400, R"({"from":"2025-01-01T00:00:00Z"})");
+  drive("start_backfill", trigger + "/backfill", 400,
+        R"({"from":"2025-01-01T04:00:00Z","to":"2025-01-01T05:00:00Z"})");
+  drive("start_backfill", "/api/v1/triggers/77/backfill", 404, past);
+  const std::size_t id_at = begun.body.find("\"id\":\"") + 6;
+  const std::string one =
+      "/api/v1/backfills/" + begun.body.substr(id_at, begun.body.find('"', id_at) - id_at);
+  drive("list_backfills", "/api/v1/backfills?going_on=true&limit=1", 200);
+  drive("list_backfills", "/api/v1/backfills?trigger=x", 400);
+  drive("get_backfill", one, 200);
+  drive("get_backfill", "/api/v1/backfills/77", 404);
+  drive("pause_backfill", one + "/pause", 200, R"({"note":"the source is moving"})");
+  drive("pause_backfill", one + "/pause", 400, R"({"not":"a field"})");
+  drive("resume_backfill", one + "/resume", 200);
+  drive("cancel_backfill", one + "/cancel", 200);
+  drive("pause_backfill", one + "/pause", 409, "{}");
+  drive("resume_backfill", "/api/v1/backfills/77/resume", 404);
+}
+
 TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   const std::string yaml = "Content-Type: application/yaml\r\n";
   const std::string job =
@@ -355,6 +380,7 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("resume_trigger", "/api/v1/triggers/77/resume", 404);
   drive("list_firings", trigger + "/firings?limit=5", 200);
   drive("list_firings", trigger + "/firings?cursor=x", 400);
+  drive_backfills(trigger);
   drive("forecast_firings", "/api/v1/forecast", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=168&namespace=default", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=0", 400);

@@ -11,6 +11,7 @@ std::vector<Route> definition_routes();
 std::vector<Route> calendar_routes();
 std::vector<Route> trigger_routes();
 std::vector<Route> schedule_routes();
+std::vector<Route> backfill_routes();
 std::vector<Route> run_routes();
 std::vector<Route> command_routes();
 std::vector<Route> audit_routes();

@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include "cli/commands.h"
+#include "model/limits.h"
 #include "model/spelling.h"
 
 #include <CLI/App.hpp>
@@ -35,6 +36,7 @@ struct Options {
   std::string command;
   AuditOptions audit;
   ScheduleOptions schedule;
+  BackfillOptions backfill;
   ForecastOptions forecast;
 };
 
@@ -60,6 +62,7 @@ class CommandLine {
     add_definitions("workflow", "Workflows: steps in order", options_.workflow);
     add_definitions("calendar", "Calendars: when triggers may fire, or must not",
                     options_.calendar);
+    add_backfills();
     add_runs();
     add_commands();
     add_audit();
@@ -210,6 +213,22 @@ class CommandLine {
     named("pause", "Let nothing be due until it is resumed", pause_trigger, true)
         ->add_option("--note", to.note, "Why, for others to read");
     named("resume", "Go on from now; what was not due meanwhile stays so", resume_trigger, true);
+    CLI::App* backfill =
+        named("backfill", "Run the instants of a past time, in order", start_backfill, true);
+    backfill->add_option("--from", to.from, "From when on, e.g. 2026-11-01T00:00:00Z")
+        ->required()
+        ->type_name("TIME");
+    backfill->add_option("--to", to.to, "Until when, itself not")->required()->type_name("TIME");
+    backfill->add_option("--parallel", to.parallel, "So many runs at a time (1)")
+        ->check(CLI::Range(1, limits::kBackfillParallel))
+        ->type_name("N");
+    backfill->add_option("--params", to.params_json, "Merged over the trigger's own")
+        ->type_name("JSON");
+    backfill->add_flag("--newest-first", to.newest_first, "Backwards in time");
+    backfill->add_flag("--wait-for-others", to.waits,
+                       "Begin a run only while no other run of the job is live");
+    backfill->add_flag("--pause-on-failure", to.pauses_on_failure,
+                       "Begin no more when a run has failed");
     named("firings", "What became of its due instants, newest first", list_firings, true)
         ->add_option("--limit", to.limit, "So many")
         ->check(CLI::Range(1, 1000));
@@ -256,6 +275,27 @@ class CommandLine {
         ->add_option("--timezone", to.timezone,
                      "Where its days and its times without zone are (UTC)")
         ->type_name("ZONE");
+  }
+
+  void add_backfills() {
+    BackfillOptions& to = options_.backfill;
+    CLI::App& group = *add_group("backfill", "Backfills: past instants that are run on request");
+    const auto bound = [&to](ExitCode (*what)(Session&, const BackfillOptions&)) {
+      return [&to, what](Session& session) { return what(session, to); };
+    };
+    CLI::App* list = add(group, "ls", "Those that go on or are paused", bound(list_backfills));
+    list->add_flag("-a,--all", to.all, "Also those that are over");
+    list->add_option("--limit", to.limit, "At most so many")->check(CLI::Range(1, 1000));
+    CLI::App* get = add(group, "get", "How far one is", bound(show_backfill));
+    CLI::App* pause =
+        add(group, "pause", "Begin nothing more of it until it is resumed", bound(pause_backfill));
+    pause->add_option("--note", to.note, "Why, for others to read");
+    CLI::App* resume = add(group, "resume", "Go on where it stopped", bound(resume_backfill));
+    CLI::App* cancel =
+        add(group, "cancel", "Stop it, and cancel what is live of it", bound(cancel_backfill));
+    for (CLI::App* command : {get, pause, resume, cancel}) {
+      command->add_option("id", to.id, "Its id")->required();
+    }
   }
 
   void add_runs() {

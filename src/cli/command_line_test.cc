@@ -468,6 +468,42 @@ TEST_F(CommandLineTest, TriggersAreFoundByTheirOwnersName) {
   EXPECT_EQ(run({"trigger", "--job", "j"}), kOk);
 }
 
+TEST_F(CommandLineTest, BackfillsAreBegunByNameAndChangedById) {
+  server.answer("GET /api/v1/jobs/j/triggers?namespace=default",
+                R"({"items":[{"id":"9","name":"cron-1"}]})");
+  const std::string one =
+      R"({"id":"5","definition":{"name":"j"},"from":"2026-01-01T00:00:00Z",)"
+      R"("to":"2026-01-05T00:00:00Z","order":"newest_first","max_parallel":3,"state":"paused",)"
+      R"("note":"a run of it ended failed","total":4,"runs":2,"kept_off":1,"succeeded":1,)"
+      R"("failed":1})";
+  server.answer("POST /api/v1/triggers/9/backfill", one);
+  EXPECT_EQ(run({"trigger", "backfill", "j", "--from", "2026-01-01T00:00:00Z", "--to",
+                 "2026-01-05T00:00:00Z", "--parallel", "3", "--newest-first", "--wait-for-others",
+                 "--pause-on-failure", "--params", R"({"a":1})"}),
+            kOk);
+  EXPECT_EQ(server.bodies.back(),
+            R"({"from":"2026-01-01T00:00:00Z","to":"2026-01-05T00:00:00Z","max_parallel":3,)"
+            R"("order":"newest_first","overlap":"wait","on_failure":"pause","params":{"a":1}})");
+  EXPECT_NE(out().find("3 of 4 instants settled: 2 runs (1 succeeded, 1 failed), 1 kept off"),
+            std::string::npos)
+      << out();
+  EXPECT_EQ(run({"trigger", "backfill", "j", "--from", "2026-01-01T00:00:00Z"}), kUsage);
+  server.answer("GET /api/v1/backfills?limit=50&going_on=true", R"({"items":[)" + one + "]}");
+  EXPECT_EQ(run({"backfill", "ls"}), kOk);
+  EXPECT_NE(out().find("75 %"), std::string::npos) << out();
+  server.answer("GET /api/v1/backfills/5", one);
+  EXPECT_EQ(run({"backfill", "get", "5"}), kOk);
+  server.answer("POST /api/v1/backfills/5/pause", R"({"id":"5","changed":false})");
+  EXPECT_EQ(run({"backfill", "pause", "5", "--note", "why"}), kOk);
+  EXPECT_EQ(server.bodies.back(), R"({"note":"why"})");
+  EXPECT_TRUE(said("backfill 5  was paused already"));
+  server.answer("POST /api/v1/backfills/5/resume", R"({"id":"5","changed":true})");
+  EXPECT_EQ(run({"backfill", "resume", "5"}), kOk);
+  server.answer("POST /api/v1/backfills/5/cancel", R"({"id":"5","changed":true})");
+  EXPECT_EQ(run({"backfill", "cancel", "5"}), kOk);
+  EXPECT_EQ(run({"backfill", "get", "6"}), kNotFound);
+}
+
 TEST_F(CommandLineTest, APreviewIsOfWhatIsWrittenOrSaved) {
   const std::string preview =
       R"({"kind":"cron","timezone":"Europe/Berlin","sentence":{"en":"At 02:30","zh":"02:30"},)"

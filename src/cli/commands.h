@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/session.h"
+#include "client/views.h"
 
 #include <optional>
 #include <string>
@@ -62,11 +63,31 @@ struct ScheduleOptions {
   std::string from;  // RFC 3339
   int count = 10;
   int limit = 20;
+  // Of a backfill.
+  std::string to;  // RFC 3339
+  std::string params_json;
+  int parallel = 1;
+  bool newest_first = false;
+  bool waits = false;
+  bool pauses_on_failure = false;
 };
 ExitCode preview_trigger(Session& session, const ScheduleOptions& options);
 ExitCode pause_trigger(Session& session, const ScheduleOptions& options);
 ExitCode resume_trigger(Session& session, const ScheduleOptions& options);
 ExitCode list_firings(Session& session, const ScheduleOptions& options);
+ExitCode start_backfill(Session& session, const ScheduleOptions& options);
+
+struct BackfillOptions {
+  std::string id, note;
+  bool all = false;  // also those that are over
+  int limit = 50;
+};
+ExitCode list_backfills(Session& session, const BackfillOptions& options);
+ExitCode show_backfill(Session& session, const BackfillOptions& options);
+ExitCode pause_backfill(Session& session, const BackfillOptions& options);
+ExitCode resume_backfill(Session& session, const BackfillOptions& options);
+ExitCode cancel_backfill(Session& session, const BackfillOptions& options);
+void print_backfill(Session& session, const client::BackfillView& one);
 
 struct RunOptions {
   std::vector<std::string> runs;

@@ -1,4 +1,5 @@
-// `jobflow trigger preview|pause|resume|firings`: triggers of jobs and workflows, by their names.
+// `jobflow trigger preview|pause|resume|backfill|firings`: triggers of jobs and workflows, by their
+// names.
 #include "cli/commands.h"
 #include "client/views.h"
 
@@ -181,6 +182,48 @@ ExitCode pause_trigger(Session& session, const ScheduleOptions& options) {
 
 ExitCode resume_trigger(Session& session, const ScheduleOptions& options) {
   return change(session, options, "resume", "");
+}
+
+ExitCode start_backfill(Session& session, const ScheduleOptions& options) {
+  boost::json::object body{{"from", options.from}, {"to", options.to}};
+  body["max_parallel"] = options.parallel;
+  if (options.newest_first) {
+    body["order"] = "newest_first";
+  }
+  if (options.waits) {
+    body["overlap"] = "wait";
+  }
+  if (options.pauses_on_failure) {
+    body["on_failure"] = "pause";
+  }
+  if (!options.params_json.empty()) {
+    boost::system::error_code failed;
+    const boost::json::value params = boost::json::parse(options.params_json, failed);
+    if (failed || !params.is_object()) {
+      return session.fail(Problem{.code = ProblemCode::invalid,
+                                  .detail = "--params takes a JSON object like '{\"day\": 7}'"});
+    }
+    body["params"] = params;
+  }
+  const auto found = find_trigger(session, options);
+  if (!found.ok()) {
+    return session.fail(found.problem());
+  }
+  const auto answer = session.post(path_of(*found, "backfill"), boost::json::serialize(body));
+  if (!answer.ok()) {
+    return session.fail(answer.problem());
+  }
+  const auto one = client::read_backfill(answer->body);
+  if (!one.ok()) {
+    return session.fail(one.problem());
+  }
+  if (session.json()) {
+    session.print_json(answer->body);
+    return kOk;
+  }
+  print_backfill(session, *one);
+  session.say("`jobflow backfill get " + one->id + "` says how far it is");
+  return kOk;
 }
 
 ExitCode list_firings(Session& session, const ScheduleOptions& options) {

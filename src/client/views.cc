@@ -317,6 +317,22 @@ FiringView firing_of(const json::object& from) {
           .reason = text(from, "reason")};
 }
 
+BackfillView backfill_of(const json::object& from) {
+  return {.id = text(from, "id"),
+          .name = text(inner(from, "definition"), "name"),
+          .state = text(from, "state"),
+          .note = text(from, "note"),
+          .order = text(from, "order"),
+          .from = instant(from, "from"),
+          .to = instant(from, "to"),
+          .max_parallel = whole(from, "max_parallel", 1),
+          .total = amount(from, "total"),
+          .runs = amount(from, "runs"),
+          .kept_off = amount(from, "kept_off"),
+          .succeeded = amount(from, "succeeded"),
+          .failed = amount(from, "failed")};
+}
+
 ForecastMinuteView forecast_minute_of(const json::object& from) {
   return {.at = instant(from, "at"),
           .firings = amount(from, "firings"),
@@ -450,6 +466,12 @@ Outcome<PreviewView> read_preview(std::string_view body) {
 }
 Outcome<Page<FiringView>> read_firings(std::string_view body) {
   return page(body, firing_of);
+}
+Outcome<Page<BackfillView>> read_backfills(std::string_view body) {
+  return page(body, backfill_of);
+}
+Outcome<BackfillView> read_backfill(std::string_view body) {
+  return one(body, backfill_of);
 }
 Outcome<ForecastView> read_forecast(std::string_view body) {
   return one(body, forecast_of);

@@ -138,6 +138,14 @@ struct FiringView {
   std::string outcome, run, state, reason;
 };
 
+struct BackfillView {
+  std::string id, name;  // of its job or workflow
+  std::string state, note, order;
+  Instant from, to;
+  int max_parallel = 1;
+  std::int64_t total = 0, runs = 0, kept_off = 0, succeeded = 0, failed = 0;
+};
+
 struct ForecastMinuteView {
   Instant at;
   std::int64_t firings = 0, skipped = 0, waiting = 0;
@@ -181,5 +189,7 @@ Outcome<ForecastView> read_forecast(std::string_view json);
 Outcome<Page<TriggerView>> read_triggers(std::string_view json);
 Outcome<PreviewView> read_preview(std::string_view json);
 Outcome<Page<FiringView>> read_firings(std::string_view json);
+Outcome<Page<BackfillView>> read_backfills(std::string_view json);
+Outcome<BackfillView> read_backfill(std::string_view json);
 
 }  // namespace jobflow::client
