@@ -244,6 +244,16 @@ TEST_P(CalendarTest, S4_1_ADelayWaitsUntilItMayRun) {
   EXPECT_EQ(skipped(), Texts{});
 }
 
+// They may open only when its validity is over (seed 702635 with another plan).
+TEST_P(CalendarTest, S4_5_ADelayDoesNotWaitBeyondItsEnd) {
+  desk.save_calendar("nights", kNights);
+  save(R"({"delay_after":"100ms","end":")" + to_rfc3339(Desk::kBase + hours(5)) +
+       R"(","exclude":["nights"]})");
+  pass_until(hours(7));
+  EXPECT_EQ(ran(), Texts{});
+  EXPECT_EQ(at().state, TriggerState::finished);
+}
+
 TEST_P(CalendarTest, S4_1_EndsOfOtherRunsGoByCalendarsToo) {
   desk.save_calendar("nights", kNights);
   save("", "up");

@@ -206,6 +206,12 @@ void Shard::Inside::settle_delay(
   TriggerProgress& at = trigger.row.progress;
   const TriggerSpec& spec = spec_of(known, trigger);
   const Instant planned = opens_at(open, at.next_due, until);
+  if (spec.schedule.end.is_set() && planned >= spec.schedule.end) {
+    due_next(trigger, kNever);  // its calendars open too late
+    advance_trigger(turn, trigger);
+    note_trigger(turn, trigger.row);
+    return;
+  }
   if (planned > until) {
     return;
   }

@@ -473,6 +473,29 @@ TEST_F(HallClusterWorkers, AWorkerIsNotLostWhileItsMemberCannotBeHeard) {  // S6
   expect_each_once({&body});
 }
 
+// What was long under way does not tell who is there now (S6.6; seed 701529 with another plan).
+TEST_F(HallClusterWorkers, AWorkerIsNotLostForNewsThatAreOld) {
+  Body body = begin_forty();
+  stage.slow("b", "a", seconds(15));
+  const auto pass = [&](Span span) {
+    for (Span passed{}; passed < span; passed = passed + milliseconds(500)) {
+      stage.advance(milliseconds(500));
+      body.work(false);
+    }
+  };
+  pass(seconds(20));
+  stage.hall("a").closed(body.incarnation, body.stream.get(), {});
+  body.at = "b";
+  body.connect();
+  pass(seconds(13));
+  for (const RunRow& run : stage.runs()) {
+    EXPECT_EQ(run.progress.state, RunState::running) << run.progress.error;
+  }
+  pass(seconds(8));
+  ASSERT_TRUE(run_out({&body}, seconds(90)));
+  expect_each_once({&body});
+}
+
 // It hears of them before it has heard of their worker (S6.6).
 TEST_F(HallClusterWorkers, OrdersOfAnEarlierProcessThatDidNotLeaveLoseNothing) {
   start(2);

@@ -208,7 +208,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void end_loans();
   void take_orders(std::int64_t from, OrdersForWorker orders);
   void send_unsent(std::int64_t to, const std::vector<Assignment>& assignments);
-  void take_directory(std::int64_t from, WorkerDirectory directory);
+  void take_directory(const MemberMessage& message, WorkerDirectory directory);
   bool worker_came_far(std::int64_t holder, const WorkerDirectory::Entry& entry);
   void far_worker_left(std::int64_t holder, Id incarnation);
   void far_member_lost(std::int64_t member);
@@ -291,7 +291,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   struct FarMember {
     std::int64_t version = kUnknownVersion;
     bool is_known = false;            // as far as it has said, these are its workers
-    Instant heard;                    // monotonic
+    Instant fresh;     // monotonic: what it has said is no older, for it had heard us say so
+    Instant said;      // by its clock, and by which process of it
+    std::int64_t said_term = 0;
     std::map<Id, std::int64_t> here;  // worker -> visit
     bool wished = false;
   };

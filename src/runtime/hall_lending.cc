@@ -43,8 +43,20 @@ void Hall::Inside::say_directory(std::int64_t to) {
     directory.in_full = true;
     directory.here = dealer_.directory();
   }
+  const auto send = [&](const MemberRow& member) {
+    const auto far = far_.find(member.id);
+    const bool is_heard = far != far_.end() && far->second.said_term == member.term;
+    directory.said = at_.monotonic;
+    directory.echo = is_heard ? far->second.said : Instant{};
+    send_member(member.id, directory);
+  };
+  const auto& members = lookout_->image().members;
   if (to != 0) {
-    send_member(to, std::move(directory));
+    const auto member = std::find_if(members.begin(), members.end(),
+                                     [&](const MemberRow& one) { return one.id == to; });
+    if (member != members.end()) {
+      send(*member);
+    }
     return;
   }
   if (directory_changed_) {
@@ -52,9 +64,9 @@ void Hall::Inside::say_directory(std::int64_t to) {
     directory.version = ++directory_version_;
     directory.gone = std::exchange(gone_workers_, {});
   }
-  for (const MemberRow& member : lookout_->image().members) {
+  for (const MemberRow& member : members) {
     if (member.id != committer_.member() && member.state != MemberState::gone) {
-      send_member(member.id, directory);
+      send(member);
     }
   }
   directory_at_ = at_.monotonic + kSignOfLife;
@@ -202,9 +214,12 @@ void Hall::Inside::send_unsent(std::int64_t to, const std::vector<Assignment>& a
 
 // --- the owner
 
-void Hall::Inside::take_directory(std::int64_t from, WorkerDirectory directory) {
+void Hall::Inside::take_directory(const MemberMessage& message, WorkerDirectory directory) {
+  const std::int64_t from = message.from;
   FarMember& far = far_[from];
-  far.heard = at_.monotonic;
+  far.fresh = std::max(far.fresh, directory.echo);
+  far.said = directory.said;
+  far.said_term = message.term;
   if (!directory.in_full) {
     if (directory.version != far.version) {
       far.is_known = false;
@@ -277,7 +292,8 @@ void Hall::Inside::far_worker_left(std::int64_t holder, Id incarnation) {
 }
 
 // Whether a worker that is with any living member would be known here: silence proves nothing while
-// it would not (S6.6).
+// it would not (S6.6). What was long under way does not tell: only what was said after we were
+// heard.
 bool Hall::Inside::hears_everybody() const {
   if (!lookout_ || link_ == nullptr) {
     return true;
@@ -289,7 +305,7 @@ bool Hall::Inside::hears_everybody() const {
     }
     const auto far = far_.find(member.id);
     return far != far_.end() && far->second.is_known &&
-           at_.monotonic - far->second.heard <= kDeafAfter;
+           at_.monotonic - far->second.fresh <= kDeafAfter;
   });
 }
 

@@ -291,7 +291,7 @@ void Hall::Inside::member_said(MemberMessage message) {
   } else if (auto* heads = std::get_if<JournalHeads>(&message.what)) {
     take_heads(*heads);
   } else if (auto* directory = std::get_if<WorkerDirectory>(&message.what)) {
-    take_directory(message.from, std::move(*directory));
+    take_directory(message, std::move(*directory));
   } else if (std::holds_alternative<AskDirectory>(message.what)) {
     say_directory(message.from);
   } else if (auto* wish = std::get_if<CreditWish>(&message.what)) {

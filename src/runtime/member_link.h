@@ -41,6 +41,8 @@ struct WorkerDirectory {
   bool in_full = false;
   std::vector<Entry> here;
   std::vector<Id> gone;  // since the last one: their attempts are lost
+  Instant said;          // by the sender's monotonic clock
+  Instant echo;          // the newest such time of the receiver that has come to the sender
 };
 struct AskDirectory {};
 // How many runs wait at the sender for handlers that the receiver's workers offer; replaces what

@@ -42,9 +42,15 @@ struct ClusterStage::Node final : Clock, Executor, MemberLink {
       hall->member_lost(0);
       return;
     }
-    Node* receiver = to->second.get();
-    receiver->tasks.emplace_back(
-        [receiver, message = std::move(message)] { receiver->hall->member_said(message); });
+    if (const auto delay = stage.delays_.find({name, address}); delay != stage.delays_.end()) {
+      stage.under_way_.emplace(stage.monotonic_ + delay->second,
+                               std::pair(address, std::move(message)));
+    } else {
+      to->second->hear(std::move(message));
+    }
+  }
+  void hear(MemberMessage message) {
+    tasks.emplace_back([this, message = std::move(message)] { hall->member_said(message); });
   }
   bool run_one() {
     if (is_paused) {
@@ -132,6 +138,11 @@ void ClusterStage::cut(const std::string& a, const std::string& b) {
 }
 
 void ClusterStage::settle() {
+  while (!under_way_.empty() && under_way_.begin()->first <= monotonic_) {
+    auto [to, message] = std::move(under_way_.begin()->second);
+    under_way_.erase(under_way_.begin());
+    node(to).hear(std::move(message));
+  }
   for (bool any = true; any;) {
     any = false;
     for (auto& [name, node] : nodes_) {
@@ -144,7 +155,7 @@ void ClusterStage::advance(Span span) {
   const Instant end = monotonic_ + span;
   for (;;) {
     settle();
-    Instant next = end;
+    Instant next = under_way_.empty() ? end : std::min(end, under_way_.begin()->first);
     for (auto& [name, node] : nodes_) {
       if (!node->is_paused && node->timer) {
         next = std::min(next, node->timer_at);

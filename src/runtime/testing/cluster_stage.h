@@ -35,6 +35,10 @@ class ClusterStage {
   // Nothing passes between the two, in neither direction.
   void cut(const std::string& a, const std::string& b);
   void heal() { cuts_.clear(); }
+  // What the former says to the latter is under way for so long from now on.
+  void slow(const std::string& from, const std::string& to, Span span) {
+    delays_[{from, to}] = span;
+  }
 
   // The database as it is now; and back to it, with all later history lost.
   void keep_history() { kept_ = store::copy_memory_database(*database_); }
@@ -79,6 +83,8 @@ class ClusterStage {
   std::map<std::string, std::unique_ptr<Node>> nodes_;
   std::vector<std::unique_ptr<Node>> dead_;
   std::set<std::pair<std::string, std::string>> cuts_;
+  std::map<std::pair<std::string, std::string>, Span> delays_;
+  std::multimap<Instant, std::pair<std::string, MemberMessage>> under_way_;  // to whom
   Instant monotonic_{77'000};
 };
 

@@ -189,6 +189,12 @@ void World::disable_triggers() {
       owners.insert(trigger.definition);
     }
   }
+  for (const auto& [id, backfill] : durable.backfills) {
+    // Its trigger was edited between the look and the asking, and it came to be a long one.
+    if (!is_final(backfill.progress.state) && backfill.total > 100) {
+      clients.front()->ask(engine::CancelBackfill{id}, kTries);
+    }
+  }
   for (const Id owner : owners) {
     const DefinitionRow& row = durable.definitions.at(owner);
     if (!row.deleted) {

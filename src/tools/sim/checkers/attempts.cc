@@ -60,9 +60,14 @@ class Attempts final : public Checker {
   };
   // Beats come every second; a worker heard that often is not silent for a lease (S6.6).
   static constexpr Micros kGap = 1'500'000;
+  // An owner that has not heard for longer what another member hears judges nobody's silence.
+  static constexpr Micros kNews = 2'000'000;
 
   void heard(const Record& record) {
     const auto worker = heard_.find(record.number);
+    if (worker != heard_.end() && record.from_worker->leaving) {
+      worker->second.is_leaving = true;  // whoever hears it tells the others
+    }
     const auto [member, term] = processes_[record.who];
     if (worker == heard_.end() || term < terms_[member]) {
       return;  // what a process hears whose term is over, its cluster does not
@@ -72,7 +77,6 @@ class Attempts final : public Checker {
       one.since = record.at;
     }
     one.last = record.at;
-    one.is_leaving = one.is_leaving || record.from_worker->leaving;
   }
 
   // `row`: as it will be but for its progress; `before`: null when it is new.
@@ -157,7 +161,8 @@ class Attempts final : public Checker {
       return;
     }
     const Heard& one = worker->second;
-    if (one.since >= 0 && one.since < given->second.at && at_ - one.last < kGap) {
+    if (one.since >= 0 && one.since < given->second.at && at_ - one.last < kGap &&
+        at_ - one.since > kNews) {
       violated(fmt::format("token {} of run {} is declared lost, but its worker was heard all the "
                            "time (S6.6)",
                            to_string(token), to_string(run)),

@@ -19,6 +19,10 @@ class Letters final : public Checker {
       applies(mark->row);
     } else if (const auto* gone = std::get_if<DeleteLetters>(&change)) {
       forgets(*gone);
+    } else if (const auto* insert = std::get_if<InsertRun>(&change)) {
+      if (is_final(insert->row.progress.state)) {  // a step that is skipped
+        ended_.insert(insert->row.id);
+      }
     } else if (const auto* update = std::get_if<UpdateRun>(&change)) {
       if (const RunRow* run = now.run(update->run)) {
         moves(*run, update->progress, now);
