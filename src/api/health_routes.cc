@@ -3,6 +3,7 @@
 #include "api/lookup.h"
 #include "api/openapi.h"
 #include "api/routes.h"
+#include "runtime/clock.h"
 #include "runtime/metrics.h"
 #include "schedule/zone.h"
 
@@ -78,7 +79,8 @@ void version(const ExchangePtr& exchange) {
       .text("api", "v1")
       .text("store", facts.kind)
       .number("schema_version", facts.schema_version)
-      .text("time_zones", schedule::zone_database_version());
+      .text("time_zones", schedule::zone_database_version())
+      .time("time", exchange->doors->clock.now());
   exchange->answer(std::move(response));
 }
 

@@ -381,6 +381,10 @@ class CommandLine {
     add(workers, "ls", "The workers that are connected", list_workers);
     CLI::App& handlers = *add_group("handler", "Handlers: what workers offer");
     add(handlers, "ls", "The handlers that connected workers offer", list_handlers);
+    add(app_, "doctor", "Is all well between here and the server, and what to do where it is not",
+        [this](Session& session) {
+          return doctor(session, {programs_.version, programs_.time_zones});
+        });
     add(app_, "version", "Say which version this is", [this](Session& session) {
       session.print(session.json() ? "{\"version\": \"" + programs_.version +
                                          "\", \"time_zones\": \"" + programs_.time_zones + "\"}\n"

@@ -171,6 +171,32 @@ TEST_F(CommandLineTest, ProgramsGetTheirArgumentsAsTheyAre) {
   EXPECT_TRUE(said("no worker is connected"));
 }
 
+TEST_F(CommandLineTest, TheDoctorSaysWhatIsWrongAndWhatToDo) {
+  server.answer("GET /version",
+                R"({"version":"1.2.3","time_zones":"2026a","time":"2026-11-22T17:33:05Z"})");
+  server.answer("GET /readyz?verbose=true",
+                R"({"status":"ok","store":"sqlite","voided_promises":[]})");
+  server.answer("GET /api/v1/workers", R"({"items":[{"name":"w"}]})");
+  server.answer("GET /api/v1/forecast?hours=1", R"({"handlers":[]})");
+  EXPECT_EQ(run({"doctor"}), kOk);
+  EXPECT_EQ(out().find("warning"), std::string::npos) << out();
+  server.answer("GET /version",
+                R"({"version":"1.2.4","time_zones":"2025c","time":"2026-11-22T17:33:14Z"})");
+  server.answer("GET /readyz?verbose=true",
+                R"({"status":"ok","store":"sqlite","voided_promises":["S1.5: no fsync"]})");
+  server.answer("GET /api/v1/workers", R"({"items":[]})");
+  server.answer("GET /api/v1/forecast?hours=1",
+                R"({"handlers":[{"handler":"etl","has_worker":false}]})");
+  EXPECT_EQ(run({"doctor"}), kOk) << "warnings alone";
+  for (const char* part : {"is jobflow 1.2.4", "2025c on the server", "10.0 s behind",
+                           "S1.5: no fsync", "none is connected", "no worker offers them: etl"}) {
+    EXPECT_NE(out().find(part), std::string::npos) << part << "\n" << out();
+  }
+  server.answers.erase("GET /api/v1/workers");
+  EXPECT_EQ(run({"doctor", "-o", "json"}), kError);
+  EXPECT_NE(out().find("\"failed\""), std::string::npos) << out();
+}
+
 TEST_F(CommandLineTest, WhatBecameOfACommandCanBeAsked) {  // S12.4
   server.answer("GET /api/v1/commands/7", R"({"id":"7","state":"done"})");
   EXPECT_EQ(run({"command", "show", "7"}), kOk);

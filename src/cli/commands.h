@@ -77,6 +77,12 @@ ExitCode resume_trigger(Session& session, const ScheduleOptions& options);
 ExitCode list_firings(Session& session, const ScheduleOptions& options);
 ExitCode start_backfill(Session& session, const ScheduleOptions& options);
 
+// What the program knows of itself.
+struct ProgramFacts {
+  std::string version, time_zones;
+};
+ExitCode doctor(Session& session, const ProgramFacts& program);
+
 struct BackfillOptions {
   std::string id, note;
   bool all = false;  // also those that are over
