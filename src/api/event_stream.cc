@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace jobflow::api {
 namespace {
@@ -55,25 +56,47 @@ class Stream final : public std::enable_shared_from_this<Stream> {
 
   void begin(std::optional<runtime::Cursor> cursor) {
     sink_->on_closed([self = shared_from_this()] { self->unsubscribe(); });
-    if (cursor && is_ahead(*cursor)) {
-      // Of a store that lost what came after, such as one put back from a backup: waiting for
-      // these numbers would leave out what they are given to now.
-      send_own("lagged", "{}", *cursor);
-      take_snapshot();
-    } else if (cursor) {
-      subscribe(std::move(*cursor));
+    if (cursor) {
+      cursor_ = std::move(*cursor);
+      resume(beyond_what_is_known());
     } else {
       take_snapshot();
     }
   }
 
  private:
-  bool is_ahead(const runtime::Cursor& cursor) const {
+  // Where the cursor is past what this member knows: of a source whose news it has not heard yet,
+  // since another member gave the cursor (S9.3), or of a store that lost what came after.
+  std::vector<ShardNumber> beyond_what_is_known() const {
     const runtime::Cursor now = doors_->hall.feed().now();
-    return std::any_of(cursor.next.begin(), cursor.next.end(), [&](const auto& source) {
-      const auto at = now.next.find(source.first);
-      return at == now.next.end() || source.second > at->second;
-    });
+    std::vector<ShardNumber> sources;
+    for (const auto& [source, next] : cursor_.next) {
+      const auto at = now.next.find(source);
+      if (next > (at == now.next.end() ? 1 : at->second)) {
+        sources.push_back(source);
+      }
+    }
+    return sources;
+  }
+
+  // The journal tells which it is: an event that somebody was sent is in it, or later ones are.
+  void resume(std::vector<ShardNumber> doubtful) {
+    if (doubtful.empty()) {
+      return subscribe(cursor_);
+    }
+    const ShardNumber source = doubtful.back();
+    doubtful.pop_back();
+    doors_->store.read_journal(
+        source, cursor_.next[source] - 1, 1,
+        on_loop<std::vector<JournalPart>>([this, doubtful](const std::vector<JournalPart>& parts) {
+          if (!parts.empty()) {
+            return resume(doubtful);
+          }
+          // Such as one put back from a backup: waiting for these numbers would leave out what
+          // they are given to now.
+          send_own("lagged", "{}", cursor_);
+          take_snapshot();
+        }));
   }
 
   // --- the snapshot

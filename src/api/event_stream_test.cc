@@ -9,6 +9,7 @@ namespace {
 
 using testing::ApiStage;
 using testing::must_hold;
+using testing::PlayedHall;
 using testing::PlayedSink;
 
 class EventStreamTest : public ::testing::Test {
@@ -173,6 +174,51 @@ TEST_F(EventStreamTest, ACursorOfALaterHistoryIsToldLagged_S9_2) {
                     .last_event_id = runtime::to_text({.next = {{job.id.shard(), 1'000'000}}})});
   ASSERT_NE(sink, nullptr);
   EXPECT_EQ(types(*sink), (Types{"lagged", "snapshot"}));
+}
+
+// Another member on the same store; what it knows of the journal is what it was told.
+TEST_F(EventStreamTest, ACursorGoesOnAtAMemberThatHasHeardLess_S9_3) {
+  const DefinitionRow job = stage.add_job("report");
+  RunRow run = stage.add_run(job, {});
+  const std::string target = "/api/v1/events?run=" + to_string(run.id);
+  const auto first = stage.stream({.target = target});
+  change(run, RunState::running);
+  change(run, RunState::queued);
+  const auto cursor = runtime::parse_cursor(first->sent.at(2).id);
+  ASSERT_TRUE(cursor.ok());
+  PlayedHall other(*stage.store);
+  const auto exchange = std::make_shared<Exchange>();
+  exchange->doors.reset(new Doors{.hall = other,
+                                  .store = *stage.store,
+                                  .logs = *stage.logs,
+                                  .metrics = stage.metrics,
+                                  .clock = stage.clock,
+                                  .names = *stage.names,
+                                  .version = "0.0.0"});
+  exchange->loop = stage.loop;
+  const auto resume = [&](const runtime::Cursor& from) {
+    auto sink = std::make_shared<PlayedSink>();
+    stream_events(exchange, sink, {.run = run.id}, from);
+    stage.loop->settle();
+    return sink;
+  };
+  const auto unheard_of = resume(*cursor);
+  other.feed().advance(3, 1, 2);
+  const auto behind = resume(*cursor);
+  other.feed().advance(3, 1, 3);
+  change(run, RunState::running, 2);
+  other.feed().advance(3, 3, 4);
+  stage.loop->settle();
+  for (const auto& sink : {unheard_of, behind}) {
+    ASSERT_EQ(types(*sink), Types{"run.changed"}) << "neither lagged nor told again";
+    EXPECT_EQ(must_hold(sink->sent[0].json, R"("id":"3:3")"), "");
+    sink->close();
+  }
+  runtime::Cursor lost = *cursor;
+  lost.next[3] = 1'000;
+  const auto of_another_history = resume(lost);
+  EXPECT_EQ(types(*of_another_history), (Types{"lagged", "snapshot"}));
+  of_another_history->close();
 }
 
 TEST_F(EventStreamTest, ASlowClientIsToldOnceItHasTakenWhatItWasSent) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -95,6 +97,57 @@ TEST(LogSpool, WhatDoesNotFitIsCountedWhereItIsMissing) {  // S10.2
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0].find("[jobflow: " + std::to_string(100 - kept) + " lines dropped"), 0U);
   EXPECT_EQ(lines[1], "after");
+}
+
+// The marker is a line like others: it has its number, and goes over to the next server with it.
+TEST(LogSpool, WhatWasDroppedIsSaidOnceWhicheverServerTakesIt) {  // S7.3, S10.2
+  LogSpool spool(1000, 1000);
+  RunSpool* run = spool.open(Id{1}, 1);
+  std::int64_t written = 0;
+  const auto flood = [&] {
+    for (int i = 0; i < 100; ++i) {
+      spool.append(run, line(std::to_string(written++)));
+    }
+  };
+  std::map<std::int64_t, std::string> stored;  // what one or another server took, by number
+  std::map<std::int64_t, std::uint64_t> dropped;
+  const auto take = [&] {
+    v1::WorkerMessage message;
+    spool.take(message, 1'000'000);
+    std::int64_t end = 0;
+    for (const v1::LogChunk& chunk : message.logs()) {
+      end = chunk.offset();
+      for (const v1::LogLine& each : chunk.lines()) {
+        const auto [at, is_new] = stored.try_emplace(end, each.text());
+        EXPECT_TRUE(is_new || at->second == each.text()) << "number " << end;
+        dropped[end++] = each.dropped();
+      }
+    }
+    return end;
+  };
+
+  flood();
+  const std::int64_t kept = take();
+  spool.rewind();  // the acknowledgement went down with the link
+  flood();         // nobody takes anything, and these are left out too
+  EXPECT_EQ(take(), kept) << "the same lines again, and nothing is said before its place";
+  spool.acknowledge(Id{1}, 1, kept);
+  spool.append(run, line("after"));
+  const std::int64_t end = take();
+  EXPECT_EQ(end, kept + 2);
+  spool.rewind();  // the marker, too, is sent to another server when nobody answered for it
+  EXPECT_EQ(take(), end);
+  spool.acknowledge(Id{1}, 1, end);
+  spool.close(run);
+  EXPECT_TRUE(spool.empty());
+
+  const auto left_out = static_cast<std::uint64_t>(written - kept);
+  EXPECT_EQ(dropped.at(kept), left_out);
+  EXPECT_EQ(stored.at(kept).find("[jobflow: " + std::to_string(left_out) + " lines dropped"), 0U);
+  EXPECT_EQ(stored.at(kept + 1), "after");
+  EXPECT_EQ(std::count_if(dropped.begin(), dropped.end(),
+                          [](const auto& each) { return each.second > 0; }),
+            1);
 }
 
 TEST(LogSpool, AnAttemptHasALimitAndSaysSo) {  // limits::kLogRunBytes
