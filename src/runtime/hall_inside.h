@@ -290,9 +290,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   static constexpr std::int64_t kUnknownVersion = -1;
   struct FarMember {
     std::int64_t version = kUnknownVersion;
-    bool is_known = false;            // as far as it has said, these are its workers
-    Instant fresh;     // monotonic: what it has said is no older, for it had heard us say so
-    Instant said;      // by its clock, and by which process of it
+    bool is_known = false;  // as far as it has said, these are its workers
+    Instant fresh;          // monotonic: what it has said is no older, for it had heard us say so
+    Instant said;           // by its clock, and by which process of it
     std::int64_t said_term = 0;
     std::map<Id, std::int64_t> here;  // worker -> visit
     bool wished = false;
