@@ -278,6 +278,7 @@ class Shard::Inside {
     bool in_line = false;
     const BackfillRow* backfill = nullptr;
   };
+  static Outcome<std::string> params_of(const Definition& definition, const std::string& given);
   Outcome<LiveRun*> create_run(Turn& turn, Known& known, NewRun wanted);
   void cancel(Turn& turn, Id run);
   bool ask_cancel(Turn& turn, LiveRun& run, const std::string& why);

@@ -111,6 +111,19 @@ bool Shard::Inside::answer_repeat(Turn& turn, const TriggerRun& ask, Id definiti
   return false;
 }
 
+// What a new run is given, on top of what its definition says.
+Outcome<std::string> Shard::Inside::params_of(const Definition& definition,
+                                              const std::string& given) {
+  auto params = definition.kind == DefinitionKind::workflow
+                    ? complete_inputs(definition.workflow().inputs, given)
+                    : merge_objects(definition.job().task.params, given);
+  if (params && params->size() > limits::kParamsBytes) {
+    return Problem{ProblemCode::too_large, "params are over the limit of " +
+                                               std::to_string(limits::kParamsBytes) + " bytes"};
+  }
+  return params;
+}
+
 // A new run of a job (queued) or of a workflow (running; its first steps are the caller's to start,
 // by advance()); scheduled, when it is to start later; waiting, when it does after another one (to
 // tell that one's home is the caller's matter, too).
@@ -119,14 +132,9 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
                                                            NewRun wanted) {
   const Definition& definition = *known.plan->definition;
   const bool is_workflow = definition.kind == DefinitionKind::workflow;
-  auto params = is_workflow ? complete_inputs(definition.workflow().inputs, wanted.params)
-                            : merge_objects(definition.job().task.params, wanted.params);
+  auto params = params_of(definition, wanted.params);
   if (!params) {
     return params.problem();
-  }
-  if (params->size() > limits::kParamsBytes) {
-    return Problem{ProblemCode::too_large, "params are over the limit of " +
-                                               std::to_string(limits::kParamsBytes) + " bytes"};
   }
   LiveRun run;
   run.plan = known.plan;

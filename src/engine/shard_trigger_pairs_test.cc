@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <tuple>
@@ -12,7 +13,7 @@
 namespace jobflow::engine::testing {
 namespace {
 
-enum class Edit { none, of_params, of_schedule };
+enum class Edit : std::uint8_t { none, of_params, of_schedule };
 
 using Pair = std::tuple<const char*, const char*, Edit, bool>;  // misfire, overlap, edit, pause
 

@@ -175,16 +175,8 @@ bool RowTable::is_deleted(Id definition) const {
   return newest == current.end() || revisions.at({definition, newest->second}).deleted;
 }
 
-ShardImage RowTable::image(ShardNumber shard,
-                           Id last_id,
-                           std::int64_t batch,
-                           bool with_sleepers) const {
-  ShardImage image{.shard = shard,
-                   .epoch = 1,
-                   .last_id = last_id,
-                   .last_command = commands.empty() ? Id{} : commands.rbegin()->first,
-                   .batch = batch,
-                   .shard_count = shard_count};
+// The definitions that a shard loads: those with something unfinished, or all.
+std::set<Id> RowTable::loaded(bool with_sleepers) const {
   std::set<Id> awake;
   for (const auto& [id, revision] : current) {
     if (with_sleepers) {
@@ -204,11 +196,28 @@ ShardImage RowTable::image(ShardNumber shard,
   for (const auto& [id, row] : backfills) {
     if (!is_final(row.progress.state)) {
       awake.insert(row.definition);
-      image.backfills.push_back(row);
     }
   }
-  for (const Id id : awake) {
+  return awake;
+}
+
+ShardImage RowTable::image(ShardNumber shard,
+                           Id last_id,
+                           std::int64_t batch,
+                           bool with_sleepers) const {
+  ShardImage image{.shard = shard,
+                   .epoch = 1,
+                   .last_id = last_id,
+                   .last_command = commands.empty() ? Id{} : commands.rbegin()->first,
+                   .batch = batch,
+                   .shard_count = shard_count};
+  for (const Id id : loaded(with_sleepers)) {
     list(id, image.definitions, image.triggers);
+  }
+  for (const auto& [id, row] : backfills) {
+    if (!is_final(row.progress.state)) {
+      image.backfills.push_back(row);
+    }
   }
   std::set<std::pair<Id, int>> old;
   for (const auto& [id, row] : runs) {

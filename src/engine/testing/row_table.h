@@ -35,6 +35,7 @@ struct RowTable {
 
   // What a new owner would load. `last_id` and `batch` are the caller's to know. `with_sleepers`:
   // definitions that a store would leave to be read later, too.
+  std::set<Id> loaded(bool with_sleepers) const;
   ShardImage image(ShardNumber shard,
                    Id last_id,
                    std::int64_t batch,

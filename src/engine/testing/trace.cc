@@ -153,6 +153,25 @@ std::string tell_letters(const Change& change, const Names& names) {
   return "- watch " + names.of(row.run) + " for " + names.of(row.watcher);
 }
 
+std::string tell_backfill(const BackfillRow& row, const Names& names) {
+  return "+ backfill " + names.of(row.id) + " of " + names.of(row.trigger) + " " +
+         names.at(row.from) + ".." + names.at(row.until) + " x" + std::to_string(row.total) +
+         (row.newest_first ? " newest-first" : "") + (row.waits ? " waits" : "") +
+         " parallel=" + std::to_string(row.max_parallel) +
+         (row.params == "{}" ? "" : " params=" + row.params) + " by=" + row.principal;
+}
+
+std::string tell_backfill(Id backfill, const BackfillProgress& at, const Names& names) {
+  Fields fields(names);
+  fields.number("made", 0, at.made);
+  fields.number("kept_off", 0, at.kept_off);
+  fields.number("succeeded", 0, at.succeeded);
+  fields.number("failed", 0, at.failed);
+  fields.text("note", "", at.note);
+  return "~ backfill " + names.of(backfill) + " " + std::string(to_string(at.state)) +
+         (at.cursor.is_set() ? " at=" + names.at(at.cursor) : "") + fields.said();
+}
+
 std::string tell_change(const Change& change, const RowTable& rows, const Names& names) {
   if (const auto* insert = std::get_if<InsertRun>(&change)) {
     return tell_run(insert->row, names);
@@ -194,23 +213,10 @@ std::string tell_change(const Change& change, const RowTable& rows, const Names&
     return "+ command " + to_string(command->row.id) + " -> " + names.of(command->row.subject);
   }
   if (const auto* begun = std::get_if<InsertBackfill>(&change)) {
-    const BackfillRow& row = begun->row;
-    return "+ backfill " + names.of(row.id) + " of " + names.of(row.trigger) + " " +
-           names.at(row.from) + ".." + names.at(row.until) + " x" + std::to_string(row.total) +
-           (row.newest_first ? " newest-first" : "") + (row.waits ? " waits" : "") +
-           " parallel=" + std::to_string(row.max_parallel) +
-           (row.params == "{}" ? "" : " params=" + row.params) + " by=" + row.principal;
+    return tell_backfill(begun->row, names);
   }
   if (const auto* advance = std::get_if<AdvanceBackfill>(&change)) {
-    const BackfillProgress& at = advance->progress;
-    Fields fields(names);
-    fields.number("made", 0, at.made);
-    fields.number("kept_off", 0, at.kept_off);
-    fields.number("succeeded", 0, at.succeeded);
-    fields.number("failed", 0, at.failed);
-    fields.text("note", "", at.note);
-    return "~ backfill " + names.of(advance->backfill) + " " + std::string(to_string(at.state)) +
-           (at.cursor.is_set() ? " at=" + names.at(at.cursor) : "") + fields.said();
+    return tell_backfill(advance->backfill, advance->progress, names);
   }
   const auto* key = std::get_if<InsertIdempotency>(&change);
   if (key == nullptr) {

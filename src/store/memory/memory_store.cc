@@ -273,6 +273,27 @@ void read_sleepers(const Tables& tables, const CommandReads& reads, CommandRows&
   read_awake(tables, ids, rows);
 }
 
+// What of its letters with others a shard has to remember.
+void read_letters(const Tables& tables, ShardNumber shard, ShardImage& image) {
+  for (auto at = tables.letters.lower_bound({shard, 0, Id{}});
+       at != tables.letters.end() && at->second.from == shard; ++at) {
+    image.letters.push_back(at->second);
+  }
+  for (auto at = tables.marks.lower_bound({shard, 0});
+       at != tables.marks.end() && at->second.to == shard; ++at) {
+    image.marks.push_back(at->second);
+  }
+  if (const auto watches = tables.watches.find(shard); watches != tables.watches.end()) {
+    for (const auto& [run, watcher] : watches->second) {
+      image.watches.push_back({.run = run, .watcher = watcher});
+    }
+  }
+  for (auto at = tables.follows.lower_bound({shard, Id{}});
+       at != tables.follows.end() && at->first.first == shard; ++at) {
+    image.follows.push_back(at->second);
+  }
+}
+
 ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard) {
   ShardImage image{.shard = shard,
                    .next_event = newest_number(tables, shard) + 1,
@@ -313,23 +334,7 @@ ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard
   }
   read_awake(tables, awake, image);
   image.old_revisions = revisions_of(tables, image.live_runs, false);
-  for (auto at = tables.letters.lower_bound({shard, 0, Id{}});
-       at != tables.letters.end() && at->second.from == shard; ++at) {
-    image.letters.push_back(at->second);
-  }
-  for (auto at = tables.marks.lower_bound({shard, 0});
-       at != tables.marks.end() && at->second.to == shard; ++at) {
-    image.marks.push_back(at->second);
-  }
-  if (const auto watches = tables.watches.find(shard); watches != tables.watches.end()) {
-    for (const auto& [run, watcher] : watches->second) {
-      image.watches.push_back({.run = run, .watcher = watcher});
-    }
-  }
-  for (auto at = tables.follows.lower_bound({shard, Id{}});
-       at != tables.follows.end() && at->first.first == shard; ++at) {
-    image.follows.push_back(at->second);
-  }
+  read_letters(tables, shard, image);
   return image;
 }
 
