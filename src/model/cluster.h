@@ -55,7 +55,9 @@ struct Placement {
   std::vector<Revoked> revoked;
   std::vector<Move> moves;
   MemberState own_state = MemberState::active;  // what the writer's own row says from now on
-  std::int64_t generation = 0;                  // from this one to the next; 0 = stays
+  // History has changed: from this generation to that one, which is above all that the writer
+  // knows of, the forgotten ones too; 0 = stays.
+  std::int64_t generation = 0, next_generation = 0;
 };
 
 }  // namespace jobflow

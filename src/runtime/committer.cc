@@ -20,12 +20,14 @@ constexpr Span kAwayPauseMax = seconds(2);
 
 // The decisions' changes and events, lent to a batch: one part a shard, in order.
 std::shared_ptr<store::Batch> build(const store::Ticket& ticket,
+                                    std::int64_t generation,
                                     std::vector<Decided>& decided,
                                     Instant now) {
   auto batch = std::make_shared<store::Batch>();
   batch->member = ticket.member;
   batch->term = ticket.term;
   batch->number = ticket.batch + 1;
+  batch->generation = generation;
   batch->time = now;
   std::map<ShardNumber, std::size_t> places;
   for (Decided& one : decided) {
@@ -84,6 +86,7 @@ bool any_writes(const std::vector<Decided>& decided) {
 
 void Committer::begin(store::Ticket ticket) {
   ticket_ = ticket;
+  generation_ = 0;
   landed_places_.clear();
   lease_from_ = {};
   beat_at_ = times_.beat_every.ms > 0 ? Instant{} : kNever;  // at once
@@ -107,10 +110,13 @@ bool Committer::send_without_decisions(Moment at) {
     return false;
   }
   std::vector<Decided> none;
-  auto batch = build(ticket_, none, at.now);
+  auto batch = build(ticket_, generation_, none, at.now);
   flight_ = {.sent = at.monotonic};
   if (!placements_.empty()) {
     batch->placement = std::move(placements_.front().placement);
+    if (batch->placement->generation != 0) {
+      batch->generation = batch->placement->generation;
+    }
     flight_.placed = std::move(placements_.front().placed);
     placements_.erase(placements_.begin());
   }
@@ -181,7 +187,7 @@ void Committer::take_gathered(std::vector<Decided>& into) {
 }
 
 void Committer::send(std::vector<Decided> decided, Moment at) {
-  flight_.batch = build(ticket_, decided, at.now);
+  flight_.batch = build(ticket_, generation_, decided, at.now);
   flight_.decided = std::move(decided);
   flight_.sent = at.monotonic;
   flight_.tries = 0;
@@ -297,7 +303,8 @@ void Committer::answered(const store::CommitAnswer& answer, Moment at) {
       owner_.fenced(answer.detail);
       return;
     case history_changed:
-      owner_.history_changed(take_all());
+    case old_generation:
+      owner_.history_changed(take_all(), answer.result == old_generation);
       return;
   }
 }

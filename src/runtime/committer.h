@@ -58,7 +58,8 @@ class CommitterOwner {
   virtual void store_away(bool away, const std::string& why) = 0;
   virtual void fenced(const std::string& why) = 0;
   // The store is not what it was: everything undurable is handed back (outcome unknown).
-  virtual void history_changed(std::vector<Decided> undurable) = 0;
+  // `is_known`: another member has said so already, to all.
+  virtual void history_changed(std::vector<Decided> undurable, bool is_known) = 0;
   virtual void send(std::shared_ptr<const store::Batch> batch) = 0;
 };
 
@@ -73,7 +74,10 @@ class Committer {
   explicit Committer(CommitterOwner& owner, MemberTimes times = {})
       : owner_(owner), times_(times) {}
 
+  // The generation is not known then: nothing but beats and claims may go out before it is.
   void begin(store::Ticket ticket);
+  // Batches from now on land in that history only (house 8); 0 = in any: a member alone.
+  void begin_generation(std::int64_t generation) { generation_ = generation; }
   void add(Decided decided);
   // Sends what has gathered unless a batch is under way. Call at the end of each turn.
   void kick(Moment at);
@@ -134,6 +138,7 @@ class Committer {
   CommitterOwner& owner_;
   const MemberTimes times_;
   store::Ticket ticket_;
+  std::int64_t generation_ = 0;
   std::vector<Decided> gathering_;
   std::deque<std::vector<Decided>> pieces_;  // of a refused batch, each of one shard
   Flight flight_;

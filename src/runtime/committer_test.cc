@@ -97,7 +97,7 @@ class Stage final : public CommitterOwner {
     heard.emplace_back(away ? "away" : "back");
   }
   void fenced(const std::string&) override { heard.emplace_back("fenced"); }
-  void history_changed(std::vector<Decided> undurable) override {
+  void history_changed(std::vector<Decided> undurable, bool /*is_known*/) override {
     heard.push_back("history changed, " + std::to_string(undurable.size()) + " undurable");
   }
   void send(std::shared_ptr<const store::Batch> batch) override {

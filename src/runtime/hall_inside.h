@@ -148,6 +148,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void join();
   void joined(const Outcome<store::Ticket>& ticket);
   void begin_alone(const Outcome<ClusterImage>& image);
+  std::int64_t above(std::int64_t generation) const;
   void begin_generation(std::int64_t generation);
   void claimed();
   void look();
@@ -234,7 +235,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void refused(Decided bad, std::vector<Decided> kept, std::string why) override;
   void store_away(bool away, const std::string& why) override;
   void fenced(const std::string& why) override;
-  void history_changed(std::vector<Decided> undurable) override;
+  void history_changed(std::vector<Decided> undurable, bool is_known) override;
   void send(std::shared_ptr<const store::Batch> batch) override;
 
   // hall_recovery.cc

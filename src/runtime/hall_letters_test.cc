@@ -217,6 +217,46 @@ TEST_F(HallLetters, WhoeverTakesAWaitingRunOverAfterALostHistoryAsksAgain) {
   EXPECT_EQ(asked, 1);
 }
 
+// A member that cannot look does not know yet that another one has seen history lost. What it
+// decided until then, perhaps by news of that history, lands no more (house 8; seed 841917).
+TEST_F(HallLetters, WhatWasDecidedInALostHistoryDoesNotLandInTheNext) {
+  const auto row_of_b = [&] {
+    const ClusterImage image = stage.image();
+    return *std::ranges::find(image.members, std::string("b"), &MemberRow::name);
+  };
+  const Id awaited = run(job_of("a"));
+  bool is_cut_off = true;
+  std::optional<std::int64_t> first_again;  // the number of its first batch in a new term
+  stage.store("b").set({.commit =
+                            [&](const store::Batch& batch) {
+                              if (batch.term > 1 && !first_again) {
+                                first_again = batch.number;
+                              }
+                              return is_cut_off ? CommitFault::lost : CommitFault::none;
+                            },
+                        .read =
+                            [&] {
+                              return row_of_b().term == 1 ? store::ReadFault::fails
+                                                          : store::ReadFault::none;
+                            }});
+  stage.settle();
+  const std::int64_t landed = row_of_b().batch;
+  stage.submit("b", engine::TriggerRun{
+                        .name_space = "default", .name = name(job_of("b")), .after_run = awaited});
+  stage.store("a").set({.commit = [noticed = false](const store::Batch&) mutable {
+    return std::exchange(noticed, true) ? CommitFault::none : CommitFault::history_changed;
+  }});
+  for (int i = 0; i < 1500 && stage.image().generation == 1; ++i) {
+    stage.advance(milliseconds(1));
+  }
+  ASSERT_EQ(stage.image().generation, 2);
+  is_cut_off = false;
+  stage.advance(seconds(5));
+  EXPECT_EQ(stage.image().generation, 2) << "everybody knows: nobody says it again";
+  EXPECT_EQ(first_again, landed + 1);
+  EXPECT_FALSE(stage.was_fenced("b"));
+}
+
 // Many at once, while shards of both sides move or their members go (S12.2, S1.6).
 TEST_F(HallLetters, AllAreToldWhateverBecomesOfTheMembers) {
   const std::vector<std::pair<const char*, std::function<void()>>> meanwhile{

@@ -71,9 +71,10 @@ void Hall::Inside::begin_alone(const Outcome<ClusterImage>& image) {
     joined(image.problem());
     return;
   }
-  begin_generation(image->generation + (raises_generation_ ? 1 : 0));
+  begin_generation(raises_generation_ ? above(image->generation) : image->generation);
   if (std::exchange(raises_generation_, false)) {
-    committer_.place({.generation = image->generation}, [](bool) {});
+    committer_.place({.generation = image->generation, .next_generation = generation_},
+                     [](bool) {});
   }
   heed_calendars(image->calendars);
   for (std::size_t i = 0; i < seats_.size(); ++i) {
@@ -81,6 +82,11 @@ void Hall::Inside::begin_alone(const Outcome<ClusterImage>& image) {
     load(static_cast<ShardNumber>(i));
   }
   claimed();
+}
+
+// A generation that was never given out, also when the store forgot that one was.
+std::int64_t Hall::Inside::above(std::int64_t generation) const {
+  return std::max(generation, generation_) + 1;
 }
 
 // Numbers of journals that were seen or said under an earlier history mean nothing any more.
@@ -95,6 +101,9 @@ void Hall::Inside::begin_generation(std::int64_t generation) {
 // What an earlier process of this member owned is in a new epoch.
 void Hall::Inside::claimed() {
   has_claimed_ = true;
+  if (lookout_) {
+    committer_.begin_generation(generation_);
+  }
   load(member_source_);
 }
 
@@ -125,9 +134,8 @@ void Hall::Inside::looked(const Outcome<ClusterImage>& image, Instant began) {
     return;  // what goes wrong for long makes the lookout blind
   }
   if (image->generation > generation_) {
-    const bool is_news = generation_ != 0;
     begin_generation(image->generation);
-    if (is_news) {
+    if (has_claimed_) {
       begin_anew(committer_.take_all());
       return;
     }
@@ -168,19 +176,22 @@ bool Hall::Inside::claim_anew() {
       claim.moves.push_back({shard.shard, shard.owner, shard.epoch, shard.owner});
     }
   }
-  claim.generation = raises_generation_ ? lookout_->image().generation : 0;
+  if (raises_generation_) {
+    claim.generation = lookout_->image().generation;
+    claim.next_generation = above(claim.generation);
+  }
   if (claim.moves.empty() && claim.generation == 0) {
     claimed();
     return false;
   }
   if (!placing_) {
     placing_ = true;
-    const std::int64_t generation = claim.generation;
+    const std::int64_t generation = claim.next_generation;
     committer_.place(std::move(claim), [this, generation](bool placed) {
       placing_ = false;
       if (placed && generation != 0) {
         raises_generation_ = false;
-        begin_generation(generation + 1);
+        begin_generation(generation);
       }
       if (placed) {
         claimed();

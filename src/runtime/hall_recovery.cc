@@ -250,9 +250,10 @@ void Hall::Inside::fenced(const std::string& why) {
   }
 }
 
-// The store lost or gained history (I1b): memory is worth nothing; begin anew under a new term.
-void Hall::Inside::history_changed(std::vector<Decided> undurable) {
-  raises_generation_ = true;
+// The store lost or gained history (I1b): memory is worth nothing; begin anew under a new term. The
+// others must, too, unless it is from one of them that the store knows.
+void Hall::Inside::history_changed(std::vector<Decided> undurable, bool is_known) {
+  raises_generation_ = raises_generation_ || !is_known;
   begin_anew(std::move(undurable));
 }
 

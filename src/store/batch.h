@@ -27,6 +27,8 @@ struct Batch {
   std::int64_t member = 0;
   std::int64_t term = 0;
   std::int64_t number = 0;       // of this batch: the member row must hold number - 1
+  // The history in which it was decided: it lands in no later one (house 8); 0 = a member alone.
+  std::int64_t generation = 0;
   Instant time;                  // of the journal rows
   std::vector<ShardPart> parts;  // none at all: a beat
   std::optional<Placement> placement;

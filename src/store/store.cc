@@ -30,6 +30,8 @@ std::string_view to_string(CommitResult result) {
       return "fenced";
     case CommitResult::history_changed:
       return "history_changed";
+    case CommitResult::old_generation:
+      return "old_generation";
     case CommitResult::not_as_seen:
       return "not_as_seen";
   }

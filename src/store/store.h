@@ -36,6 +36,7 @@ enum class CommitResult : unsigned char {
   unavailable,      // full, read-only or away: back off, then the same batch again
   fenced,           // another term owns this member's row: stop
   history_changed,  // the store lost or gained history: drop memory, take a new term
+  old_generation,   // rolled back: another member has found that out meanwhile: do the same
   not_as_seen,      // rolled back: the placement in it no longer fits; look again
 };
 std::string_view to_string(CommitResult result);

@@ -111,6 +111,11 @@ CommitAnswer commit_to(Tables& tables, const Batch& batch) {
                : CommitAnswer{CommitResult::history_changed,
                               "the store holds batch " + std::to_string(member.batch)};
   }
+  if (batch.generation != 0 && batch.generation != tables.generation) {
+    return {batch.generation < tables.generation ? CommitResult::old_generation
+                                                 : CommitResult::history_changed,
+            "the store is in generation " + std::to_string(tables.generation)};
+  }
   if (!owns_all(tables, batch)) {
     return {CommitResult::history_changed, "a shard of this batch is not this member's"};
   }

@@ -100,7 +100,7 @@ bool Transaction::place(MemberRow& writer, const Placement& placement) {
     if (tables_.generation != placement.generation) {
       return false;
     }
-    change(tables_.generation, placement.generation + 1);
+    change(tables_.generation, placement.next_generation);
   }
   if (writer.state != placement.own_state) {
     change(writer.state, placement.own_state);

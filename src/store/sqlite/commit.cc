@@ -1,5 +1,6 @@
 #include "store/sqlite/commit.h"
 
+#include "model/check.h"
 #include "model/crash_point.h"
 #include "store/sqlite/run_rows.h"
 
@@ -30,6 +31,7 @@ Committer::Committer(Connection& connection)
       rollback_(connection, statement("rollback")),
       fence_(connection, statement("fence")),
       member_(connection, statement("member")),
+      setting_(connection, statement("setting")),
       insert_run_(connection, statement("insert_run")),
       update_run_(connection, statement("update_run")),
       insert_attempt_(connection, statement("insert_attempt")),
@@ -84,7 +86,7 @@ void Committer::rollback() {
 
 CommitAnswer Committer::write(const Batch& batch) {
   begin_.run();
-  if (fence_.run(batch.member, batch.term, batch.number) != 1) {
+  if (fence_.run(batch.member, batch.term, batch.number, batch.generation) != 1) {
     return not_fenced_in(batch);
   }
   for (const ShardPart& part : batch.parts) {
@@ -138,7 +140,7 @@ bool Committer::place(const Batch& batch, const Placement& placement) {
       return false;
     }
   }
-  if (placement.generation != 0 && raise_generation_.run(placement.generation) != 1) {
+  if (placement.generation != 0 && raise_generation_.run(placement.generation, placement.next_generation) != 1) {
     return false;
   }
   set_member_state_.run(batch.member, static_cast<int>(placement.own_state));
@@ -157,6 +159,8 @@ CommitAnswer Committer::not_fenced_in(const Batch& batch) {
                         std::to_string(batch.term);
       } else if (row.number(1) == batch.number) {
         answer = {CommitResult::landed, "an earlier sending landed"};
+      } else if (row.number(1) == batch.number - 1) {
+        answer = not_of_this_history(batch);
       } else {
         answer = {CommitResult::history_changed, "the store holds batch " +
                                                      std::to_string(row.number(1)) + ", sent was " +
@@ -166,6 +170,15 @@ CommitAnswer Committer::not_fenced_in(const Batch& batch) {
   }
   rollback();
   return answer;
+}
+
+CommitAnswer Committer::not_of_this_history(const Batch& batch) {
+  auto setting = setting_.with("generation");
+  check(setting.step(), "a store has a generation");
+  const std::int64_t generation = std::stoll(setting.text(0));
+  return {batch.generation < generation ? CommitResult::old_generation
+                                        : CommitResult::history_changed,
+          "the store is in generation " + std::to_string(generation)};
 }
 
 void Committer::write_change(const Change& change) {

@@ -26,6 +26,7 @@ class Committer {
  private:
   CommitAnswer write(const Batch& batch);
   CommitAnswer not_fenced_in(const Batch& batch);
+  CommitAnswer not_of_this_history(const Batch& batch);
   void write_change(const Change& change);
   void write_letters(const Change& change);
   void write_runs(const Batch& batch);
@@ -34,7 +35,7 @@ class Committer {
   bool place(const Batch& batch, const Placement& placement);
 
   Connection& connection_;
-  Statement begin_, commit_, rollback_, fence_, member_;
+  Statement begin_, commit_, rollback_, fence_, member_, setting_;
   Statement insert_run_, update_run_, insert_attempt_;
   Statement save_definition_, save_revision_;
   Statement save_trigger_, advance_trigger_, delete_trigger_;

@@ -18,8 +18,9 @@ COMMIT;
 ROLLBACK;
 
 -- name: fence
--- The first statement of every batch: this member, this term, the next number (I1a).
-UPDATE members SET batch = batch + 1 WHERE id = ?1 AND term = ?2 AND batch = ?3 - 1;
+-- The first statement of every batch: this member, this term, the next number (I1a), this history.
+UPDATE members SET batch = batch + 1 WHERE id = ?1 AND term = ?2 AND batch = ?3 - 1
+AND (?4 = 0 OR EXISTS (SELECT 1 FROM settings WHERE name = 'generation' AND value = CAST(?4 AS TEXT)));
 
 -- name: member
 -- Why the fence did not hold (I1b), and the batch number of a snapshot.
@@ -57,7 +58,7 @@ UPDATE members SET state = ?2 WHERE id = ?1;
 
 -- name: raise_generation
 -- History has changed: everybody begins anew, once.
-UPDATE settings SET value = CAST(?1 + 1 AS TEXT) WHERE name = 'generation' AND value = CAST(?1 AS TEXT);
+UPDATE settings SET value = CAST(?2 AS TEXT) WHERE name = 'generation' AND value = CAST(?1 AS TEXT);
 
 -- name: list_members
 -- Everybody, by id.

@@ -23,6 +23,16 @@ class Peer {
     batch.placement = std::move(placement);
     return send(std::move(batch));
   }
+  CommitAnswer in_generation(std::int64_t generation) {
+    Batch batch;
+    batch.generation = generation;
+    return send(std::move(batch));
+  }
+  // The last one that landed, said once more.
+  CommitAnswer again(std::int64_t generation) {
+    ticket_.batch -= 1;
+    return in_generation(generation);
+  }
   CommitAnswer claim(ShardNumber shard, std::int64_t epoch) {
     return place({.moves = {{.shard = shard, .from = 0, .epoch = epoch, .to = id()}}});
   }
@@ -182,9 +192,22 @@ TEST_P(StoreConformance, AMemberSaysThatItLeavesAndOneThatReturnsIsActive) {
 
 TEST_P(StoreConformance, TheGenerationIsRaisedOnceByWhoeverSawIt) {
   Peer a(*subject, "a"), b(*subject, "b");
-  ASSERT_TRUE(landed(a.place({.generation = 1})));
-  EXPECT_EQ(b.place({.generation = 1}).result, CommitResult::not_as_seen);
-  EXPECT_EQ(desk.read_cluster().generation, 2);
+  ASSERT_TRUE(landed(a.place({.generation = 1, .next_generation = 3})));
+  EXPECT_EQ(b.place({.generation = 1, .next_generation = 3}).result, CommitResult::not_as_seen);
+  EXPECT_EQ(desk.read_cluster().generation, 3);
+}
+
+// What was decided in a history that is over never lands, whoever found out about it (house 8).
+TEST_P(StoreConformance, ABatchLandsInItsOwnGenerationOnly) {
+  Peer a(*subject, "a"), b(*subject, "b");
+  ASSERT_TRUE(landed(b.in_generation(1)));
+  ASSERT_TRUE(landed(a.place({.generation = 1, .next_generation = 2})));
+  EXPECT_EQ(b.in_generation(1).result, CommitResult::old_generation);
+  EXPECT_EQ(b.in_generation(3).result, CommitResult::history_changed) << "the store forgot that";
+  ASSERT_TRUE(landed(b.in_generation(2)));
+  EXPECT_TRUE(landed(b.again(1))) << "it has landed, when its history was not over";
+  ASSERT_TRUE(landed(b.beat())) << "of a member that says none";
+  EXPECT_EQ(row_of(desk, b.id()).batch, 3);
 }
 
 }  // namespace
