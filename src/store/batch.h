@@ -26,7 +26,7 @@ struct ShardPart {
 struct Batch {
   std::int64_t member = 0;
   std::int64_t term = 0;
-  std::int64_t number = 0;       // of this batch: the member row must hold number - 1
+  std::int64_t number = 0;  // of this batch: the member row must hold number - 1
   // The history in which it was decided: it lands in no later one (house 8); 0 = a member alone.
   std::int64_t generation = 0;
   Instant time;                  // of the journal rows

@@ -140,7 +140,8 @@ bool Committer::place(const Batch& batch, const Placement& placement) {
       return false;
     }
   }
-  if (placement.generation != 0 && raise_generation_.run(placement.generation, placement.next_generation) != 1) {
+  if (placement.generation != 0 &&
+      raise_generation_.run(placement.generation, placement.next_generation) != 1) {
     return false;
   }
   set_member_state_.run(batch.member, static_cast<int>(placement.own_state));
@@ -176,9 +177,9 @@ CommitAnswer Committer::not_of_this_history(const Batch& batch) {
   auto setting = setting_.with("generation");
   check(setting.step(), "a store has a generation");
   const std::int64_t generation = std::stoll(setting.text(0));
-  return {batch.generation < generation ? CommitResult::old_generation
-                                        : CommitResult::history_changed,
-          "the store is in generation " + std::to_string(generation)};
+  return {
+      batch.generation < generation ? CommitResult::old_generation : CommitResult::history_changed,
+      "the store is in generation " + std::to_string(generation)};
 }
 
 void Committer::write_change(const Change& change) {
