@@ -7,6 +7,7 @@
 #include "api/lookup.h"
 #include "api/routes.h"
 #include "model/definition.h"
+#include "runtime/clock.h"
 
 #include <algorithm>
 #include <optional>
@@ -26,14 +27,16 @@ Problem not_found(const std::string& name_space, const std::string& name) {
                                       "' in namespace '" + name_space + "'"};
 }
 
-void save(const ExchangePtr& exchange, const DefinitionText& wanted, const Condition& condition) {
+void save(const ExchangePtr& exchange, DefinitionText wanted, const Condition& condition) {
+  wanted.now = exchange->doors->clock.now();
   auto calendar = read_calendar(exchange->request, wanted);
   if (!calendar) {
     return exchange->refuse(calendar.problem());
   }
   save_calendar(
-      exchange, *calendar, condition, false,
-      [exchange, row = *calendar](const Outcome<engine::Reply>& saved) {
+      exchange, calendar->calendar, condition, false,
+      [exchange, read = *calendar](const Outcome<engine::Reply>& saved) {
+        const CalendarRow& row = read.calendar;
         if (!saved) {
           return exchange->refuse(saved.problem());
         }
@@ -46,6 +49,7 @@ void save(const ExchangePtr& exchange, const DefinitionText& wanted, const Condi
           JsonObject object(response.body);
           object.text("kind", "calendar").text("namespace", row.name_space).text("name", row.name);
           object.number("revision", saved->revision).text("outcome", outcome_of(*saved));
+          append_texts(object.open("warnings"), read.warnings);
         }
         exchange->answer(std::move(response));
       });

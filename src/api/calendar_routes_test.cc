@@ -62,7 +62,10 @@ TEST(CalendarRoutes, WhatIsWrongIsToldByItsPlaceAndLine_S8_2) {
   }
   EXPECT_EQ(put(stage, R"({"metadata":{"name":"other"},"spec":{}})").status, 400);
   EXPECT_EQ(put(stage, R"({"kind":"Job","metadata":{},"spec":{}})").status, 400);
-  EXPECT_EQ(put(stage, R"({"metadata":{},"spec":{}})").status, 201) << "an empty one is one";
+  const Response empty = put(stage, R"({"metadata":{},"spec":{}})");
+  EXPECT_EQ(empty.status, 201) << "an empty one is one";
+  EXPECT_EQ(must_hold(empty.body, R"("warnings":["it covers nothing: )"), "");
+  EXPECT_EQ(must_hold(put(stage, kOther).body, R"("warnings":[]})"), "");
 }
 
 TEST(CalendarRoutes, AnICalendarFileIsOneAsItIs_S4_5) {

@@ -9,6 +9,7 @@
 #include "api/problem_json.h"
 #include "api/routes.h"
 #include "api/trigger_fields.h"
+#include "runtime/clock.h"
 #include "schedule/openings.h"
 
 #include <atomic>
@@ -29,9 +30,8 @@ void add_name(JsonObject& object, const Definition& definition) {
 
 // --- saving one
 
-void answer_saved(const ExchangePtr& exchange,
-                  const Definition& definition,
-                  const engine::Reply& reply) {
+void answer_saved(const ExchangePtr& exchange, const Document& saved, const engine::Reply& reply) {
+  const Definition& definition = *saved.definition;
   Response response{.status = reply.created ? 201 : 200};
   response.headers.emplace_back("Location", path_of(definition));
   response.headers.emplace_back("ETag", etag(reply.revision));
@@ -40,6 +40,7 @@ void answer_saved(const ExchangePtr& exchange,
     object.id("id", reply.id);
     add_name(object, definition);
     object.number("revision", reply.revision).text("outcome", outcome_of(reply));
+    append_texts(object.open("warnings"), saved.warnings);
   }
   exchange->answer(std::move(response));
 }
@@ -51,16 +52,14 @@ void submit_one(const ExchangePtr& exchange, engine::Request request, runtime::A
   exchange->doors->hall.submit(std::move(submissions));
 }
 
-void save(const ExchangePtr& exchange,
-          const std::shared_ptr<const Definition>& definition,
-          const Condition& condition) {
+void save(const ExchangePtr& exchange, const Document& document, const Condition& condition) {
   submit_one(exchange,
-             engine::SaveDefinition{.definition = definition,
+             engine::SaveDefinition{.definition = document.definition,
                                     .must_be_new = condition.must_be_new,
                                     .expected_revision = condition.revision},
-             [exchange, definition](Outcome<engine::Reply> reply) {
+             [exchange, document](Outcome<engine::Reply> reply) {
                if (reply) {
-                 answer_saved(exchange, *definition, *reply);
+                 answer_saved(exchange, document, *reply);
                } else {
                  exchange->refuse(reply.problem());
                }
@@ -69,8 +68,9 @@ void save(const ExchangePtr& exchange,
 
 // The body's one definition, which may name the calendars that there are.
 void with_definition(const ExchangePtr& exchange,
-                     const DefinitionText& wanted,
-                     std::function<void(const std::shared_ptr<const Definition>&)> next) {
+                     DefinitionText wanted,
+                     std::function<void(const Document&)> next) {
+  wanted.now = exchange->doors->clock.now();
   with_calendars(exchange, [exchange, wanted, next = std::move(next)](const auto& calendars) {
     const auto definition = read_definition(exchange->request, wanted, *calendars);
     if (definition) {
@@ -83,8 +83,8 @@ void with_definition(const ExchangePtr& exchange,
 
 template <DefinitionKind kind>
 void create(const ExchangePtr& exchange) {
-  with_definition(exchange, {.kind = kind}, [exchange](const auto& definition) {
-    save(exchange, definition, {.must_be_new = true});
+  with_definition(exchange, {.kind = kind}, [exchange](const Document& document) {
+    save(exchange, document, {.must_be_new = true});
   });
 }
 
@@ -100,15 +100,15 @@ void put(const ExchangePtr& exchange) {
     return exchange->refuse({ProblemCode::invalid, "save by name, not by id"});
   }
   with_definition(exchange, {.kind = kind, .name_space = *name_space, .name = request.place("id")},
-                  [exchange, condition = *condition](const auto& definition) {
+                  [exchange, condition = *condition](const Document& document) {
                     if (!condition.must_exist) {
-                      return save(exchange, definition, condition);
+                      return save(exchange, document, condition);
                     }
                     // If-Match: * holds for any revision that is there; the one it finds must then
                     // still be current.
-                    find_definition(exchange, kind, definition->name,
-                                    [exchange, definition](const DefinitionRow& row) {
-                                      save(exchange, definition, {.revision = row.revision});
+                    find_definition(exchange, kind, document.definition->name,
+                                    [exchange, document](const DefinitionRow& row) {
+                                      save(exchange, document, {.revision = row.revision});
                                     });
                   });
 }
@@ -138,12 +138,13 @@ void remove(const ExchangePtr& exchange) {
 
 template <DefinitionKind kind>
 void validate(const ExchangePtr& exchange) {
-  with_definition(exchange, {.kind = kind}, [exchange](const auto& definition) {
+  with_definition(exchange, {.kind = kind}, [exchange](const Document& document) {
     Response response;
     {
       JsonObject object(response.body);
       object.truth("valid", true);
-      add_name(object, *definition);
+      add_name(object, *document.definition);
+      append_texts(object.open("warnings"), document.warnings);
     }
     exchange->answer(std::move(response));
   });
@@ -193,6 +194,7 @@ class Applied {
         }
         const engine::Reply& reply = *replies_[i];
         item.text("outcome", outcome_of(reply)).number("revision", reply.revision);
+        append_texts(item.open("warnings"), documents_[i].warnings);
         if (reply.id.is_set()) {
           item.id("id", reply.id);
         }
@@ -290,7 +292,8 @@ void apply(const ExchangePtr& exchange) {
     return exchange->refuse(dry_run ? name_space.problem() : dry_run.problem());
   }
   with_calendars(exchange, [exchange, is_dry = *dry_run, wanted = *name_space](const auto& known) {
-    auto documents = read_documents(exchange->request, {.name_space = wanted}, *known);
+    auto documents = read_documents(
+        exchange->request, {.name_space = wanted, .now = exchange->doors->clock.now()}, *known);
     if (!documents) {
       return exchange->refuse(documents.problem());
     }

@@ -38,6 +38,28 @@ TEST(DefinitionRoutes, CreatingSaysWhereItIs) {
   EXPECT_EQ(command.definition->name, "report");
 }
 
+// S4.2, S4.4: where it is saved, checked, or applied.
+TEST(DefinitionRoutes, WhatMayNotDoWhatItSeemsToWarns) {
+  ApiStage stage;
+  const std::string job =
+      "kind: Job\nmetadata: {name: report}\n"
+      "spec:\n  noop: {}\n  triggers:\n"
+      "    - {name: nightly, cron: 30 2 * * *, timezone: Europe/Berlin}\n"
+      "    - {name: often, cron: '*/7 * * * *'}\n";
+  for (const char* target : {"/api/v1/jobs", "/api/v1/jobs/validate", "/api/v1/definitions",
+                             "/api/v1/definitions?dry_run=true"}) {
+    const Response response = stage.call(
+        {.method = "POST", .target = target, .body = job, .content_type = "application/yaml"});
+    EXPECT_EQ(response.status / 100, 2) << response.body;
+    EXPECT_EQ(must_hold(response.body,
+                        R"("warnings":["trigger 'nightly': the clock of Europe/Berlin: 02:30 )"
+                        R"(does not exist on 2026-03-29: runs at 03:00)"),
+              "")
+        << target;
+    EXPECT_EQ(must_hold(response.body, "trigger 'often': "), "") << target;
+  }
+}
+
 TEST(DefinitionRoutes, AProblemOfADefinitionNamesItsLine_S8_2) {
   ApiStage stage;
   const Response response = stage.call(

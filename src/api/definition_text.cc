@@ -5,6 +5,7 @@
 #include "model/json.h"
 #include "model/limits.h"
 #include "runtime/hall.h"
+#include "schedule/warnings.h"
 
 #include <boost/json/object.hpp>
 
@@ -130,6 +131,30 @@ std::vector<FieldProblem> read_one(TextDocument& document,
   return found;
 }
 
+// Of each trigger, by its name.
+std::vector<std::string> warnings_of(const Definition& definition,
+                                     const schedule::CalendarBook& calendars,
+                                     Instant now) {
+  std::vector<std::string> all;
+  for (const TriggerSpec& trigger : definition.triggers()) {
+    const auto times =
+        schedule::Timetable::make(trigger.schedule, now, schedule_hash(definition, trigger.name));
+    if (!times) {
+      continue;
+    }
+    for (const std::string& warning : schedule::trigger_warnings(
+             trigger.schedule, *times, definition.name_space, calendars, now)) {
+      all.push_back("trigger '" + trigger.name + "': " + warning);
+    }
+  }
+  return all;
+}
+
+std::vector<std::string> warnings_of(const CalendarRow& row, Instant now) {
+  const auto calendar = schedule::read_calendar(row.document);
+  return calendar ? schedule::calendar_warnings(*calendar, now) : std::vector<std::string>{};
+}
+
 // What is wrong with each of them.
 using ProblemsOfEach = std::vector<std::vector<FieldProblem>>;
 
@@ -219,20 +244,25 @@ Outcome<std::vector<Document>> read_documents(const Request& request,
   if (auto all = joined(std::move(problems)); !all.empty()) {
     return summed_up(std::move(all));
   }
+  for (Document& one : read) {
+    one.warnings = one.definition ? warnings_of(*one.definition, book, wanted.now)
+                                  : warnings_of(one.calendar, wanted.now);
+  }
   return read;
 }
 
-Outcome<std::shared_ptr<const Definition>> read_definition(
-    const Request& request, const DefinitionText& wanted, const schedule::CalendarBook& calendars) {
+Outcome<Document> read_definition(const Request& request,
+                                  const DefinitionText& wanted,
+                                  const schedule::CalendarBook& calendars) {
   check(wanted.kind.has_value(), "a kind makes it one, and no calendar");
   auto documents = read_documents(request, wanted, calendars);
   if (!documents) {
     return documents.problem();
   }
-  return documents->front().definition;
+  return std::move(documents->front());
 }
 
-Outcome<CalendarRow> read_calendar(const Request& request, const DefinitionText& wanted) {
+Outcome<Document> read_calendar(const Request& request, const DefinitionText& wanted) {
   auto documents = is_icalendar(request)
                        ? Outcome<std::vector<TextDocument>>({wrap_icalendar(request)})
                        : read_text(request);
@@ -243,11 +273,13 @@ Outcome<CalendarRow> read_calendar(const Request& request, const DefinitionText&
     return Problem{ProblemCode::invalid,
                    "this takes one document; POST /api/v1/definitions takes several"};
   }
-  CalendarRow row;
-  if (auto problems = read_one_calendar(documents->front(), wanted, row); !problems.empty()) {
+  Document read;
+  if (auto problems = read_one_calendar(documents->front(), wanted, read.calendar);
+      !problems.empty()) {
     return summed_up(std::move(problems));
   }
-  return row;
+  read.warnings = warnings_of(read.calendar, wanted.now);
+  return read;
 }
 
 }  // namespace jobflow::api

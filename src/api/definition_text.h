@@ -19,24 +19,27 @@ struct DefinitionText {
   std::optional<DefinitionKind> kind;  // what it must be; unset: what each document says
   std::string name_space;              // for documents that name none; "" leaves it to them
   std::string name;                    // what it must be called; "" = anything
+  Instant now = {};                    // warnings speak of what comes after it
 };
-
-// The body of `request` as one definition, which may name these calendars.
-Outcome<std::shared_ptr<const Definition>> read_definition(const Request& request,
-                                                           const DefinitionText& wanted,
-                                                           const schedule::CalendarBook& calendars);
 
 // One of a file: a definition, or without one a calendar.
 struct Document {
   std::shared_ptr<const Definition> definition;
   CalendarRow calendar;
+  std::vector<std::string> warnings = {};  // it can be saved, but may not do what it seems to
 };
+
+// The body of `request` as one definition, which may name these calendars.
+Outcome<Document> read_definition(const Request& request,
+                                  const DefinitionText& wanted,
+                                  const schedule::CalendarBook& calendars);
+
 // All of the body's; definitions may name its calendars, too.
 Outcome<std::vector<Document>> read_documents(const Request& request,
                                               const DefinitionText& wanted,
                                               const schedule::CalendarBook& calendars);
 
 // The body as one calendar: a document, or an iCalendar file.
-Outcome<CalendarRow> read_calendar(const Request& request, const DefinitionText& wanted);
+Outcome<Document> read_calendar(const Request& request, const DefinitionText& wanted);
 
 }  // namespace jobflow::api

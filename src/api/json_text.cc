@@ -151,4 +151,11 @@ std::string& JsonArray::next() {
   return out_;
 }
 
+void append_texts(std::string& out, const std::vector<std::string>& texts) {
+  JsonArray items(out);
+  for (const std::string& text : texts) {
+    append_json_string(items.next(), text);
+  }
+}
+
 }  // namespace jobflow::api

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jobflow::api {
 
@@ -49,5 +50,8 @@ class JsonArray {
   std::string& out_;
   bool first_ = true;
 };
+
+// An array of strings.
+void append_texts(std::string& out, const std::vector<std::string>& texts);
 
 }  // namespace jobflow::api

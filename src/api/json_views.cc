@@ -13,13 +13,6 @@ void append_error(std::string& out, std::string_view kind, std::string_view mess
   JsonObject(out).text("kind", kind).text("message", message);
 }
 
-void append_texts(std::string& out, const std::vector<std::string>& texts) {
-  JsonArray array(out);
-  for (const std::string& text : texts) {
-    append_json_string(array.next(), text);
-  }
-}
-
 // Where it stands: what runs and steps share.
 void add_progress(JsonObject& object, const RunRow& row) {
   const RunProgress& at = row.progress;

@@ -10,6 +10,7 @@
 #include "schedule/openings.h"
 #include "schedule/sentence.h"
 #include "schedule/timetable.h"
+#include "schedule/warnings.h"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -89,13 +90,6 @@ std::string local_text(const schedule::Zone& zone, Instant instant) {
   return text + (ahead < 0 ? "-" : "+") + two(minutes / 60) + ":" + two(minutes % 60);
 }
 
-void append_texts_of(std::string& out, const std::vector<std::string>& texts) {
-  JsonArray items(out);
-  for (const std::string& text : texts) {
-    append_json_string(items.next(), text);
-  }
-}
-
 void append_instants(std::string& out,
                      const std::vector<Instant>& due,
                      const schedule::Zone* zone) {
@@ -147,13 +141,12 @@ void answer_preview(const ExchangePtr& exchange,
       return exchange->refuse(made.problem());
     }
     times = std::move(made).value();
-    const auto open =
-        schedule::Openings::make(asked, definition.name_space, *exchange->doors->hall.calendars());
+    const auto calendars = exchange->doors->hall.calendars();
+    const auto open = schedule::Openings::make(asked, definition.name_space, *calendars);
     if (!open) {
       return exchange->refuse(open.problem());
     }
     due = open_instants(*times, *open, wanted);
-    warnings = times->warnings();
     if (times->cron() != nullptr && times->zone() != nullptr) {
       const auto notes = [&](Language language) {
         return schedule::clock_notes(*times->cron(), *times->zone(), asked.gap, asked.repeat,
@@ -162,6 +155,13 @@ void answer_preview(const ExchangePtr& exchange,
       english = notes(Language::english);
       chinese = notes(Language::chinese);
     }
+    warnings =
+        schedule::trigger_warnings(asked, *times, definition.name_space, *calendars, wanted.from);
+    std::erase_if(warnings, [&](const std::string& warning) {  // the notes say it already
+      return std::ranges::any_of(english, [&](const std::string& note) {
+        return warning.find(note) != std::string::npos;
+      });
+    });
   }
   Response response;
   {
@@ -172,11 +172,11 @@ void answer_preview(const ExchangePtr& exchange,
       sentence.text("en", schedule::sentence(asked, hash, Language::english));
       sentence.text("zh", schedule::sentence(asked, hash, Language::chinese));
     }
-    append_texts_of(answer.open("warnings"), warnings);
+    append_texts(answer.open("warnings"), warnings);
     {
       JsonObject notes(answer.open("notes"));
-      append_texts_of(notes.open("en"), english);
-      append_texts_of(notes.open("zh"), chinese);
+      append_texts(notes.open("en"), english);
+      append_texts(notes.open("zh"), chinese);
     }
     append_instants(answer.open("items"), due, times ? times->zone() : nullptr);
   }

@@ -243,6 +243,11 @@ TEST_F(CommandLineTest, ApplySaysWhatBecameOfEachDocument) {
   EXPECT_EQ(run({"apply", "-f", "w.yaml"}), kOk);
   EXPECT_EQ(out(), "job default/a  created  revision 1\n");
   EXPECT_EQ(server.bodies.back(), "kind: Job\n");
+  server.answer("POST /api/v1/definitions?namespace=default",
+                R"({"dry_run":false,"items":[{"kind":"job","namespace":"default","name":"a",
+                     "outcome":"updated","revision":2,"warnings":["trigger 'c': mind the gap"]}]})");
+  EXPECT_EQ(run({"apply", "-f", "w.yaml"}), kOk);
+  EXPECT_NE(out().find("revision 2\n  warning: trigger 'c': mind the gap\n"), std::string::npos);
   EXPECT_EQ(run({"apply", "-f", "missing.yaml"}), kError);
   EXPECT_TRUE(said("cannot read missing.yaml"));
 }

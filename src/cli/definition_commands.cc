@@ -23,7 +23,8 @@ std::string content_type_of(const std::string& text) {
   return is_json(text) ? "application/json" : "application/yaml";
 }
 
-std::string outcome_line(const client::SavedView& saved, bool dry_run, const Style& style) {
+// What became of it; below, what to think of.
+std::string outcome_text(const client::SavedView& saved, bool dry_run, const Style& style) {
   const Colour colour = saved.outcome == "failed"      ? Colour::red
                         : saved.outcome == "unchanged" ? Colour::dim
                                                        : Colour::green;
@@ -36,6 +37,10 @@ std::string outcome_line(const client::SavedView& saved, bool dry_run, const Sty
   }
   if (!saved.problem.empty()) {
     line += ": " + printable(saved.problem);
+  }
+  line += "\n";
+  for (const std::string& warning : saved.warnings) {
+    line += "  " + style.paint(Colour::yellow, "warning: ") + printable(warning) + "\n";
   }
   return line;
 }
@@ -70,7 +75,7 @@ ExitCode apply_text(Session& session, const std::string& file, const ApplyOption
   for (const client::SavedView& saved : applied->items) {
     failed = failed || saved.outcome == "failed";
     if (!session.json()) {
-      session.print(outcome_line(saved, options.dry_run, session.style()) + "\n");
+      session.print(outcome_text(saved, options.dry_run, session.style()));
     }
   }
   return failed ? kError : kOk;
@@ -115,7 +120,7 @@ ExitCode save_document(Session& session, const client::Request& request, const s
   if (session.json() || !saved.ok()) {
     session.print_json(answer->body);
   } else {
-    session.print(outcome_line(*saved, false, session.style()) + "\n");
+    session.print(outcome_text(*saved, false, session.style()));
   }
   return kOk;
 }

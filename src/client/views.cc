@@ -161,7 +161,8 @@ SavedView saved_of(const json::object& from) {
           .name = text(from, "name"),
           .outcome = text(from, "outcome"),
           .revision = whole(from, "revision"),
-          .problem = text(inner(from, "problem"), "detail")};
+          .problem = text(inner(from, "problem"), "detail"),
+          .warnings = texts(from, "warnings")};
 }
 
 TriggeredView triggered_of(const json::object& from) {

@@ -61,6 +61,7 @@ struct SavedView {
   std::string kind, name_space, name, outcome;  // "created" | "updated" | "unchanged" | "failed"
   int revision = 0;
   std::string problem;
+  std::vector<std::string> warnings;
 };
 
 struct TriggeredView {

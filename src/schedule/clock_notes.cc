@@ -129,4 +129,32 @@ std::vector<std::string> clock_notes(const Cron& cron,
   return notes;
 }
 
+ClockNotes first_clock_notes(const Cron& cron,
+                             const Zone& zone,
+                             GapRule gap,
+                             RepeatRule repeat,
+                             Instant after,
+                             Instant before) {
+  ClockNotes notes;
+  if (!cron.is_fixed_time()) {
+    return notes;
+  }
+  const NoteWriter writer(cron, Language::english);
+  const auto& stretches = zone.stretches();
+  for (std::size_t i = zone.at(after.ms / 1000) + 1; i < stretches.size(); ++i) {
+    const auto& [begin, end, offset, shown] = stretches[i];
+    if (begin * 1000 >= before.ms) {
+      break;
+    }
+    const Reading first = stretches[i].first();
+    if (notes.skipped.empty() && cron.count(shown, first) > 0) {
+      notes.skipped = writer.skipped(shown, first, gap);
+    }
+    if (notes.repeated.empty() && cron.count(first, shown) > 0) {
+      notes.repeated = writer.repeated(first, shown, repeat);
+    }
+  }
+  return notes;
+}
+
 }  // namespace jobflow::schedule

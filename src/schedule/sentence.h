@@ -34,4 +34,15 @@ std::vector<std::string> clock_notes(const Cron& cron,
                                      std::span<const Instant> due,
                                      Language language);
 
+// The first of each that befalls any reading between two instants; "" = none does.
+struct ClockNotes {
+  std::string skipped, repeated;
+};
+ClockNotes first_clock_notes(const Cron& cron,
+                             const Zone& zone,
+                             GapRule gap,
+                             RepeatRule repeat,
+                             Instant after,
+                             Instant before);
+
 }  // namespace jobflow::schedule
