@@ -85,8 +85,13 @@ void Shard::Inside::upstream_ended(Turn& turn, const UpstreamEnded& news) {
                           std::to_string(limits::kFollowersMax) + " triggers already");
     return;
   }
-  // Several runs may end in one millisecond: each is an instant of its own in the ledger.
-  const Instant planned = std::max(news.at, at.anchor + milliseconds(1));
+  // Several runs may end in one millisecond: each is an instant of its own in the ledger. Its time
+  // is of another member's clock, which may be ahead: nothing is due later than this shard knows
+  // of, or an edit that comes now would be dated before it.
+  const Instant planned = std::max(std::min(news.at, latest(turn)), at.anchor + milliseconds(1));
+  if (last_id_.time() < planned) {
+    make_id(planned);
+  }
   if (planned < spec.schedule.start) {
     return;
   }

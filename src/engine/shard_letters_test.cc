@@ -320,6 +320,33 @@ TEST(Letters, ARunThatLivesAgainIsWaitedForAgain) {
   EXPECT_EQ(town.state(watcher), RunState::queued);
 }
 
+// The clock of those that it follows is ahead: what they bring about is dated before an edit that
+// comes after it, or the ledger would show what no revision planned (S4.7, S4.8; seed 849050).
+TEST(Letters, WhatFollowsIsDatedBeforeTheNextEditWhateverTheOthersClocksSay) {
+  const ShardNumber home = home_shard("default", "job", "j", kShards);
+  const ShardNumber other = home == 0 ? 1 : 0;
+  Town town;
+  town.follow(other, true);
+  town.deliver_all();
+  town.desk(home).now = town.desk(home).now + seconds(10);
+  for (int i = 0; i < 20; ++i) {  // all of them in one instant
+    const Id run = town.trigger(home);
+    town.desk(home).submit(CancelRun{run});
+    town.desk(home).go_on();
+  }
+  town.deliver_all();
+  town.follow(other, false);
+  const auto& rows = town.desk(other).rows;
+  int fired = 0;
+  for (const auto& [id, run] : rows.runs) {
+    if (const auto& edited = rows.revisions.at({run.definition, 2}); run.trigger.is_set()) {
+      EXPECT_LE(run.planned, edited.updated);
+      fired += 1;
+    }
+  }
+  EXPECT_EQ(fired, 20);
+}
+
 // A shard that is loaded anew in the middle of things runs its commands again, its timers, too
 // (house 3b): they beat no faster for it.
 TEST(Letters, AreSentAgainAtTheSamePaceThoughTheirTimerRunsAgain) {
