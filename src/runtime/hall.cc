@@ -204,7 +204,7 @@ void Hall::Inside::arm_timer() {
   Instant next = std::min({committer_.next_wake(), stop_by_, next_lending()});
   if (!away_.load(std::memory_order_relaxed)) {  // else nothing is done about them (run_timers)
     next = std::min({next, housekeeping_at_, sweep_at_, look_at_, give_up_at_, load_again_at_,
-                     join_again_at_,
+                     join_again_at_, calendars_again_at_,
                      std::max(left_out_again_at_, committer_.idle() ? Instant{} : kNever)});
     Instant due = next_look_ahead();
     for (const Seat& seat : seats_) {

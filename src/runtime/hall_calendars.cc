@@ -66,6 +66,8 @@ void Hall::Inside::calendars_read(const Outcome<std::vector<CalendarRow>>& rows,
         std::exchange(on_ready_, {})(rows.problem());
       }
       load_again_at_ = at_.monotonic + kReadAgain;
+    } else if (!rows && !over_) {  // a member alone never looks again
+      calendars_again_at_ = at_.monotonic + kReadAgain;
     }
     return done(rows ? Problem{ProblemCode::unavailable, "this server has stopped"}
                      : rows.problem());

@@ -53,6 +53,20 @@ TEST(HallCalendars, AChangeIsHeededWhenItIsAnswered) {
   EXPECT_EQ(runs(*store), 2U);
 }
 
+// S4.5: though it cannot be read at once, and a member alone looks at nobody's changes.
+TEST(HallCalendars, AChangeThatCannotBeReadIsReadAgain) {
+  store::FaultStore store(store::make_memory_store(), {});
+  HallStage stage(store);
+  ASSERT_TRUE(stage.start().ok());
+  save_calendar(store, 1, kAlways, stage.time.now());
+  store.set({.read = [] { return store::ReadFault::fails; }});
+  EXPECT_FALSE(refresh(stage));
+  stage.time.advance(seconds(2));
+  store.set({});
+  stage.time.advance(seconds(1));
+  EXPECT_EQ(stage.hall->calendars()->number(), 1);
+}
+
 // No shard decides before they are there.
 TEST(HallCalendars, AreReadBeforeTheFirstShard) {
   store::FaultStore store(store::make_memory_store(), {});

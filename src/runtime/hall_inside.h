@@ -338,8 +338,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Instant leases_checked_;
   bool joining_ = false;
   bool reading_calendars_ = false;  // because of a look
-  bool member_is_loaded_ = false;   // the numbers of its events are known
-  bool leaving_ = false;            // its shards go to others first
+  Instant calendars_again_at_ = kNever;
+  bool member_is_loaded_ = false;  // the numbers of its events are known
+  bool leaving_ = false;           // its shards go to others first
   bool stopping_ = false;
   bool over_ = false;  // fenced or stopped: nothing more is decided
 

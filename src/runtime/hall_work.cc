@@ -248,6 +248,10 @@ void Hall::Inside::run_timers() {
     join_again_at_ = kNever;
     join();
   }
+  if (calendars_again_at_ <= at_.monotonic) {
+    calendars_again_at_ = kNever;
+    read_calendars_soon();
+  }
   if (load_again_at_ <= at_.monotonic) {
     load_again_at_ = kNever;
     for (const ShardNumber number : std::exchange(failed_loads_, {})) {

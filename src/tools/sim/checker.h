@@ -36,6 +36,7 @@ struct Rest {
   std::map<std::string, std::size_t> unacknowledged;      // ends, by worker
   std::vector<std::map<ShardNumber, std::int64_t>> next;  // each subscriber's, of each source
   Span lease;
+  bool clocks_are_right = true;   // else calendars hold from when some clock says
   store::Store* store = nullptr;  // answers at once
 };
 

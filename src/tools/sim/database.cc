@@ -210,6 +210,16 @@ std::unique_ptr<store::Store> Database::connect(std::string who, Node node, Owne
   return std::make_unique<RemoteStore>(*this, std::move(who), node, std::move(owner));
 }
 
+void Database::save_calendar(const std::string& who, const CalendarRow& row) {
+  store_->save_calendar(
+      row, [](const Outcome<Done>& done) { check(done.ok(), "nobody else saves calendars"); });
+  history_.add({.did = Did::calendar,
+                .who = who,
+                .number = row.revision,
+                .text = row.deleted ? "deleted" : "",
+                .calendar = &row});
+}
+
 bool Database::is_under_way(std::int64_t member) const {
   const auto sent = sent_.find(member);
   const auto landed = landed_.find(member);

@@ -29,6 +29,8 @@ class Database {
 
   // Reads at once what is durable: for the checkers.
   store::Store& truth() { return *store_; }
+  // As somebody saved it; at once.
+  void save_calendar(const std::string& who, const CalendarRow& row);
   // A process's own connection. `who` writes its name into the history.
   std::unique_ptr<store::Store> connect(std::string who, Node node, Owner owner);
 

@@ -325,6 +325,8 @@ std::string_view to_string(Did did) {
       return "lagged";
     case Did::resumed:
       return "resumes at";
+    case Did::calendar:
+      return "calendar";
     case Did::calm:
       return "calm";
     case Did::settled:

@@ -45,6 +45,7 @@ enum class Did : std::uint8_t {
   heard_events,  // a subscriber
   lagged,        // a subscriber was told to begin anew
   resumed,       // one goes on with what the first one has heard; text: at which member
+  calendar,      // the store: a calendar is saved or deleted; number = of its revision
   calm,          // from now on nothing fails any more
   settled,       // the members had time to be where they should be; number = their clock
   at_rest,       // nothing is left to do
@@ -68,6 +69,7 @@ struct Record {
   const runtime::FromWorker* from_worker = nullptr;
   const runtime::MemberMessage* message = nullptr;
   const std::vector<runtime::NumberedEvent>* events = nullptr;
+  const CalendarRow* calendar = nullptr;
 
   Micros at = 0;  // set by the history
 };

@@ -2,6 +2,7 @@
 #include "schedule/timetable.h"
 #include "tools/sim/documents.h"
 #include "tools/sim/plan.h"
+#include "tools/sim/shut.h"
 #include "tools/sim/world.h"
 
 #include <fmt/format.h>
@@ -102,7 +103,8 @@ void workflows(World& world, Strength strength) {
 // What a trigger of that definition may be: it follows those before it in the list, mostly.
 TriggerText draw_trigger(World& world, const std::string& name) {
   Season season{.now = world.now(), .jump = world.plan.jump, .stretch = world.plan.stretch};
-  season.calendar = world.calendar;
+  const bool is_moving = !world.moving.empty() && world.random.chance(60);
+  season.calendar = is_moving ? world.moving : world.calendar;
   bool is_before = true;
   for (const auto* names : {&world.jobs, &world.workflows}) {
     for (const std::string& other : *names) {
@@ -132,6 +134,33 @@ void crons(World& world, Strength strength) {
   for (std::int64_t i = 0; i < count; ++i) {
     plan_new(world, fmt::format("{}{}", world.random.chance(75) ? "tick" : "tock", i), 3);
   }
+}
+
+// One that changes, is deleted and is there again while triggers name it (S4.5): as its routes do
+// it, by the clock of the member that is asked, which heeds it; others by their next look.
+void calendar_changes(World& world, Strength strength) {
+  world.moving = moving_name(world.plan.epoch, world.plan.stretch);
+  auto newest = std::make_shared<CalendarRow>(shut_calendar(world.moving));
+  world.database.save_calendar("people", *newest);
+  world.now_and_then(every(seconds(9), strength), [&world, newest] {
+    const std::shared_ptr<Life> life = world.member_to_reach();
+    if (life == nullptr) {
+      return;
+    }
+    // What the store forgot is no revision any more.
+    world.database.truth().list_calendars({.name_space = newest->name_space, .name = newest->name},
+                                          [&](const Outcome<std::vector<CalendarRow>>& rows) {
+                                            newest->revision =
+                                                rows->empty() ? 0 : rows->front().revision;
+                                          });
+    const bool is_gone = !newest->deleted && world.random.chance(12);
+    *newest = shut_calendar(world.moving, newest->revision + 1);
+    newest->deleted = is_gone;
+    newest->updated = life->clock.now();
+    world.count(is_gone ? "calendar deleted" : "calendar changed");
+    world.database.save_calendar("people", *newest);
+    life->hall.refresh_calendars([](const Outcome<Done>&) {});
+  });
 }
 
 // With other schedules, or the same and other rules, or only switched on or off (S4.7).
@@ -413,13 +442,21 @@ void waits(World& world, Strength strength) {
 
 const std::vector<Kind>& load_kinds() {
   static const std::vector<Kind> kinds = {
-      {"jobs", 90, jobs},           {"workflows", 60, workflows},
-      {"crons", 60, crons},         {"sleepers", 25, sleepers},
-      {"pauses", 40, pauses},       {"edits", 40, edits},
-      {"backfills", 30, backfills}, {"deletions", 30, deletions},
-      {"cancels", 50, cancels},     {"retries", 50, retries},
-      {"batches", 30, batches},     {"poisoned commands", 15, poisoned},
-      {"waits", 50, waits},         {"regrets", 50, regrets},
+      {"calendar changes", 30, calendar_changes},
+      {"jobs", 90, jobs},
+      {"workflows", 60, workflows},
+      {"crons", 60, crons},
+      {"sleepers", 25, sleepers},
+      {"pauses", 40, pauses},
+      {"edits", 40, edits},
+      {"backfills", 30, backfills},
+      {"deletions", 30, deletions},
+      {"cancels", 50, cancels},
+      {"retries", 50, retries},
+      {"batches", 30, batches},
+      {"poisoned commands", 15, poisoned},
+      {"waits", 50, waits},
+      {"regrets", 50, regrets},
   };
   return kinds;
 }

@@ -38,6 +38,8 @@ constexpr Demand kDemands[] = {
     {"history lost", 100},
     {"answer lost, refused", 100},
     {"run waits for another", 1000},
+    {"calendar changed", 1000},
+    {"calendar deleted", 100},
     {"takeover with a batch in flight", 100, true},
     {"hand-over under load", 100, true},
     {"member message lost", 1000, true},

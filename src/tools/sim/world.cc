@@ -203,13 +203,16 @@ void World::disable_triggers() {
   }
 }
 
+bool World::clocks_are_wrong() const {
+  return std::ranges::any_of(plan.faults, [](const Chosen& fault) {
+    return std::string_view(fault.kind->name).starts_with("clock");
+  });
+}
+
 bool World::heeds(std::string_view checker) const {
   const CheckerKind& kind = *std::ranges::find(checker_kinds(), checker, &CheckerKind::name);
   // When nobody is left who knows what was forgotten, ids above now is all there is (house 8).
-  const bool clocks_are_wrong = std::ranges::any_of(plan.faults, [](const Chosen& fault) {
-    return std::string_view(fault.kind->name).starts_with("clock");
-  });
-  if (has_lost_history_ && (!kind.outlives_history || (kind.trusts_clocks && clocks_are_wrong))) {
+  if (has_lost_history_ && (!kind.outlives_history || (kind.trusts_clocks && clocks_are_wrong()))) {
     return false;
   }
   return std::ranges::find(plan.unheeded, checker) == plan.unheeded.end();
@@ -242,6 +245,7 @@ bool World::has_heard_all(const Subscriber& one) const {
 
 void World::judge_rest(bool came) {
   Rest rest{.came = came, .store = &database.truth()};
+  rest.clocks_are_right = !clocks_are_wrong();
   rest.next.push_back(subscriber.next());
   if (plan.members > 1) {
     rest.next.push_back(second_subscriber.next());

@@ -89,6 +89,7 @@ class World {
   // What the loads know of: names of definitions, and runs that were acknowledged.
   std::vector<std::string> jobs, workflows;
   std::string calendar;                                      // "" = there is none
+  std::string moving;                                        // one that people change; "" = none
   std::map<std::string, std::vector<TriggerText>> triggers;  // by definition, as asked last
   std::vector<Id> runs;
 
@@ -96,6 +97,7 @@ class World {
   void recorded(const Record& record);
   void begin_calm();
   void disable_triggers();
+  bool clocks_are_wrong() const;
   bool heeds(std::string_view checker) const;
   bool is_at_rest();
   bool has_heard_all(const Subscriber& one) const;

@@ -39,6 +39,15 @@ class Firings final : public Checker {
   }
 
   void record(const Record& record, const Durable&) override {
+    if (record.did == Did::calendar) {
+      CalendarRow row = *record.calendar;
+      row.number = calendars_.number() + 1;
+      calendars_.take(row);
+      for (auto& [id, trigger] : triggers_) {
+        trigger.open = openings_of(trigger);
+      }
+      return;
+    }
     if (record.did != Did::settled) {
       return;
     }
@@ -46,7 +55,7 @@ class Firings final : public Checker {
       const Instant late = Instant{record.number} - kLate;
       const Instant due = first_open(
           trigger, trigger.almanac.has_instants() ? trigger.next : trigger.planned, late);
-      if (trigger.state == TriggerState::active && due < late) {
+      if (trigger.state == TriggerState::active && due < late && !lacks_calendar(trigger)) {
         violated(fmt::format("trigger {} has not fired what was due at {}, long after the last "
                              "fault (S1.1)",
                              to_string(id), to_rfc3339(due)),
@@ -63,6 +72,7 @@ class Firings final : public Checker {
     Schedule schedule;
     Almanac almanac;
     schedule::Openings open;
+    bool is_moving = false;  // its calendar changes: the audit says what that one let run
     TriggerState state = TriggerState::paused;
     Instant covered;  // the ledger holds all up to here
     Instant next;     // the first instant after that; kNever: none
@@ -89,6 +99,16 @@ class Firings final : public Checker {
     return at;
   }
 
+  schedule::Openings openings_of(const Trigger& trigger) const {
+    return schedule::Openings::past(trigger.schedule, "default",
+                                    trigger.is_moving ? calendars_ : shut_book(trigger.written));
+  }
+  // Then it waits for one for a while, and is set aside.
+  bool lacks_calendar(const Trigger& trigger) const {
+    return trigger.is_moving &&
+           !schedule::Openings::make(trigger.schedule, "default", calendars_).ok();
+  }
+
   // --- what is covered
 
   void covers(Trigger& trigger, Instant from, Instant to, bool rests) {
@@ -99,7 +119,9 @@ class Firings final : public Checker {
       wrong(trigger, fmt::format("fires or skips {} and is not active (S6.4)", to_rfc3339(from)));
     }
     // A delay waits for its calendars; what it may then be late by is theirs.
-    const Instant planned = std::min(first_open(trigger, trigger.planned, from), from);
+    const Instant planned = trigger.is_moving
+                                ? std::max(trigger.planned, from)
+                                : std::min(first_open(trigger, trigger.planned, from), from);
     const Instant due = trigger.schedule.kind == ScheduleKind::fixed_delay ? planned
                         : trigger.almanac.has_instants()                   ? trigger.next
                                                                            : from;
@@ -116,7 +138,7 @@ class Firings final : public Checker {
   void fired(const RunRow& run, const Durable& now) {
     Trigger& trigger = triggers_[run.trigger];
     covers(trigger, run.planned, run.planned, false);
-    if (!trigger.open.covers(run.planned)) {
+    if (!trigger.is_moving && !trigger.open.covers(run.planned)) {
       wrong(trigger, fmt::format("fires {} against its calendars (S4.5)", to_rfc3339(run.planned)),
             run.id);
     }
@@ -183,7 +205,8 @@ class Firings final : public Checker {
     for (Instant at = first; at <= row.to; at = trigger.almanac.next(at)) {
       trigger.row_count += 1;
       const bool is_open = trigger.open.covers(at);
-      if ((row.reason == "calendar" && is_open) || (row.reason == "misfire" && !is_open)) {
+      if (!trigger.is_moving &&
+          ((row.reason == "calendar" && is_open) || (row.reason == "misfire" && !is_open))) {
         wrong(trigger, fmt::format("skips {} by {}, which its calendars do not say (S4.5, S4.6)",
                                    to_rfc3339(at), row.reason));
       }
@@ -249,7 +272,8 @@ class Firings final : public Checker {
       trigger.last_end = owner.updated;
       trigger.almanac =
           Almanac(trigger.schedule, owner.updated, schedule_hash(definition, row.name));
-      trigger.open = schedule::Openings::past(trigger.schedule, "default", shut_book(row.schedule));
+      trigger.is_moving = names_moving(row.schedule);
+      trigger.open = openings_of(trigger);
       trigger.covered = owner.updated;  // the past never fires
       trigger.next = trigger.almanac.next(trigger.covered);
       trigger.planned = kNever;
@@ -262,7 +286,7 @@ class Firings final : public Checker {
   // what it does to triggers.
   void leaves(const Trigger& trigger, Instant edited) {
     const Instant due = trigger.almanac.has_instants() ? trigger.next
-                        : trigger.state == TriggerState::active
+                        : trigger.state == TriggerState::active && !trigger.is_moving
                             ? first_open(trigger, trigger.planned, kNever)
                             : kNever;
     if (due <= edited) {
@@ -282,6 +306,7 @@ class Firings final : public Checker {
   }
 
   Library library_;
+  schedule::CalendarBook calendars_{1'000'000};  // those that change
   std::map<Id, Trigger> triggers_;
   std::set<std::tuple<Id, Instant, Id>> occasions_;  // that ran
 };
