@@ -46,10 +46,17 @@ void Shard::Inside::write_letter(Turn& turn, ShardNumber to, LetterBody body) {
   arm_letters(turn.now + limits::kLettersAgain);
 }
 
-// As many as may be under way; the others when these are acknowledged.
+// As many as may be under way; the others when these are acknowledged. All before the first one
+// were: a receiver that has forgotten them, with the history they came in, waits for none (house
+// 8).
 void Shard::Inside::send_letters(Turn& turn, Outbox& outbox) {
   while (outbox.sent < std::min(outbox.letters.size(), limits::kLettersUnderWay)) {
-    turn.out.effects.emplace_back(SendLetter{outbox.letters[outbox.sent++]});
+    SendLetter send{outbox.letters[outbox.sent]};
+    if (outbox.sent == 0) {
+      send.letter.after = Id{};
+    }
+    turn.out.effects.emplace_back(std::move(send));
+    outbox.sent += 1;
   }
 }
 

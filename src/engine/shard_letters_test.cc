@@ -435,6 +435,29 @@ TEST(Letters, AfterTheHistoryChangedWhoWaitsAsksAgain) {
 }
 
 // Neither the asker nor its clock knows the numbers that it gave out in that history.
+// What came before it was acknowledged, and forgotten with the history in which it was: nobody
+// sends that again (seed 906550).
+TEST(Letters, TheFirstOneWaitsForNoneThatItsReceiverHasForgotten) {  // house 8
+  Town town;
+  const Id awaited = town.trigger(0);
+  town.trigger(1, awaited);
+  const Id second = town.trigger(1, awaited);
+  town.collect();
+  ASSERT_EQ(town.under_way.size(), 2U);
+  town.deliver(std::exchange(town.under_way, {}).front());
+  town.deliver_all();  // its acknowledgement
+  Desk& home = town.desk(0);
+  home.rows.marks.clear();
+  home.rows.watches.clear();
+  home.reload();
+  town.time_passes(limits::kLettersAgain);
+  town.deliver_all();
+  home.submit(CancelRun{awaited});
+  home.go_on();
+  town.deliver_all();
+  EXPECT_EQ(town.state(second), RunState::queued);
+}
+
 TEST(Letters, OneWithANumberThatALostHistoryHadIsWrittenAgain) {  // house 8
   Town town;
   const Id awaited = town.trigger(0);
