@@ -397,7 +397,7 @@ void Shard::Inside::finish(Turn& turn, LiveRun& run, const std::string& detail) 
   const RunState ended_as = progress.state;
   forget(run);
   tell_backfills(turn, definition, backfill, ended_as);
-  if (trigger.is_set()) {
+  if (trigger.is_set() && !backfill.is_set()) {
     fired_run_ended(turn, definition, trigger);
   }
   if (const auto runs = runs_of_.find(definition);

@@ -180,10 +180,14 @@ class Firings final : public Checker {
     }
   }
 
+  // What a delay counts from. The past that is made up for is no run of its own; nor does one count
+  // that was tried again by hand while the next is due already.
   void ended(Id id, const RunProgress& progress, const Durable& now) {
     const RunRow* run = is_final(progress.state) ? now.run(id) : nullptr;
-    if (run != nullptr && run->trigger.is_set() && !is_final(run->progress.state)) {
-      if (const auto known = triggers_.find(run->trigger); known != triggers_.end()) {
+    if (run != nullptr && run->trigger.is_set() && !run->backfilled &&
+        !is_final(run->progress.state)) {
+      if (const auto known = triggers_.find(run->trigger);
+          known != triggers_.end() && known->second.state != TriggerState::active) {
         known->second.last_end = progress.ended;
       }
     }
