@@ -160,11 +160,10 @@ void Shard::Inside::plan_delay(Turn& turn, const TriggerSpec& spec, Trigger& tri
 bool Shard::Inside::has_live_run(const TriggerRow& trigger) const {
   const auto runs = runs_of_.find(trigger.definition);
   return runs != runs_of_.end() &&
-         std::any_of(runs->second.all.begin(), runs->second.all.end(),
-                     [&](Id id) {
-                       const RunRow& run = live_.at(id).row;
-                       return run.trigger == trigger.id && !run.backfilled;
-                     });
+         std::any_of(runs->second.all.begin(), runs->second.all.end(), [&](Id id) {
+           const RunRow& run = live_.at(id).row;
+           return run.trigger == trigger.id && !run.backfilled;
+         });
 }
 
 // A fixed delay begins with the end of the run that the trigger fired.
