@@ -360,6 +360,11 @@ TEST_F(LogTailTest, PagesByLevelAndLine) {
   EXPECT_EQ(must_hold(stage.get(logs + "?attempt=1&from=2&limit=2").body, R"("next_from":null)"),
             "");
   EXPECT_EQ(stage.get(logs + "?level=warn").body, R"({"items":[],"next_from":null})");
+  EXPECT_EQ(must_hold(stage.get(logs + "?text=HRE").body,
+                      R"("text":"three","fields":null}],"next_from":null})"),
+            "");
+  EXPECT_EQ(stage.get(logs + "?text=no%20such").body, R"({"items":[],"next_from":null})");
+  EXPECT_EQ(stage.get(logs + "?text=" + std::string(1001, 'x')).status, 400);
   EXPECT_EQ(stage.get(logs + "?level=loud").status, 400);
   EXPECT_EQ(stage.get(logs + "?limit=10001").status, 400);
   EXPECT_EQ(stage.get("/api/v1/runs/9/logs").status, 404);

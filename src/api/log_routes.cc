@@ -10,6 +10,7 @@ namespace jobflow::api {
 namespace {
 
 constexpr int kLinesMax = 10'000;
+constexpr std::size_t kSoughtBytesMax = 1'000;
 
 Outcome<LogLevel> read_level(const Request& request) {
   const std::string* text = request.asked("level");
@@ -35,10 +36,15 @@ Outcome<store::LogQuery> read_query(const Request& request, int limit_by_default
   if (!level) {
     return level.problem();
   }
+  const std::string* text = request.asked("text");
+  if (text != nullptr && text->size() > kSoughtBytesMax) {
+    return Problem{ProblemCode::invalid, "the query parameter 'text' is longer than 1000 bytes"};
+  }
   return store::LogQuery{.attempt = static_cast<int>(*attempt),
                          .from = *from,
                          .limit = static_cast<int>(*limit),
-                         .min_level = *level};
+                         .min_level = *level,
+                         .text = text == nullptr ? "" : *text};
 }
 
 void answer_lines(const ExchangePtr& exchange,
@@ -118,7 +124,7 @@ std::vector<Route> log_routes() {
   return {{.pattern = "/api/v1/runs/{id}/logs",
            .permission = Permission::view,
            .handler = read,
-           .query = {"attempt", "from", "limit", "level"}},
+           .query = {"attempt", "from", "limit", "level", "text"}},
           {.pattern = "/api/v1/runs/{id}/logs/stream",
            .permission = Permission::view,
            .handler = stream,

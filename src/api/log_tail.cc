@@ -13,7 +13,7 @@ namespace {
 class Tail final : public std::enable_shared_from_this<Tail> {
  public:
   Tail(ExchangePtr exchange, std::shared_ptr<Sink> sink, store::LogQuery query)
-      : exchange_(std::move(exchange)), sink_(std::move(sink)), query_(query) {}
+      : exchange_(std::move(exchange)), sink_(std::move(sink)), query_(std::move(query)) {}
 
   void read() {
     if (sink_->closed()) {
@@ -108,15 +108,15 @@ void read_taken_lines(const ExchangePtr& exchange,
   // Appends are written in their order: once this one, of nothing, is answered, so are all before.
   // What it says does not matter, a full disk can still be read.
   exchange->doors->logs.append(
-      {},
-      hop<Outcome<Done>>(exchange, [exchange, query, next = std::move(next)](const Outcome<Done>&) {
+      {}, hop<Outcome<Done>>(exchange, [exchange, query = std::move(query),
+                                        next = std::move(next)](const Outcome<Done>&) {
         exchange->doors->logs.read(query,
                                    hop<Outcome<std::vector<store::StoredLine>>>(exchange, next));
       }));
 }
 
 void tail_log(const ExchangePtr& exchange, std::shared_ptr<Sink> sink, store::LogQuery query) {
-  std::make_shared<Tail>(exchange, std::move(sink), query)->read();
+  std::make_shared<Tail>(exchange, std::move(sink), std::move(query))->read();
 }
 
 }  // namespace jobflow::api

@@ -122,6 +122,7 @@ class RunningServer::Parts {
     runtime::HallSettings hall;
     hall.member_name = settings.text("member.name");
     hall.worker_lease = settings.span("lease");
+    hall.logs_kept = settings.span("retention.logs");
     hall_ = std::make_unique<runtime::Hall>(std::move(hall), *store_, *logs_, clock_, *executor_,
                                             metrics_);
     hall_->on_fenced(std::move(on_fenced));

@@ -21,6 +21,7 @@ constexpr std::array kSpecs = std::to_array<SettingSpec>({
     {"grpc.listen", SettingType::address, "127.0.0.1:7701", "Where workers come in"},
     {"member.name", SettingType::text, "solo", "This server's name in the store"},
     {"lease", SettingType::span, "10s", "A worker silent for that long is lost"},
+    {"retention.logs", SettingType::span, "14d", "Log lines go after it; 0 = never"},
     {"worker.server", SettingType::text, "", "host:port of the server's worker door"},
     {"worker.name", SettingType::text, "", "Unique among live workers; host and pid when empty"},
     {"worker.namespace", SettingType::text, "default", "Whose runs it takes"},

@@ -321,6 +321,8 @@ class CommandLine {
         add(group, "logs", "What it said; with -o json an object a line", bound(show_logs));
     logs->add_flag("-f,--follow", to.follow, "Go on until it has ended");
     logs->add_option("--attempt", to.attempt, "Only of this attempt")->check(CLI::Range(1, 1000));
+    logs->add_option("--grep", to.grep, "Only lines that hold it; A to Z are as a to z")
+        ->type_name("TEXT");
     logs->add_flag("--bare", to.bare, "Text only, no times and levels");
     CLI::App* watch = add(group, "watch", "Show it moving until it ends", bound(watch_run));
     CLI::App* cancel = add(group, "cancel", "Stop runs", bound(cancel_runs));

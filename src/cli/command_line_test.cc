@@ -380,6 +380,19 @@ TEST_F(CommandLineTest, ListsAreTablesOrJson) {
   EXPECT_NE(out().find("77"), std::string::npos) << out();
 }
 
+TEST_F(CommandLineTest, LogLinesAreFoundByTextAndLevel) {
+  const std::string asked = "&level=warn&text=disk%20full";
+  server.answer(
+      "GET /api/v1/runs/5/logs?limit=1000&from=0" + asked,
+      R"({"items":[{"attempt":1,"number":8,"time":"2025-11-22T17:00:00.000Z","level":"warn",)"
+      R"("text":"Disk full","fields":null}],"next_from":null})");
+  server.answer("GET /api/v1/runs/5/logs?limit=1000&from=1" + asked,
+                R"({"items":[],"next_from":null})");
+  EXPECT_EQ(run({"run", "logs", "5", "--grep", "disk full", "--level", "warn", "--bare"}), kOk);
+  EXPECT_EQ(out(), "Disk full\n");
+  EXPECT_EQ(run({"run", "logs", "5", "-f", "--grep", "disk full"}), kUsage);
+}
+
 TEST_F(CommandLineTest, WhereThereIsNothingItSaysWhy) {
   server.answer("GET /api/v1/runs/5/logs?limit=1000&from=0", R"({"items":[],"next_from":null})");
   server.answer("GET /api/v1/runs/5/attempts", R"({"items":[]})");
@@ -553,6 +566,17 @@ TEST_F(CommandLineTest, APreviewIsOfWhatIsWrittenOrSaved) {
                 R"({"items":[{"id":"9","name":"cron-1"}]})");
   server.answer("GET /api/v1/triggers/9/preview?count=3", preview);
   EXPECT_EQ(run({"trigger", "preview", "j", "--count", "3"}), kOk);
+  for (const auto& [kind, says] : {std::pair{"every", "it is not due any more"},
+                                   {"cron", "it is not due any more"},
+                                   {"once", "it is not due any more"},
+                                   {"delay", "when it is due hangs on when runs end"},
+                                   {"after", "when it is due hangs on when runs end"}}) {
+    server.answer("POST /api/v1/triggers/preview",
+                  std::string(R"({"kind":")") + kind +
+                      R"(","sentence":{"en":"e","zh":"z"},"warnings":[],"notes":{},"items":[]})");
+    EXPECT_EQ(run({"trigger", "preview", "--every", "1s"}), kOk);
+    EXPECT_NE(out().find(says), std::string::npos) << kind << out();
+  }
   EXPECT_EQ(run({"trigger", "preview"}), kError);
   server.answer(
       "GET /api/v1/triggers/9/firings?limit=20",

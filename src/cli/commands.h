@@ -103,6 +103,7 @@ struct RunOptions {
   bool follow = false;
   bool bare = false;
   std::string level;
+  std::string grep;
   int attempt = 0;
   std::vector<std::string> from_steps;
   bool logs = false;

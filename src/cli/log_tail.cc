@@ -33,6 +33,9 @@ Outcome<std::vector<client::LogLineView>> LogTail::read_on(Session& session) {
   if (!level_.empty()) {
     target += "&level=" + percent_encoded(level_);
   }
+  if (!text_.empty()) {
+    target += "&text=" + percent_encoded(text_);
+  }
   const auto answer = session.get(target);
   if (!answer.ok()) {
     return answer.problem();

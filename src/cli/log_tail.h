@@ -12,15 +12,15 @@ namespace jobflow::cli {
 
 class LogTail {
  public:
-  // Lines of all attempts at `level` ("" = all) and above; or of `attempt` alone.
-  LogTail(std::string run, std::string level, int attempt = 0)
-      : run_(std::move(run)), level_(std::move(level)), attempt_(attempt) {}
+  // Lines of all attempts at `level` ("" = all) and above that hold `text`; or of `attempt` alone.
+  LogTail(std::string run, std::string level, int attempt = 0, std::string text = "")
+      : run_(std::move(run)), level_(std::move(level)), text_(std::move(text)), attempt_(attempt) {}
 
   // The lines that came since, up to a page. An empty answer: nothing new.
   Outcome<std::vector<client::LogLineView>> read_on(Session& session);
 
  private:
-  std::string run_, level_;
+  std::string run_, level_, text_;
   int attempt_;
   std::int64_t next_ = 0;
 };

@@ -236,7 +236,7 @@ void print_log_line(Session& session, const client::LogLineView& line, const Run
 }
 
 ExitCode print_log(Session& session, const RunOptions& options) {
-  LogTail tail(options.runs.front(), options.level, options.attempt);
+  LogTail tail(options.runs.front(), options.level, options.attempt, options.grep);
   bool is_empty = true;
   for (bool any = true; any;) {
     const auto lines = tail.read_on(session);
@@ -249,7 +249,7 @@ ExitCode print_log(Session& session, const RunOptions& options) {
     any = !lines->empty();
     is_empty = is_empty && !any;
   }
-  if (is_empty && options.level.empty() && options.attempt == 0) {
+  if (is_empty && options.level.empty() && options.grep.empty() && options.attempt == 0) {
     session.say(why_nothing(session, options, "log"));
   }
   session.print("");
@@ -332,6 +332,9 @@ ExitCode follow_log(Session& session, const RunOptions& options) {
 }  // namespace
 
 ExitCode show_logs(Session& session, const RunOptions& options) {
+  if (options.follow && !options.grep.empty()) {
+    return session.fail(kUsage, "--grep reads what there is, without --follow");
+  }
   return options.follow ? follow_log(session, options) : print_log(session, options);
 }
 

@@ -157,10 +157,9 @@ ExitCode preview_trigger(Session& session, const ScheduleOptions& options) {
     session.print(style.paint(Colour::cyan, "clock: ") + note + "\n");
   }
   if (preview->items.empty()) {
-    session.print(preview->kind == "cron" || preview->kind == "fixed_rate" ||
-                          preview->kind == "once"
-                      ? "it is not due any more\n"
-                      : "when it is due hangs on when runs end\n");
+    session.print(preview->kind == "delay" || preview->kind == "after"
+                      ? "when it is due hangs on when runs end\n"
+                      : "it is not due any more\n");
     return kOk;
   }
   session.print("\n");

@@ -1,6 +1,7 @@
 #include "engine/definition_check.h"
 
 #include "engine/expression.h"
+#include "engine/strategy_book.h"
 #include "model/builtin_handlers.h"
 #include "model/json.h"
 #include "model/spelling.h"
@@ -128,6 +129,26 @@ void check_builtin(const std::string& handler,
   }
 }
 
+// A strategy that nobody has compiled in (S6.1).
+void check_strategy(const Task& task,
+                    const std::string& pointer,
+                    std::vector<FieldProblem>& problems) {
+  if (task.strategy != Strategy::custom || find_strategy(task.custom_strategy) != nullptr) {
+    return;
+  }
+  std::vector<std::string_view> names{"round_robin", "random", "least_loaded", "hash",
+                                      "designated"};
+  const auto custom = strategy_names();
+  names.insert(names.end(), custom.begin(), custom.end());
+  std::string all;
+  for (const std::string_view name : names) {
+    all.append(all.empty() ? "" : ", ").append(name);
+  }
+  problems.push_back({pointer + "/strategy",
+                      "there is no strategy '" + task.custom_strategy + "' in this server" +
+                          did_you_mean(task.custom_strategy, names) + "; there are " + all});
+}
+
 class WorkflowCheck {
  public:
   WorkflowCheck(const WorkflowSpec& workflow, std::vector<FieldProblem>& problems)
@@ -214,6 +235,7 @@ void check_workflow(const WorkflowSpec& workflow,
     const std::string with = pointer_to(at, params_member(item(steps, i), "with", task.handler));
     check.check_text(task.params, with, static_cast<int>(i));
     check_builtin(task.handler, task.params, with, ParamsCheck::whole, problems);
+    check_strategy(task, at, problems);
   }
   check.check_text(workflow.output, "/spec/output", WorkflowCheck::kWholeRun);
 }
@@ -228,6 +250,7 @@ void check_job(const JobSpec& job, const JsonValue& document, std::vector<FieldP
                                                     "': templates belong into a workflow's steps"});
   }
   check_builtin(task.handler, task.params, at, ParamsCheck::part, problems);
+  check_strategy(task, "/spec", problems);
   for (std::size_t i = 0; i < job.triggers.size(); ++i) {
     check_builtin(task.handler, job.triggers[i].params,
                   item_pointer("/spec/triggers", i) + "/params", ParamsCheck::part, problems);

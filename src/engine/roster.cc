@@ -1,6 +1,8 @@
 #include "engine/roster.h"
 
+#include "engine/strategy_book.h"
 #include "model/check.h"
+#include "model/limits.h"
 
 #include <algorithm>
 #include <limits>
@@ -18,13 +20,20 @@ bool by_name(const RosterWorker* a, const RosterWorker* b) {
          std::tie(b->hello.name, b->hello.incarnation);
 }
 
-bool can_take(const RosterWorker& worker, const Wanted& wanted) {
-  if (!worker.connected || worker.draining || worker.free() <= 0) {
-    return false;
-  }
-  return wanted.tags == nullptr || wanted.tags->empty() ||
-         std::includes(worker.hello.tags.begin(), worker.hello.tags.end(), wanted.tags->begin(),
-                       wanted.tags->end());
+bool carries(const RosterWorker& worker, const Ask& ask) {
+  return (ask.tags.empty() || std::ranges::includes(worker.hello.tags, ask.tags)) &&
+         (ask.workers.empty() || std::ranges::binary_search(ask.workers, worker.hello.name));
+}
+
+bool takes_work(const RosterWorker& worker) {
+  return worker.connected && !worker.draining;
+}
+
+// The finishing step of splitmix64: neighbouring buckets and like names give unlike scores.
+std::uint64_t mixed(std::uint64_t hash) {
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
+  return hash ^ (hash >> 31);
 }
 
 }  // namespace
@@ -32,6 +41,11 @@ bool can_take(const RosterWorker& worker, const Wanted& wanted) {
 double RosterWorker::load() const {
   return hello.slots > 0 ? static_cast<double>(held.size()) / hello.slots
                          : std::numeric_limits<double>::infinity();
+}
+
+bool RosterWorker::suits(const Ask& ask) const {
+  return hello.name_space == ask.name_space && handlers.contains(ask.handler) &&
+         carries(*this, ask);
 }
 
 RosterWorker& Roster::add(WorkerHello hello) {
@@ -104,13 +118,34 @@ Roster::Offer* Roster::find_offer(std::string_view name_space, std::string_view 
   return found == last ? nullptr : last_offer_ = &found->second;
 }
 
-const std::vector<RosterWorker*>& Roster::candidates(const Wanted& wanted) {
+const std::vector<RosterWorker*>& Roster::candidates(const Ask& ask) {
+  if (ask.bucket) {
+    RosterWorker* home = home_of(ask);
+    found_.assign(home != nullptr && home->free() > 0 ? 1 : 0, home);
+    return found_;
+  }
   found_.clear();
-  if (const Offer* offer = find_offer(wanted.name_space, wanted.handler)) {
-    std::copy_if(offer->workers.begin(), offer->workers.end(), std::back_inserter(found_),
-                 [&](const RosterWorker* worker) { return can_take(*worker, wanted); });
+  if (const Offer* offer = find_offer(ask.name_space, ask.handler)) {
+    std::ranges::copy_if(offer->workers, std::back_inserter(found_), [&](const auto* worker) {
+      return takes_work(*worker) && worker->free() > 0 && carries(*worker, ask);
+    });
   }
   return found_;
+}
+
+RosterWorker* Roster::home_of(const Ask& ask) {
+  RosterWorker* home = nullptr;
+  std::uint64_t best = 0;
+  if (const Offer* offer = find_offer(ask.name_space, ask.handler)) {
+    for (RosterWorker* worker : offer->workers) {
+      const std::uint64_t score = mixed(stable_hash(worker->hello.name, ask.bucket.value_or(0)));
+      if (takes_work(*worker) && carries(*worker, ask) && (home == nullptr || score > best)) {
+        home = worker;
+        best = score;
+      }
+    }
+  }
+  return home;
 }
 
 void Roster::take(Id incarnation, Id token) {
@@ -136,16 +171,49 @@ RosterWorker* choose(Strategy strategy,
                      std::uint64_t choice) {
   check(!candidates.empty(), "somebody to choose from");
   switch (strategy) {
-    case Strategy::round_robin:
-      return candidates[turn++ % candidates.size()];
     case Strategy::random:
       return candidates[choice % candidates.size()];
     case Strategy::least_loaded:
+      return *std::ranges::min_element(candidates, {}, &RosterWorker::load);
+    case Strategy::round_robin:
+    case Strategy::designated:
+    case Strategy::hash:  // the one candidate
+    case Strategy::custom:
       break;
   }
-  return *std::min_element(
-      candidates.begin(), candidates.end(),
-      [](const RosterWorker* a, const RosterWorker* b) { return a->load() < b->load(); });
+  return candidates[turn++ % candidates.size()];
+}
+
+RosterWorker* choose_custom(std::string_view strategy,
+                            const std::vector<RosterWorker*>& candidates,
+                            std::uint32_t& turn,
+                            RunToPlace run) {
+  const StrategyFunction function = find_strategy(strategy);
+  if (function == nullptr) {
+    return nullptr;
+  }
+  std::vector<CandidateWorker> seen;
+  for (const RosterWorker* worker : candidates) {
+    seen.push_back({.name = worker->hello.name,
+                    .tags = worker->hello.tags,
+                    .slots = worker->hello.slots,
+                    .busy = static_cast<int>(worker->held.size())});
+  }
+  run.turn = turn;
+  try {
+    const auto chosen = function(run, seen);
+    if (!chosen || *chosen >= candidates.size()) {
+      return nullptr;
+    }
+    ++turn;
+    return candidates[*chosen];
+  } catch (...) {  // somebody else's code: the run waits, the server lives (I8)
+    return nullptr;
+  }
+}
+
+std::uint16_t bucket_of(std::string_view key) {
+  return static_cast<std::uint16_t>(mixed(stable_hash(key)) % limits::kHashBuckets);
 }
 
 }  // namespace jobflow::engine

@@ -2,6 +2,8 @@
 // engine's input: deciding an assignment takes a credit here. Not thread-safe: the hall's alone.
 #pragma once
 
+#include "engine/queues.h"
+#include "jobflow/strategy.h"
 #include "model/definition.h"
 #include "model/work.h"
 
@@ -16,13 +18,6 @@
 
 namespace jobflow::engine {
 
-// What a run asks of a worker (S6.2).
-struct Wanted {
-  std::string_view name_space;
-  std::string_view handler;
-  const std::vector<std::string>* tags = nullptr;  // sorted; all must be there
-};
-
 struct RosterWorker {
   WorkerHello hello;  // tags sorted
   std::set<std::string, std::less<>> handlers;
@@ -36,6 +31,8 @@ struct RosterWorker {
 
   int free() const { return credits.value_or(hello.slots - lent - static_cast<int>(held.size())); }
   double load() const;  // held / slots
+  // Whether it could ever take what asks so: its namespace, handlers, tags and name.
+  bool suits(const Ask& ask) const;
 };
 
 class Roster {
@@ -47,8 +44,13 @@ class Roster {
   const std::map<Id, RosterWorker>& workers() const { return workers_; }
 
   // Workers with the handler that are connected, not draining, matching, and have a credit left;
-  // ordered by name. Valid until the roster changes.
-  const std::vector<RosterWorker*>& candidates(const Wanted& wanted);
+  // ordered by name. Of an ask with a bucket: only the one that it belongs to. Valid until the
+  // roster changes.
+  const std::vector<RosterWorker*>& candidates(const Ask& ask);
+  // Whose the bucket of the ask is, whether it has room or not: the same worker as long as it is
+  // there and takes work; only what was a worker's moves when it goes (rendezvous hashing). Null:
+  // there is none.
+  RosterWorker* home_of(const Ask& ask);
 
   // A credit is taken by a token and given back by it once, however often it is said (S7.3).
   void take(Id incarnation, Id token);
@@ -75,11 +77,20 @@ class Roster {
   std::uint64_t generation_ = 0;
 };
 
-// Chooses among `candidates` (not empty). `turn` is the job's own round-robin counter, advanced
-// here; `choice` a derived hash for `random` (I6).
+// Chooses among `candidates` (not empty), for a run that is given to none of them by name. `turn`
+// is the job's own round-robin counter, advanced here; `choice` a derived hash for `random` (I6).
 RosterWorker* choose(Strategy strategy,
                      const std::vector<RosterWorker*>& candidates,
                      std::uint32_t& turn,
                      std::uint64_t choice);
+// By the strategy of that name that was compiled in; null: it says none, or there is no such one.
+// `run` is what it sees of it, but for the turn.
+RosterWorker* choose_custom(std::string_view strategy,
+                            const std::vector<RosterWorker*>& candidates,
+                            std::uint32_t& turn,
+                            RunToPlace run);
+
+// Which bucket a key is in (S6.1).
+std::uint16_t bucket_of(std::string_view key);
 
 }  // namespace jobflow::engine

@@ -93,6 +93,7 @@ void Shard::Inside::load_run(RunRow row,
     case RunState::cancelling:
       if (!live.graph) {
         by_incarnation_[live.row.progress.incarnation].insert(live.row.id);
+        pass_gate(live);
       }
       break;
     case RunState::pending:
@@ -212,17 +213,6 @@ std::int64_t Shard::epoch() const {
 Id Shard::last_id() const {
   return inside_->last_id_;
 }
-std::size_t Shard::waiting() const {
-  return inside_->queues_.waiting();
-}
-Instant Shard::waits_since() const {
-  return inside_->queues_.waits_since();
-}
-void Shard::each_queue(
-    const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const {
-  inside_->queues_.each(
-      [&](const Queue& queue) { look(queue.name_space, queue.handler, queue.runs.size()); });
-}
 std::size_t Shard::letters_waiting() const {
   std::size_t count = 0;
   for (const auto& [to, outbox] : inside_->outboxes_) {
@@ -236,9 +226,6 @@ Instant Shard::letters_wait_since() const {
     oldest = std::min(oldest, outbox.letters.front().number.time());
   }
   return oldest;
-}
-std::uint64_t Shard::arrivals() const {
-  return inside_->queues_.arrivals();
 }
 std::size_t Shard::live_runs() const {
   return inside_->live_.size();

@@ -77,9 +77,8 @@ class Shard {
   std::size_t waiting() const;
   // Since when the one that waits longest does; kNever when none does.
   Instant waits_since() const;
-  // Each queue with runs that wait: namespace, handler, how many.
-  void each_queue(
-      const std::function<void(const std::string&, const std::string&, std::size_t)>& look) const;
+  // What runs ask that only wait for a worker, and how many do.
+  void each_queue(const std::function<void(const Ask&, std::size_t)>& look) const;
   // Letters that nobody has confirmed yet, and since when the oldest is written; kNever: none.
   std::size_t letters_waiting() const;
   Instant letters_wait_since() const;

@@ -1,6 +1,7 @@
 // Attempts: given to workers against credits, reported back, lost, tried again (S3.2, S6.1-S6.7).
 #include "engine/shard_inside.h"
 #include "model/json.h"
+#include "model/sabotage.h"
 
 #include <algorithm>
 #include <cmath>
@@ -30,6 +31,18 @@ void clear_attempt(RunProgress& progress) {
   progress.started = Instant{};
 }
 
+// The job's name; of a step: workflow/step.
+std::string job_name(const Definition& definition, const RunRow& row) {
+  return row.step.empty() ? definition.name : definition.name + "/" + row.step;
+}
+
+// Whether the job says that such a failure is not worth another attempt (S3.2).
+bool is_in_vain(const RetryPolicy& policy, const FinishedReport& report, const std::string& kind) {
+  return std::ranges::binary_search(policy.not_on_kinds, kind) ||
+         (report.usage && report.usage->exit_signal == 0 && kind == "exit_code" &&
+          std::ranges::binary_search(policy.not_on_exit_codes, report.usage->exit_code));
+}
+
 RunEvent final_event(AttemptEvent event) {
   return event == AttemptEvent::time_out ? RunEvent::time_out : RunEvent::fail_finally;
 }
@@ -39,28 +52,46 @@ RunEvent final_event(AttemptEvent event) {
 // The most urgent run that somebody can take; queues of one urgency take turns. Nothing to give
 // out, or nobody to give it to: an empty decision.
 void Shard::Inside::dispatch_next(Turn& turn) {
-  queues_.serve([&](Queue& queue) { return dispatch_from(turn, queue); });
+  queues_.serve(turn.now, [&](Queue& queue) { return dispatch_from(turn, queue); });
 }
 
 bool Shard::Inside::dispatch_from(Turn& turn, Queue& queue) {
-  const auto& candidates = turn.roster.candidates(
-      {.name_space = queue.name_space, .handler = queue.handler, .tags = &queue.tags});
+  const auto& candidates = turn.roster.candidates(queue.ask);
   if (candidates.empty()) {
     return false;
   }
-  LiveRun& run = live_.at(queue.runs.begin()->run);
-  Lane& lane = run.its_lane();
-  // Derived from the run (I6), and only when it is asked for.
-  const std::uint64_t choice =
-      lane.task->strategy == Strategy::random
-          ? stable_hash(to_string(run.row.id), static_cast<std::uint64_t>(run.row.progress.attempt))
-          : 0;
-  assign(turn, run, *choose(lane.task->strategy, candidates, lane.turn, choice));
+  LiveRun& run = live_.at(most_urgent(queue.runs).run);
+  RosterWorker* worker = choose_worker(run, candidates);
+  if (worker == nullptr) {
+    return false;
+  }
+  assign(turn, run, *worker);
   return true;
 }
 
+RosterWorker* Shard::Inside::choose_worker(LiveRun& run,
+                                           const std::vector<RosterWorker*>& candidates) {
+  Lane& lane = run.its_lane();
+  const Strategy strategy = lane.task->strategy;
+  // Derived from the run (I6), and only when it is asked for.
+  const std::uint64_t choice =
+      strategy == Strategy::random || strategy == Strategy::custom
+          ? stable_hash(to_string(run.row.id), static_cast<std::uint64_t>(run.row.progress.attempt))
+          : 0;
+  if (strategy != Strategy::custom) {
+    return choose(strategy, candidates, lane.turn, choice);
+  }
+  return choose_custom(lane.task->custom_strategy, candidates, lane.turn,
+                       {.name_space = run.plan->definition->name_space,
+                        .job = job_name(*run.plan->definition, run.row),
+                        .params = run.row.params,
+                        .priority = run.row.priority,
+                        .attempt = run.row.progress.attempt + 1,
+                        .dice = choice});
+}
+
 void Shard::Inside::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
-  leave_queue(run);
+  leave_queue_to_begin(run);
   move(run, RunEvent::assign);
   RunProgress& progress = run.row.progress;
   progress.attempt += 1;
@@ -81,7 +112,6 @@ void Shard::Inside::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
 }
 
 Assignment Shard::Inside::assignment_of(LiveRun& run) const {
-  const Definition& definition = *run.plan->definition;
   return {.run = run.row.id,
           .token = run.row.progress.token,
           .attempt = run.row.progress.attempt,
@@ -89,7 +119,7 @@ Assignment Shard::Inside::assignment_of(LiveRun& run) const {
           .handler = run.row.handler,
           .params = run.row.params,
           .timeout = run.task().timeouts.execution,
-          .job = run.row.step.empty() ? definition.name : definition.name + "/" + run.row.step,
+          .job = job_name(*run.plan->definition, run.row),
           .idempotency_key = run.row.idempotency_key,
           .sent_before = run.sent_again};
 }
@@ -97,6 +127,7 @@ Assignment Shard::Inside::assignment_of(LiveRun& run) const {
 // The attempt is over: its incarnation no longer holds it. The credit comes back by the worker's
 // own word or with its end (the roster's matter), not here.
 void Shard::Inside::free_attempt(LiveRun& run) {
+  free_gate(run);
   const auto found = by_incarnation_.find(run.row.progress.incarnation);
   if (found != by_incarnation_.end()) {
     found->second.erase(run.row.id);
@@ -111,8 +142,9 @@ void Shard::Inside::attempt_ended(Turn& turn, const AttemptEnded& ask) {
   // Said again, for what it said it held may have been counted since (it waited for this shard).
   turn.roster.give_back(ask.incarnation, report.token);
   LiveRun* run = find_live(report.run);
-  const bool counts = run != nullptr && run->row.progress.token == report.token &&
-                      run->row.progress.incarnation == ask.incarnation &&
+  const bool is_its = run != nullptr && run->row.progress.token == report.token &&
+                      run->row.progress.incarnation == ask.incarnation;
+  const bool counts = run != nullptr && (is_its || sabotaged(Sabotage::no_token_check)) &&
                       (run->row.progress.state == RunState::running ||
                        run->row.progress.state == RunState::cancelling);
   if (!counts) {
@@ -195,7 +227,8 @@ void Shard::Inside::attempt_failed(Turn& turn,
                                                           : std::string(to_string(attempt.to));
   progress.error = report.error;
   const RetryPolicy& policy = run.task().retry;
-  if (report.do_not_retry || progress.attempt >= policy.max_attempts) {
+  if (report.do_not_retry || progress.attempt >= policy.max_attempts ||
+      is_in_vain(policy, report, progress.error_kind)) {
     if (event == AttemptEvent::lose && policy.max_attempts == 1) {
       progress.error = "lost: it may have run" + (report.error.empty() ? "" : "; " + report.error);
     }

@@ -30,10 +30,10 @@ std::shared_ptr<Plan> Shard::Inside::make_plan(Id id,
   plan->revision = revision;
   if (definition->kind == DefinitionKind::job) {
     const Task& task = definition->job().task;
-    plan->lanes.push_back({&task, queues_.find(definition->name_space, task)});
+    plan->lanes.push_back({&task, queues_.find(ask_of(definition->name_space, task))});
   } else {
     for (const StepSpec& step : definition->workflow().steps) {
-      plan->lanes.push_back({&step.task, queues_.find(definition->name_space, step.task)});
+      plan->lanes.push_back({&step.task, queues_.find(ask_of(definition->name_space, step.task))});
     }
   }
   plan->definition = std::move(definition);
@@ -128,6 +128,7 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   row.updated = stamp(turn);  // its triggers count from here, and so does the audit (S4.8)
   row.principal = turn.command.principal;
   known->plan = make_plan(row.id, row.revision, ask.definition);
+  set_gate(*known);
   turn.out.changes.emplace_back(SaveRevision{row});
   turn.out.events.push_back({.type = EventType::definition_saved,
                              .state = static_cast<std::uint8_t>(row.kind),
@@ -299,6 +300,7 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
 void Shard::Inside::continue_delete(Turn& turn, const ContinueDelete& ask) {
   const auto runs = runs_of_.find(ask.definition);
   if (runs == runs_of_.end()) {
+    gates_.erase(ask.definition);
     return;
   }
   std::vector<Id> slice;

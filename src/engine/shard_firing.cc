@@ -35,7 +35,8 @@ Instant nth_newest_open(const schedule::Timetable& times,
   return nth_newest(times, {one->from, one->to, one->count}, n);
 }
 
-// Of those that may run: which ones do (S4.6).
+// Of those that may run: which ones do (S4.6). When none of them is late, as where many came due
+// at one moment or a member's takeover took a while, nothing was missed, and all do.
 FiringPlan firing_plan(const schedule::Timetable& times,
                        const std::vector<schedule::DueGroup>& due,
                        const Misfire& misfire,
@@ -54,7 +55,9 @@ FiringPlan firing_plan(const schedule::Timetable& times,
     return plan;
   }
   plan.first = plan.last;
-  if (misfire.policy == Misfire::Policy::all) {
+  if (now - oldest <= limits::kOnTime) {
+    plan.first = oldest;
+  } else if (misfire.policy == Misfire::Policy::all) {
     plan.first = count <= misfire.limit ? oldest : nth_newest_open(times, due, misfire.limit);
   } else if (misfire.policy == Misfire::Policy::skip && now - plan.last > limits::kOnTime) {
     plan.first = kNever;

@@ -2,11 +2,12 @@
 // their bounds; shard_timers.cc: bounds that are reached; shard_commands.cc: those that come again;
 // shard_sleep.cc: definitions that sleep in the store, and wake;
 // shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_calendars.cc, shard_overlap.cc,
-// shard_follow.cc, shard_backfill.cc, shard_runs.cc, shard_attempts.cc, shard_workflows.cc,
-// shard_letters.cc: the rules, by what they are about.
+// shard_follow.cc, shard_backfill.cc, shard_runs.cc, shard_queues.cc, shard_attempts.cc,
+// shard_workflows.cc, shard_letters.cc: the rules, by what they are about.
 #pragma once
 
 #include "engine/command_memory.h"
+#include "engine/gate.h"
 #include "engine/graph.h"
 #include "engine/plan.h"
 #include "engine/queues.h"
@@ -57,6 +58,7 @@ class Shard::Inside {
     Instant sent;                  // when its assignment left, if that was late
     bool sent_again = false;       // an earlier sending may have arrived
     std::unique_ptr<Graph> graph;  // workflow runs
+    Queue* queue = nullptr;        // while it waits in one
     Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
     const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
   };
@@ -154,6 +156,7 @@ class Shard::Inside {
   // shard_timers.cc
   void timer_due(Turn& turn, const Timer& timer);
   void bound_reached(Turn& turn, LiveRun& run);
+  bool is_called_off(const LiveRun& run) const;
   bool could_be_heard(Turn& turn, LiveRun& run);
 
   // shard_triggers.cc: when it is due next, paused and resumed
@@ -287,9 +290,19 @@ class Shard::Inside {
   void set_aside(Turn& turn, const SetAside& ask);
   void move(LiveRun& run, RunEvent event);
   void enter_queue(Turn& turn, LiveRun& run);
+  void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
+
+  // shard_queues.cc: where queued runs wait, and what keeps them
   void list_in_queue(LiveRun& run);
   void leave_queue(LiveRun& run);
-  void finish(Turn& turn, LiveRun& run, const std::string& detail = {});
+  Queue* queue_of(const LiveRun& run);
+  Gate* gate_of(const LiveRun& run);
+  static std::string gate_key(const Gate& gate, const LiveRun& run);
+  void set_gate(const Known& known);
+  void leave_queue_to_begin(LiveRun& run);
+  void pass_gate(const LiveRun& run);
+  void free_gate(const LiveRun& run);
+  void renew_offer(Gate& gate);
 
   // shard_letters.cc
   struct Outbox {  // a pair's unacknowledged letters, of which the first `sent` are under way
@@ -319,6 +332,7 @@ class Shard::Inside {
   // shard_attempts.cc
   void dispatch_next(Turn& turn);
   bool dispatch_from(Turn& turn, Queue& queue);
+  static RosterWorker* choose_worker(LiveRun& run, const std::vector<RosterWorker*>& candidates);
   void assign(Turn& turn, LiveRun& run, RosterWorker& worker);
   void attempt_ended(Turn& turn, const AttemptEnded& ask);
   void attempt_failed(Turn& turn, LiveRun& run, AttemptEvent event, const FinishedReport& report);
@@ -369,6 +383,8 @@ class Shard::Inside {
   std::unordered_map<Id, std::int64_t> gone_ids_;
   std::int64_t asleep_floor_ = 0;  // the last batch that may have changed one that is not awake
   Queues queues_;
+  std::unordered_map<Id, Gate> gates_;  // by job, of those that are limited
+  std::size_t at_gates_ = 0, offers_ = 0;
   std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;

@@ -61,6 +61,9 @@ void Shard::Inside::drop(LiveRun& run) {
     runs->second.aside.erase(run.row.id);
     if (runs->second.all.empty()) {
       runs_of_.erase(runs);
+      if (!known_.contains(run.row.definition)) {
+        gates_.erase(run.row.definition);
+      }
     }
   }
   if (Backfill* backfill = run.row.backfilled ? find_backfill(run.row.occasion) : nullptr) {

@@ -199,14 +199,6 @@ void Shard::Inside::enter_queue(Turn& turn, LiveRun& run) {
   write(turn, run);
 }
 
-void Shard::Inside::list_in_queue(LiveRun& run) {
-  queues_.enter(*run.its_lane().queue, {run.row.priority, run.row.progress.due, run.row.id});
-}
-
-void Shard::Inside::leave_queue(LiveRun& run) {
-  queues_.leave(*run.its_lane().queue, {run.row.priority, run.row.progress.due, run.row.id});
-}
-
 void Shard::Inside::cancel(Turn& turn, Id id) {
   LiveRun* run = find_live(id);
   if (run == nullptr) {

@@ -102,6 +102,7 @@ Shard::Inside::Known& Shard::Inside::enter_known(const DefinitionRow& row) {
   known.plan = plan_of(row);
   known.row = row;
   known.used = now_;
+  set_gate(known);
   return known;
 }
 
@@ -179,6 +180,7 @@ void Shard::Inside::put_to_sleep(Instant unused_since) {
     asleep_floor_ = std::max(asleep_floor_, known.batch);
     by_name_.erase(name_key(known.row.kind, known.row.name_space, known.row.name));
     plans_.erase({known.row.id, known.row.revision});
+    gates_.erase(known.row.id);
     for (const Trigger& trigger : known.triggers) {
       trigger_owner_.erase(trigger.row.id);
     }

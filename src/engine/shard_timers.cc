@@ -29,7 +29,9 @@ void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
 void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
   switch (run.row.progress.state) {
     case RunState::scheduled:
-      if (run.graph) {
+      if (is_called_off(run)) {
+        ask_cancel(turn, run, "cancelled: disabled before its jitter was over");
+      } else if (run.graph) {
         begin_workflow(turn, run);
       } else {
         move(run, RunEvent::come_due);
@@ -88,6 +90,21 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
     case RunState::skipped:
       return;
   }
+}
+
+// A firing whose jitter is not over has not fired yet: what is disabled meanwhile does not (S6.4).
+bool Shard::Inside::is_called_off(const LiveRun& run) const {
+  const auto known = known_.find(run.row.definition);
+  if (!run.row.trigger.is_set() || run.row.backfilled || run.row.progress.attempt > 0 ||
+      known == known_.end()) {
+    return false;
+  }
+  const auto& triggers = known->second.triggers;
+  const auto trigger = std::find_if(triggers.begin(), triggers.end(), [&](const Trigger& one) {
+    return one.row.id == run.row.trigger;
+  });
+  return !known->second.row.enabled ||
+         (trigger != triggers.end() && !spec_of(known->second, *trigger).enabled);
 }
 
 // Before an attempt's bound is held against it, its worker must have had the time to say how it

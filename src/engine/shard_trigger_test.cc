@@ -339,6 +339,67 @@ TEST(ShardTriggers, CancellingManyGoesInSlices) {
   }
 }
 
+// Ten thousand missed firings, all of which are wanted: each runs once, in slices.
+TEST(ShardTriggers, TenThousandMissedFiringsComeInSlices) {
+  for (const char* window : {"", R"(,"window":"500s")"}) {
+    Desk desk;
+    desk.submit(definition(DefinitionKind::job, "j",
+                           std::string(R"("handler":"h","triggers":[{"every":"100ms","misfire":)") +
+                               R"({"policy":"all","limit":10000)" + window + "}}]"));
+    const Instant back = desk.now + seconds(1'100);
+    desk.now = back;
+    desk.fire_timers();
+    desk.go_on();
+    while (desk.rows.triggers.begin()->second.progress.next_due <= desk.now) {
+      desk.fire_timers();
+      desk.go_on();
+    }
+    std::set<Instant> planned;
+    for (const auto& [id, run] : desk.rows.runs) {
+      planned.insert(run.planned);
+      EXPECT_GT(run.planned, back - seconds(1'000)) << "the newest";
+    }
+    EXPECT_EQ(planned.size(), desk.rows.runs.size()) << "none twice";
+    EXPECT_EQ(planned.size(), *window == 0 ? 10'000U : 5'001U);
+    EXPECT_LE(desk.widest, static_cast<std::size_t>(limits::kDecisionRows));
+  }
+}
+
+// A firing that its jitter holds back has not fired yet: what is disabled meanwhile does not
+// (S6.4).
+TEST(ShardTriggers, WhatIsDisabledDoesNotFireAfterItsJitter) {
+  const std::string handler = R"("handler":"h",)";
+  const std::string step = R"("steps":[{"id":"a","handler":"h"}],)";
+  for (const DefinitionKind kind : {DefinitionKind::job, DefinitionKind::workflow}) {
+    for (const bool is_disabled : {false, true}) {
+      for (const bool is_its_trigger : {false, true}) {
+        const auto spec = [&](bool enabled) {
+          const std::string off = enabled ? "" : R"("enabled":false,)";
+          return definition(kind, "j",
+                            (kind == DefinitionKind::job ? handler : step) +
+                                (is_its_trigger ? "" : off) + R"("triggers":[{)" +
+                                (is_its_trigger ? off : "") + R"("every":"1h","jitter":"50m"}])");
+        };
+        Desk desk;
+        desk.submit(spec(true));
+        desk.now = desk.now + hours(1);
+        desk.fire_timers();
+        ASSERT_EQ(desk.rows.runs.size(), 1U);
+        EXPECT_EQ(desk.rows.runs.begin()->second.progress.state, RunState::scheduled);
+        if (is_disabled) {
+          desk.submit(spec(false));
+        }
+        desk.reload();
+        desk.now = desk.now + minutes(51);
+        desk.fire_timers();
+        desk.go_on();
+        EXPECT_EQ(desk.rows.runs.begin()->second.progress.state == RunState::cancelled, is_disabled)
+            << desk.rows.runs.begin()->second.progress.error;
+      }
+    }
+  }
+}
+
 // A hundred years of a 100 ms rate cost one decision of a few rows, and its row is exact as far as
 // it can be.
 TEST(ShardTriggers, AnyOutageIsBoundedWork) {
@@ -353,6 +414,28 @@ TEST(ShardTriggers, AnyOutageIsBoundedWork) {
     ASSERT_GE(desk.rows.skipped.size(), 1U);
     EXPECT_GT(desk.rows.skipped.begin()->second.count, 2'000'000'000);
     EXPECT_GT(desk.rows.triggers.begin()->second.progress.next_due, desk.now);
+  }
+}
+
+// A takeover, or a member that was busy for a moment, costs no instant, whatever the policy; one
+// that came back later than that makes up for what the policy says, and never for a flood.
+TEST(ShardTriggers, InstantsThatAreOnTimeAreNoMisfire) {
+  for (const auto& [policy, after_outage] :
+       {std::pair{R"("last")", 1U}, {R"("skip")", 1U}, {R"({"policy":"all","limit":3})", 3U}}) {
+    for (const bool reloads : {false, true}) {
+      Desk desk;
+      desk.reloads_after_each = reloads;
+      desk.submit(definition(
+          DefinitionKind::job, "j",
+          std::string(R"("handler":"h","triggers":[{"every":"100ms","misfire":)") + policy + "}]"));
+      desk.now = desk.now + limits::kOnTime;
+      desk.fire_timers();
+      EXPECT_EQ(desk.rows.runs.size(), 50U) << policy;
+      EXPECT_TRUE(desk.rows.skipped.empty()) << policy;
+      desk.now = desk.now + limits::kOnTime + milliseconds(200);
+      desk.fire_timers();
+      EXPECT_EQ(desk.rows.runs.size(), 50U + after_outage) << policy;
+    }
   }
 }
 

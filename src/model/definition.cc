@@ -7,11 +7,25 @@
 
 namespace jobflow {
 
+namespace {
+
+constexpr std::array<std::string_view, 6> kStrategies{"round_robin", "random",     "least_loaded",
+                                                      "hash",        "designated", "custom"};
+
+}  // namespace
+
 std::string_view to_string(Strategy strategy) {
-  static constexpr std::array<std::string_view, 3> kNames{"round_robin", "random", "least_loaded"};
   const auto index = static_cast<std::size_t>(strategy);
-  check(index < kNames.size(), "strategy out of range");
-  return kNames[index];
+  check(index < kStrategies.size(), "strategy out of range");
+  return kStrategies[index];
+}
+
+std::optional<Strategy> builtin_strategy(std::string_view name) {
+  const auto found = std::ranges::find(kStrategies, name);
+  const auto index = static_cast<std::size_t>(found - kStrategies.begin());
+  return index >= static_cast<std::size_t>(Strategy::custom)
+             ? std::nullopt
+             : std::optional(static_cast<Strategy>(index));
 }
 
 std::string_view to_string(InputType type) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,6 +28,9 @@ struct RetryPolicy {
   double factor = 2.0;
   Span max = minutes(5);
   double jitter = 0.2;  // 0 to 1
+  // Not tried again, whatever is left: failures of these kinds, processes that exit so. Sorted.
+  std::vector<std::string> not_on_kinds;
+  std::vector<int> not_on_exit_codes;
   bool operator==(const RetryPolicy&) const = default;
 };
 
@@ -37,8 +41,27 @@ struct Timeouts {
   bool operator==(const Timeouts&) const = default;
 };
 
-enum class Strategy : std::uint8_t { round_robin, random, least_loaded };
+// Which of the workers that could take a run takes it (S6.1).
+enum class Strategy : std::uint8_t {
+  round_robin,   // each in turn
+  random,        // any
+  least_loaded,  // the one with the least of its slots taken
+  hash,          // the same worker for the same key, as long as it is there
+  designated,    // of the named ones, each in turn
+  custom         // compiled in, by name (jobflow/strategy.h)
+};
 std::string_view to_string(Strategy strategy);
+// None for `custom`, and for what is none of these words.
+std::optional<Strategy> builtin_strategy(std::string_view name);
+
+// How many runs of a job run at once: in all, and for each value of a field of their params (S3.5).
+struct Concurrency {
+  int max_runs = 0;          // 0 = any number
+  std::string key;           // path of the field, `customer.id`; those without it share one value
+  int max_runs_per_key = 0;  // 0 = any number
+  bool is_set() const { return max_runs > 0 || max_runs_per_key > 0; }
+  bool operator==(const Concurrency&) const = default;
+};
 
 // What to run and how: shared by a job and a step.
 struct Task {
@@ -48,7 +71,10 @@ struct Task {
   RetryPolicy retry;
   Timeouts timeouts;
   Strategy strategy = Strategy::round_robin;
-  std::vector<std::string> tags;  // a worker must carry all of them; sorted
+  std::string custom_strategy;       // its name
+  std::string hash_key;              // path of a field of the params; "" = the job, or step, itself
+  std::vector<std::string> workers;  // the designated ones; sorted
+  std::vector<std::string> tags;     // a worker must carry all of them; sorted
   bool operator==(const Task&) const = default;
 };
 
@@ -65,6 +91,7 @@ struct TriggerSpec {
 
 struct JobSpec {
   Task task;
+  Concurrency concurrency;
   std::vector<TriggerSpec> triggers;
 };
 

@@ -2,7 +2,6 @@
 #include "model/definition.h"
 #include "model/definition_parts.h"
 
-#include <algorithm>
 #include <array>
 
 namespace jobflow {
@@ -10,58 +9,13 @@ namespace {
 
 constexpr std::string_view kApiVersion = "jobflow/v1";
 constexpr std::array<std::string_view, 2> kKinds{"Job", "Workflow"};  // by DefinitionKind
-constexpr std::array<std::string_view, 3> kStrategies{"round_robin", "random", "least_loaded"};
 
 constexpr std::string_view kLater = "is not supported yet";
 
 constexpr std::array kJobHints = std::to_array<FieldHint>({
     {"with", "unknown field: a job's parameters are called 'params'"},
-    {"concurrency", kLater},
-    {"workers", kLater},
     {"total_timeout", kLater},
 });
-
-void read_retry(const JsonValue& value,
-                std::string pointer,
-                RetryPolicy& retry,
-                ProblemList& problems) {
-  Fields fields(problems, value, std::move(pointer));
-  fields.whole("max_attempts", 1, limits::kAttemptsMax, retry.max_attempts);
-  const bool initial_given = fields.span("initial", Span{}, retry.initial);
-  fields.number("factor", 1, 100, retry.factor);
-  const bool max_given = fields.span("max", Span{}, retry.max);
-  fields.number("jitter", 0, 1, retry.jitter);
-  fields.refuse_others();
-  if (retry.initial > retry.max) {
-    if (initial_given && max_given) {
-      fields.wrong("max", "is less than 'initial'");
-    } else if (initial_given) {
-      retry.max = retry.initial;  // only the default bound stood in the way
-    } else {
-      retry.initial = retry.max;
-    }
-  }
-}
-
-void read_tags(Fields& fields, Task& task) {
-  const auto* tags = fields.list("tags", limits::kTagsMax);
-  if (tags == nullptr) {
-    return;
-  }
-  task.tags.clear();
-  for (std::size_t i = 0; i < tags->size(); ++i) {
-    const JsonValue& tag = (*tags)[i];
-    if (!tag.is_string() || tag.get_string().empty() ||
-        tag.get_string().size() > limits::kNameBytes) {
-      fields.wrong("tags", "item " + std::to_string(i) + " must be a string of 1 to " +
-                               std::to_string(limits::kNameBytes) + " bytes");
-      continue;
-    }
-    task.tags.emplace_back(tag.get_string().data(), tag.get_string().size());
-  }
-  std::sort(task.tags.begin(), task.tags.end());
-  task.tags.erase(std::unique(task.tags.begin(), task.tags.end()), task.tags.end());
-}
 
 void read_metadata(const JsonValue& value, Definition& definition, ProblemList& problems) {
   Fields fields(problems, value, "/metadata");
@@ -118,19 +72,6 @@ std::string canonical(const JsonValue& document) {
 
 }  // namespace
 
-void read_policies(Fields& fields, Task& task, ProblemList& problems) {
-  fields.whole("priority", -100, 100, task.priority);
-  if (const JsonValue* retry = fields.find("retry")) {
-    read_retry(*retry, fields.at("retry"), task.retry, problems);
-  }
-  fields.span("timeout", milliseconds(1), task.timeouts.execution);
-  fields.span("queue_timeout", milliseconds(1), task.timeouts.queue_wait);
-  if (const int strategy = fields.word("strategy", kStrategies); strategy >= 0) {
-    task.strategy = static_cast<Strategy>(strategy);
-  }
-  read_tags(fields, task);
-}
-
 std::string builtin_names() {
   std::string all;
   for (const std::string_view name : builtin_handlers()) {
@@ -173,6 +114,7 @@ JobSpec read_job(Fields& fields, const Definition& owner, ProblemList& problems)
   JobSpec job;
   read_handler(fields, "params", job.task);
   read_policies(fields, job.task, problems);
+  job.concurrency = read_concurrency(fields, problems);
   job.triggers = read_triggers(fields, owner, problems);
   fields.refuse_others(kJobHints);
   return job;

@@ -10,9 +10,11 @@
 
 namespace jobflow {
 
-// retry, timeout, queue_timeout, priority, strategy, tags: what a job, a step and a workflow's
-// defaults share. What is not there keeps what `task` holds.
+// retry, timeout, queue_timeout, priority, strategy with what goes with it, tags: what a job, a
+// step and a workflow's defaults share. What is not there keeps what `task` holds.
 void read_policies(Fields& fields, Task& task, ProblemList& problems);
+// Of a job.
+Concurrency read_concurrency(Fields& fields, ProblemList& problems);
 
 // The handler (or the shorthand of a built-in one) with its params, member `params_name`.
 void read_handler(Fields& fields, std::string_view params_name, Task& task);

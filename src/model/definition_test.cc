@@ -92,11 +92,75 @@ TEST(Definition, AShorthandNamesTheBuiltInHandler) {
   EXPECT_TRUE(tells(job("{}"), "/spec/handler", "is missing"));
 }
 
+TEST(Definition, AStrategyWithWhatGoesWithIt) {  // S6.1
+  const auto hash = job(R"({"noop":{},"strategy":"hash","hash_key":"customer.id"})");
+  ASSERT_EQ(told(hash), "");
+  EXPECT_EQ(hash.definition.job().task.strategy, Strategy::hash);
+  EXPECT_EQ(hash.definition.job().task.hash_key, "customer.id");
+  const auto named = job(R"({"noop":{},"strategy":"designated","workers":["b","a","b"]})");
+  ASSERT_EQ(told(named), "");
+  EXPECT_EQ(named.definition.job().task.workers, (std::vector<std::string>{"a", "b"}));
+  const auto own = job(R"({"noop":{},"strategy":"fullest_first"})");
+  ASSERT_EQ(told(own), "") << "whether it is compiled in is the engine's to say";
+  EXPECT_EQ(own.definition.job().task.strategy, Strategy::custom);
+  EXPECT_EQ(own.definition.job().task.custom_strategy, "fullest_first");
+  EXPECT_TRUE(tells(job(R"({"noop":{},"strategy":"designated"})"), "/spec/workers", "is missing"));
+  EXPECT_TRUE(tells(job(R"({"noop":{},"workers":["a"]})"), "/spec/workers", "goes with strategy"));
+  EXPECT_TRUE(tells(job(R"({"noop":{},"hash_key":"a"})"), "/spec/hash_key", "goes with strategy"));
+  for (const char* path : {"", ".a", "a.", "a..b", "a b", "{{ a }}"}) {
+    EXPECT_TRUE(
+        tells(job(std::string(R"({"noop":{},"strategy":"hash","hash_key":")") + path + "\"}"),
+              "/spec/hash_key", ""))
+        << path;
+  }
+}
+
+TEST(Definition, AStepsStrategyReplacesTheDefaultOneWithAllThatWentWithIt) {
+  const auto decoded = decode_definition(DefinitionKind::workflow, R"({"metadata":{"name":"w"},
+      "spec":{"defaults":{"strategy":"designated","workers":["a"]},
+              "steps":[{"id":"x","noop":{}},{"id":"y","noop":{},"strategy":"random"}]}})");
+  ASSERT_EQ(told(decoded), "");
+  EXPECT_EQ(decoded.definition.workflow().steps[0].task.workers.size(), 1U);
+  EXPECT_TRUE(decoded.definition.workflow().steps[1].task.workers.empty());
+}
+
+TEST(Definition, HowManyRunsRunAtOnce) {  // S3.5
+  EXPECT_EQ(job(R"({"noop":{},"concurrency":3})").definition.job().concurrency,
+            (Concurrency{.max_runs = 3}));
+  const auto keyed =
+      job(R"({"noop":{},"concurrency":{"max_runs":9,"key":"tenant","max_runs_per_key":2}})");
+  ASSERT_EQ(told(keyed), "");
+  EXPECT_EQ(keyed.definition.job().concurrency,
+            (Concurrency{.max_runs = 9, .key = "tenant", .max_runs_per_key = 2}));
+  const std::pair<const char*, const char*> wrong[] = {
+      {"0", "/spec/concurrency"},
+      {"\"3\"", "/spec/concurrency"},
+      {"{}", "/spec/concurrency/max_runs"},
+      {R"({"key":"a"})", "/spec/concurrency/max_runs_per_key"},
+      {R"({"max_runs_per_key":1})", "/spec/concurrency/key"},
+      {R"({"max_runs":1,"max":1})", "/spec/concurrency/max"}};
+  for (const auto& [text, pointer] : wrong) {
+    EXPECT_TRUE(tells(job(std::string(R"({"noop":{},"concurrency":)") + text + "}"), pointer, ""))
+        << text;
+  }
+}
+
+TEST(Definition, WhatIsNotTriedAgain) {  // S3.2
+  const auto decoded = job(R"({"noop":{},"retry":{"not_on":["timeout",3,"lost",3]}})");
+  ASSERT_EQ(told(decoded), "");
+  const RetryPolicy& retry = decoded.definition.job().task.retry;
+  EXPECT_EQ(retry.not_on_kinds, (std::vector<std::string>{"lost", "timeout"}));
+  EXPECT_EQ(retry.not_on_exit_codes, (std::vector<int>{3}));
+  EXPECT_TRUE(
+      tells(job(R"({"noop":{},"retry":{"not_on":[256]}})"), "/spec/retry/not_on", "item 0"));
+  EXPECT_TRUE(tells(job(R"({"noop":{},"retry":{"not_on":3}})"), "/spec/retry/not_on", "a list"));
+}
+
 TEST(Definition, EveryProblemIsToldAtOnce) {  // S8.2
   const auto decoded = decode_definition(DefinitionKind::job, R"({
     "apiVersion": "jobflow/v2", "kind": "Job", "extra": 1,
     "metadata": {"name": "1st", "titel": "x", "labels": {"a": 1}},
-    "spec": {"handlr": "x", "priority": 101, "strategy": "hash", "tags": "gpu", "timeout": "soon",
+    "spec": {"handlr": "x", "priority": 101, "strategy": "by hash", "tags": "gpu", "timeout": "soon",
              "retry": {"max_attempts": 0, "factor": "2"}, "params": [],
              "triggers": [{"crn": "* * * * *"}, {"cron": "x", "jitter": -1}]}})");
   EXPECT_EQ(
@@ -114,7 +178,7 @@ TEST(Definition, EveryProblemIsToldAtOnce) {  // S8.2
       "/spec/retry/factor: must be a number from 1.0 to 100.0, not a string\n"
       "/spec/timeout: 'soon' is not a duration: write it like 250ms, 90s, 5m, 2h, 7d, 1h30m, "
       "PT90S, or as whole milliseconds\n"
-      "/spec/strategy: 'hash' is not one of round_robin, random, least_loaded\n"
+      "/spec/strategy: 'by hash' is not the name of a strategy\n"
       "/spec/tags: must be a list, not a string\n"
       "/spec/triggers/0/cron: is missing: write an expression such as \"30 2 * * *\", or "
       "instead one of "

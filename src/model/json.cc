@@ -219,4 +219,27 @@ Outcome<std::string> merge_objects(const std::string& base, const std::string& o
   return to_text(*lower);
 }
 
+std::string field_text(std::string_view object, std::string_view path) {
+  const auto document = parse_json(object);
+  const JsonValue* value = document ? &*document : nullptr;
+  while (value != nullptr && !path.empty()) {
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    const std::string_view name = path.substr(0, dot);
+    path.remove_prefix(std::min(dot + 1, path.size()));
+    const auto* members = value->if_object();
+    const auto* items = value->if_array();
+    std::size_t position = 0;
+    const bool is_position =
+        std::from_chars(name.data(), name.data() + name.size(), position).ptr ==
+        name.data() + name.size();
+    value = members != nullptr                ? members->if_contains(name)
+            : items != nullptr && is_position ? items->if_contains(position)
+                                              : nullptr;
+  }
+  if (value == nullptr || value->is_null()) {
+    return {};
+  }
+  return value->is_string() ? std::string(value->get_string()) : to_text(*value);
+}
+
 }  // namespace jobflow

@@ -27,6 +27,10 @@ std::string pointer_to(std::string_view parent, std::string_view member);
 // True when `text` is one JSON value within the depth limit.
 bool is_json(std::string_view text);
 
+// The field that a path of names with dots leads to (`customer.id`, `items.0`), as text: a string
+// as it is, anything else as JSON. "" when the object has none, or null there.
+std::string field_text(std::string_view object, std::string_view path);
+
 // The members of `over` replace those of `base`, one level deep. Both are JSON objects as text;
 // "" and "{}" are empty ones.
 Outcome<std::string> merge_objects(const std::string& base, const std::string& over);

@@ -60,5 +60,17 @@ TEST(JsonValue, MergesOneLevelDeep) {
   EXPECT_FALSE(merge_objects("{}", "{").ok());
 }
 
+TEST(Json, AFieldIsFoundByItsPath) {
+  const char* object = R"({"a":{"b":"x","c":[1,{"d":true}],"n":null},"e.f":1,"g":2.5})";
+  EXPECT_EQ(field_text(object, "a.b"), "x");
+  EXPECT_EQ(field_text(object, "a.c.1.d"), "true");
+  EXPECT_EQ(field_text(object, "a.c"), R"([1,{"d":true}])");
+  EXPECT_EQ(field_text(object, "g"), "2.5");
+  for (const char* path : {"a.n", "a.x", "a.c.2", "a.c.x", "a.c.-1", "a.b.c", "x", "e.f"}) {
+    EXPECT_EQ(field_text(object, path), "") << path;
+  }
+  EXPECT_EQ(field_text("", "a"), "");
+}
+
 }  // namespace
 }  // namespace jobflow

@@ -40,13 +40,14 @@ inline constexpr std::size_t kBackfillsMax = 16;   // of one job or workflow, th
 inline constexpr std::size_t kFollowersMax = 100;  // triggers that follow one job or workflow
 // Ends of runs that took no time and led to each other: a loop, when there are so many in a row.
 inline constexpr int kHopsMax = 100;
-inline constexpr int kTagsMax = 32;
+inline constexpr int kTagsMax = 32;  // of a worker or a task; designated workers of a task, too
 inline constexpr int kLabelsMax = 64;
 inline constexpr int kInputsMax = 256;
 inline constexpr int kProblemsMax = 200;  // problems told of one document; more are counted
 inline constexpr int kBatchItems = 1000;  // items of one runs/batch
 inline constexpr int kAttemptsMax = 1000;
-inline constexpr int kDecisionRows = 1000;  // rows one decision writes at most (house 3.8)
+inline constexpr int kConcurrencyMax = 1'000'000;  // that a limit of a job may say
+inline constexpr int kDecisionRows = 1000;         // rows one decision writes at most (house 3.8)
 
 // A calendar (S4.5): what is written, the stretches it comes to by 2100, and what reading it costs.
 inline constexpr int kCalendarDates = 10'000;
@@ -62,6 +63,11 @@ inline constexpr int kCalendarSteps = 2000;  // stretches of time that one look 
 inline constexpr std::size_t kICalendarBytes = 1024 * 1024;
 inline constexpr std::size_t kCalendarStretches = 300'000;
 inline constexpr std::int64_t kRecurrenceDays = 5'000'000;  // its rules look at
+
+// Dispatch: keys of strategy `hash` are told apart this far (S6.1); a run that waits so long counts
+// as of the next higher priority (S3.6).
+inline constexpr int kHashBuckets = 1024;
+inline constexpr Span kPriorityAgeing = seconds(15);
 
 // Waiting work.
 inline constexpr std::size_t kInboxCommands = 200'000;       // commands not yet decided

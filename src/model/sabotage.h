@@ -25,9 +25,12 @@ enum class Sabotage : std::uint8_t {
   handed_without_epoch,  // a shard changes hands and keeps its epoch (I1e)
   edit_fires_again,      // an edit plans a trigger from before what has fired (S4.7)
   commands_forgotten,    // a command that comes again is carried out again (S12.4)
+  place_kept,            // a run that has ended keeps its place in its job's limit (S3.5)
+  place_not_taken,       // a run begins without a place (S3.5)
+  no_token_check,        // an end is taken for the run's attempt, whichever it was (I3, S1.3)
 };
 
-inline constexpr std::array<std::string_view, 13> kSabotageNames = {
+inline constexpr std::array<std::string_view, 16> kSabotageNames = {
     "none",
     "no_fence",
     "receipt_by_read",
@@ -41,6 +44,9 @@ inline constexpr std::array<std::string_view, 13> kSabotageNames = {
     "handed_without_epoch",
     "edit_fires_again",
     "commands_forgotten",
+    "place_kept",
+    "place_not_taken",
+    "no_token_check",
 };
 
 #ifdef JOBFLOW_SABOTAGE

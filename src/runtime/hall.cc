@@ -203,8 +203,8 @@ void Hall::Inside::arm_timer() {
   }
   Instant next = std::min({committer_.next_wake(), stop_by_, next_lending()});
   if (!away_.load(std::memory_order_relaxed)) {  // else nothing is done about them (run_timers)
-    next = std::min({next, housekeeping_at_, sweep_at_, look_at_, give_up_at_, load_again_at_,
-                     join_again_at_, calendars_again_at_,
+    next = std::min({next, housekeeping_at_, trim_logs_at_, sweep_at_, look_at_, give_up_at_,
+                     load_again_at_, join_again_at_, calendars_again_at_,
                      std::max(left_out_again_at_, committer_.idle() ? Instant{} : kNever)});
     Instant due = next_look_ahead();
     for (const Seat& seat : seats_) {
@@ -233,6 +233,7 @@ void Hall::Inside::start(std::function<void(Outcome<Done>)> ready) {
   on_ready_ = std::move(ready);
   leases_checked_ = clock_.monotonic();
   housekeeping_at_ = at_.monotonic + kHousekeepingEvery;
+  trim_logs_at_ = settings_.logs_kept > Span{} ? housekeeping_at_ : kNever;
   join();
 }
 
@@ -329,6 +330,26 @@ void Hall::Inside::housekeeping() {
           }
         }
       });
+}
+
+// Every member trims the same store by the same marks: a piece that another deleted is not there.
+void Hall::Inside::trim_logs() {
+  trim_logs_at_ = kNever;  // until this one is answered: a store that is slow has one to do
+  logs_.trim({.now = at_.now, .kept = settings_.logs_kept},
+             [weak = weak_from_this()](const Outcome<store::LogTrimmed>& went) {
+               if (const auto self = weak.lock()) {
+                 self->post([went](Inside& inside) { inside.take_trimmed(went); });
+               }
+             });
+}
+
+void Hall::Inside::take_trimmed(const Outcome<store::LogTrimmed>& went) {
+  const bool more = went && went->chunks > 0;
+  trim_logs_at_ = at_.monotonic + (more ? milliseconds(20) : kHousekeepingEvery);
+  if (went) {
+    metrics_.log_chunks_deleted.add(static_cast<std::uint64_t>(went->chunks));
+    metrics_.log_retention_behind.set(static_cast<double>(went->behind.ms) / 1000.0);
+  }
 }
 
 // --- Hall

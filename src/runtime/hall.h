@@ -46,6 +46,7 @@ struct HallSettings {
   Span look_ahead = limits::kLookAhead;  // triggers due so far ahead are in memory
   Span kept_awake = limits::kKeptAwake;  // definitions that nothing asks for stay there so long
   Span sweep_every = seconds(10);        // each shard, at least: engine::Shard::kSweepEvery
+  Span logs_kept = days(14);             // log lines go thereafter (S11.1); 0 = never
   std::size_t inbox_commands = limits::kInboxCommands;  // that wait to be decided or durable
 };
 

@@ -122,6 +122,8 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
     return !joining_ && has_claimed_ && loading_ == 0 && failed_loads_.empty();
   }
   void housekeeping();
+  void trim_logs();
+  void take_trimmed(const Outcome<store::LogTrimmed>& went);
 
   // hall_work.cc
   ShardNumber shard_of(const engine::Request& request) const;
@@ -203,8 +205,9 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   void say_directory(std::int64_t to);
   void take_wish(std::int64_t from, CreditWish wish);
   void lend();
+  std::vector<CreditWish::Want> wants();
   void lend_of(engine::RosterWorker& worker,
-               std::map<std::pair<std::string, std::string>, int>& own,
+               std::vector<CreditWish::Want>& own,
                std::map<std::int64_t, CreditGrant>& grants);
   void end_loans();
   void take_orders(std::int64_t from, OrdersForWorker orders);
@@ -333,6 +336,7 @@ class Hall::Inside final : public CommitterOwner, public std::enable_shared_from
   Instant sweep_at_ = kNever;
   Instant gauges_at_;  // the costlier ones, at most ten times a second
   Instant housekeeping_at_ = kNever;
+  Instant trim_logs_at_ = kNever;
   Instant left_out_again_at_ = kNever;
   Instant stop_by_ = kNever;  // though the store has not answered
   Instant leases_checked_;

@@ -15,6 +15,11 @@ constexpr Span kWishAgain = milliseconds(50);
 constexpr Span kLoanLasts = seconds(1);         // where it was lent to
 constexpr Span kLoanEnds = milliseconds(1500);  // where it came from: later, so that it is honoured
 
+bool could_take(const engine::RosterWorker& worker, const CreditWish::Want& want) {
+  return (!want.incarnation.is_set() || want.incarnation == worker.hello.incarnation) &&
+         worker.suits(want.ask);
+}
+
 }  // namespace
 
 // What goes to a worker whose stream another member holds.
@@ -80,20 +85,43 @@ void Hall::Inside::take_wish(std::int64_t from, CreditWish wish) {
   }
 }
 
+// What the runs that wait here for a worker ask, and of whom.
+std::vector<CreditWish::Want> Hall::Inside::wants() {
+  std::vector<CreditWish::Want> all;
+  std::map<std::pair<std::string, Id>, std::size_t> places;  // of equal ones, of several shards
+  for (const Seat& seat : seats_) {
+    if (!seat.shard || seat.shard->waiting() == 0) {
+      continue;
+    }
+    seat.shard->each_queue([&](const engine::Ask& ask, std::size_t runs) {
+      engine::Ask asked = ask;
+      Id incarnation;
+      if (ask.bucket) {
+        const auto* home = dealer_.roster().home_of(ask);
+        if (home == nullptr) {
+          return;
+        }
+        incarnation = home->hello.incarnation;
+        asked.bucket.reset();
+      }
+      const auto [place, is_new] =
+          places.try_emplace({engine::key_of(asked), incarnation}, all.size());
+      if (is_new) {
+        all.push_back({.ask = std::move(asked), .incarnation = incarnation});
+      }
+      all[place->second].runs += static_cast<int>(runs);
+    });
+  }
+  return all;
+}
+
 // Free slots of our workers go in turn to whoever has work for them, ourselves included.
 void Hall::Inside::lend() {
   end_loans();
   if (wishes_.empty()) {
     return;
   }
-  std::map<std::pair<std::string, std::string>, int> own;
-  for (const Seat& seat : seats_) {
-    if (seat.shard && seat.shard->waiting() > 0) {
-      seat.shard->each_queue([&](const auto& name_space, const auto& handler, std::size_t runs) {
-        own[{name_space, handler}] += static_cast<int>(runs);
-      });
-    }
-  }
+  std::vector<CreditWish::Want> own = wants();
   std::map<std::int64_t, CreditGrant> grants;
   for (const auto& entry : dealer_.directory()) {
     auto* worker = dealer_.roster().find(entry.hello.incarnation);
@@ -108,21 +136,19 @@ void Hall::Inside::lend() {
 }
 
 void Hall::Inside::lend_of(engine::RosterWorker& worker,
-                           std::map<std::pair<std::string, std::string>, int>& own,
+                           std::vector<CreditWish::Want>& own,
                            std::map<std::int64_t, CreditGrant>& grants) {
   std::vector<std::pair<std::int64_t, int*>> claims;  // member, runs it could still use
-  for (auto& [key, runs] : own) {
-    if (runs > 0 && key.first == worker.hello.name_space && worker.handlers.contains(key.second)) {
-      claims.emplace_back(0, &runs);
-    }
-  }
-  for (auto& [member, wish] : wishes_) {
-    for (CreditWish::Want& want : wish.first.wants) {
-      if (want.runs > 0 && want.name_space == worker.hello.name_space &&
-          worker.handlers.contains(want.handler)) {
+  const auto claim = [&](std::int64_t member, std::vector<CreditWish::Want>& all) {
+    for (CreditWish::Want& want : all) {
+      if (want.runs > 0 && could_take(worker, want)) {
         claims.emplace_back(member, &want.runs);
       }
     }
+  };
+  claim(0, own);
+  for (auto& [member, wish] : wishes_) {
+    claim(member, wish.first.wants);
   }
   if (claims.empty()) {
     return;
@@ -330,28 +356,17 @@ void Hall::Inside::wish() {
   if (far_.empty() || (!any_wish && metrics_.queue_depth.value() == 0)) {
     return;
   }
-  std::map<std::pair<std::string, std::string>, int> waiting;
-  for (const Seat& seat : seats_) {
-    if (seat.shard && seat.shard->waiting() > 0) {
-      seat.shard->each_queue([&](const auto& name_space, const auto& handler, std::size_t runs) {
-        waiting[{name_space, handler}] += static_cast<int>(runs);
-      });
-    }
-  }
+  const std::vector<CreditWish::Want> waiting = wants();
   wish_at_ = waiting.empty() ? Instant{} : at_.monotonic + kWishAgain;
   for (auto& [member, far] : far_) {
     CreditWish wish;
-    for (const auto& [key, runs] : waiting) {
-      const bool is_offered =
-          std::any_of(far.here.begin(), far.here.end(), [&, &name = key](const auto& worker) {
-            const auto* known = dealer_.roster().find(worker.first);
-            return known != nullptr && known->hello.name_space == name.first &&
-                   known->handlers.contains(name.second);
-          });
-      if (is_offered) {
-        wish.wants.push_back({key.first, key.second, runs});
-      }
-    }
+    std::ranges::copy_if(waiting, std::back_inserter(wish.wants),
+                         [&, &far = far](const auto& want) {
+                           return std::ranges::any_of(far.here, [&](const auto& here) {
+                             const auto* worker = dealer_.roster().find(here.first);
+                             return worker != nullptr && could_take(*worker, want);
+                           });
+                         });
     const bool is_any = !wish.wants.empty();
     if (std::exchange(far.wished, is_any) || is_any) {
       send_member(member, std::move(wish));

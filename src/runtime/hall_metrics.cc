@@ -71,6 +71,11 @@ HallMetrics::HallMetrics(Metrics& metrics)
       log_bytes(metrics.counter("jobflow_log_bytes_total", "Bytes of log lines taken in")),
       log_dropped(metrics.counter("jobflow_log_dropped_total",
                                   "Log lines that workers left out, as they said")),
+      log_chunks_deleted(metrics.counter("jobflow_log_chunks_deleted_total",
+                                         "Chunks of log lines deleted by retention")),
+      log_retention_behind(
+          metrics.gauge("jobflow_log_retention_behind_seconds",
+                        "By how much the oldest log lines are older than they should be")),
       store_refused(metrics.counter(
           "jobflow_store_errors_total", "Errors of the store by class", "{class=\"refused\"}")),
       store_away(metrics.counter(

@@ -45,6 +45,8 @@ struct HallMetrics {
   Counter& history_changed;
   Counter& log_bytes;
   Counter& log_dropped;
+  Counter& log_chunks_deleted;
+  Gauge& log_retention_behind;
   Counter& store_refused;
   Counter& store_away;
   Counter& takeovers;

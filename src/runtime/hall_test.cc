@@ -80,6 +80,36 @@ TEST(Hall, ReconcilesAttemptByAttemptAfterARestart) {
   EXPECT_EQ(after.row(given[1].run).progress.attempt, 1);
 }
 
+// In pieces, until nothing is left that is too old.
+TEST(Hall, S111_LogLinesGoWhenTheyAreOld) {
+  constexpr int kChunks = 1'200;
+  for (const Span kept : {hours(3), Span{}}) {
+    auto store = store::make_memory_store();
+    HallStage stage(*store, {1'700'000'000'000}, {.logs_kept = kept});
+    ASSERT_TRUE(stage.start().ok());
+    std::vector<LogChunk> chunks;
+    for (int i = 0; i < kChunks; ++i) {
+      chunks.push_back({.run = {7}, .attempt = 1, .offset = i, .lines = {{.text = "said"}}});
+    }
+    const auto stored = [&] {
+      std::size_t count = 0;
+      stage.logs->read({.run = {7}, .limit = 10'000},
+                       [&](const auto& lines) { count = lines ? lines->size() : 0; });
+      stage.time.settle();
+      return count;
+    };
+    stage.logs->append(chunks, [](const Outcome<Done>& done) { EXPECT_TRUE(done); });
+    stage.time.advance(hours(3));
+    EXPECT_EQ(stored(), kChunks);
+    stage.time.advance(minutes(3));
+    EXPECT_EQ(stored(), kept == Span{} ? kChunks : 0);
+    const std::string deleted =
+        "jobflow_log_chunks_deleted_total " + std::to_string(kept == Span{} ? 0 : kChunks);
+    EXPECT_NE(stage.metrics.text().find(deleted), std::string::npos);
+    stage.stop();
+  }
+}
+
 // S6.6, S6.7: a lease, not a lost link, ends an attempt.
 TEST(Hall, LosesAnAttemptOnlyAfterAWholeSilentLease) {
   auto store = store::make_memory_store();

@@ -267,6 +267,9 @@ void Hall::Inside::run_timers() {
   if (housekeeping_at_ <= at_.monotonic) {
     housekeeping();
   }
+  if (trim_logs_at_ <= at_.monotonic) {
+    trim_logs();
+  }
 }
 
 // Of many that are due at one instant some at a time: while their batch is being committed the next

@@ -8,6 +8,7 @@
 
 #include "engine/command.h"
 #include "engine/decision.h"
+#include "engine/queues.h"
 #include "model/outcome.h"
 #include "runtime/worker_door.h"
 
@@ -45,11 +46,12 @@ struct WorkerDirectory {
   Instant echo;          // the newest such time of the receiver that has come to the sender
 };
 struct AskDirectory {};
-// How many runs wait at the sender for handlers that the receiver's workers offer; replaces what
-// was wished before.
+// How many runs wait at the sender for workers that the receiver holds; replaces what was wished
+// before.
 struct CreditWish {
   struct Want {
-    std::string name_space, handler;
+    engine::Ask ask;  // but for the bucket:
+    Id incarnation;   // whose that is; unset: any worker that suits
     int runs = 0;
   };
   std::vector<Want> wants;

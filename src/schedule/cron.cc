@@ -65,7 +65,8 @@ Outcome<CronParts> split_macro(const std::vector<CronText>& words, std::size_t f
   }
   const auto* known = std::ranges::find(kMacros, macro, &Macro::name);
   if (known != kMacros.end()) {
-    return CronParts{.zone = {}, .every = {}, .fields = std::string(known->fields)};
+    return CronParts{
+        .zone = {}, .every = {}, .fields = std::string(known->fields), .is_macro = true};
   }
   if (macro == "@reboot") {
     return invalid(
@@ -110,6 +111,8 @@ std::string day_fields_wrong(const CronField& day,
 }  // namespace
 
 Outcome<CronParts> split_cron(std::string_view expression) {
+  // A text block of a file ends with a line's end.
+  expression = expression.substr(0, expression.find_last_not_of(" \t\r\n") + 1);
   const std::vector<CronText> words = words_of(expression);
   std::string zone;
   std::size_t first = 0;
@@ -185,6 +188,13 @@ Outcome<Cron> Cron::parse(std::string_view fields, CronDialect dialect, std::uin
   cron.hours_ = bits_of(cron.hour_);
   cron.months_ = bits_of(cron.month_);
   if (cron.next_day(0, kEndDay) >= kEndDay) {
+    Cron any_year = cron;
+    any_year.year_.values.set();
+    if (any_year.next_day(0, kEndDay) < kEndDay) {
+      return invalid("no date ever matches: no year of '" + std::string(texts[6].text) +
+                     "' has such a day (field year, column " + std::to_string(texts[6].column) +
+                     ")");
+    }
     return invalid("no date from 1970 to 2099 ever matches: no month it names has day " +
                    std::string(texts[first + 2].text) + " (field day, column " +
                    std::to_string(texts[first + 2].column) + ")");

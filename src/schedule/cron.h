@@ -49,11 +49,15 @@ class Cron {
 
 // An expression in its parts.
 struct CronParts {
-  std::string zone;    // of a CRON_TZ= or TZ= prefix; "" = none
-  std::string every;   // of `@every 90s`; else:
-  std::string fields;  // each at its column of the whole
+  std::string zone;       // of a CRON_TZ= or TZ= prefix; "" = none
+  std::string every;      // of `@every 90s`; else:
+  std::string fields;     // each at its column of the whole
+  bool is_macro = false;  // so the fields are Unix
 };
 // Macros become the fields they stand for.
 Outcome<CronParts> split_cron(std::string_view expression);
+inline CronDialect dialect_of(const CronParts& parts, CronDialect stated) {
+  return parts.is_macro ? CronDialect::unix_cron : stated;
+}
 
 }  // namespace jobflow::schedule

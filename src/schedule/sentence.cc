@@ -101,8 +101,9 @@ class Writer {
       const auto span = parse_span(parts->every);
       return span ? every(*span) : "";
     }
-    const auto cron = parts ? Cron::parse(parts->fields, schedule_.dialect, hash)
-                            : Outcome<Cron>(parts.problem());
+    const auto cron = parts
+                          ? Cron::parse(parts->fields, dialect_of(*parts, schedule_.dialect), hash)
+                          : Outcome<Cron>(parts.problem());
     if (!cron) {
       return "";
     }

@@ -11,6 +11,24 @@ namespace {
 constexpr Span kLeastRate = milliseconds(100);
 constexpr Instant kEndOfTime{days_from_civil({kLastYear + 1, 1, 1}) * kDayMs};
 
+// Null, with a problem told, when it names none. Said also where no clock is read: it would be
+// taken for what counts.
+std::shared_ptr<const Zone> zone_of(const Schedule& schedule,
+                                    const CronParts& parts,
+                                    std::vector<FieldProblem>& problems) {
+  if (!parts.zone.empty() && schedule.timezone != "UTC" && schedule.timezone != parts.zone) {
+    problems.push_back({"/timezone", "the expression says zone " + parts.zone +
+                                         " and the trigger " + schedule.timezone +
+                                         ": say it once"});
+  }
+  auto zone = find_zone(parts.zone.empty() ? schedule.timezone : parts.zone);
+  if (!zone) {
+    problems.push_back({parts.zone.empty() ? "/timezone" : "/cron", zone.problem().detail});
+    return nullptr;
+  }
+  return *std::move(zone);
+}
+
 std::int64_t whole_seconds(std::int64_t ms) {
   return ms / 1000 - (ms % 1000 < 0 ? 1 : 0);
 }
@@ -60,6 +78,7 @@ Timetable Timetable::read(const Schedule& schedule,
       } else if (const auto every = parse_span(parts->every); !every) {
         problems.push_back({"/cron", "@every: " + every.problem().detail});
       } else {
+        zone_of(schedule, *parts, problems);
         by_rate("/cron", *every);
       }
   }
@@ -112,18 +131,8 @@ Timetable::ByClock Timetable::by_clock(const Schedule& schedule,
                                        const CronParts& parts,
                                        std::uint64_t hash,
                                        std::vector<FieldProblem>& problems) {
-  ByClock clock{nullptr, nullptr, schedule.gap, schedule.repeat};
-  if (!parts.zone.empty() && schedule.timezone != "UTC" && schedule.timezone != parts.zone) {
-    problems.push_back({"/timezone", "the expression says zone " + parts.zone +
-                                         " and the trigger " + schedule.timezone +
-                                         ": say it once"});
-  }
-  if (const auto zone = find_zone(parts.zone.empty() ? schedule.timezone : parts.zone)) {
-    clock.zone = *zone;
-  } else {
-    problems.push_back({parts.zone.empty() ? "/timezone" : "/cron", zone.problem().detail});
-  }
-  if (auto cron = Cron::parse(parts.fields, schedule.dialect, hash)) {
+  ByClock clock{nullptr, zone_of(schedule, parts, problems), schedule.gap, schedule.repeat};
+  if (auto cron = Cron::parse(parts.fields, dialect_of(parts, schedule.dialect), hash)) {
     clock.cron = std::make_shared<const Cron>(*std::move(cron));
   } else {
     problems.push_back({"/cron", cron.problem().detail});

@@ -58,7 +58,9 @@ TEST(Zone, ABrokenFileIsRefused) {
   EXPECT_FALSE(read_zone_file("TZif"));
   EXPECT_FALSE(find_zone("tzdata.zi"));
   EXPECT_FALSE(find_zone("/etc/passwd"));
-  EXPECT_FALSE(find_zone("right/UTC"));
+  for (const char* other : {"right/UTC", "posix/Europe/Berlin", "posixrules", "localtime"}) {
+    EXPECT_FALSE(find_zone(other)) << other << " is no name of the database";
+  }
   EXPECT_FALSE(find_zone("Europe")) << "a folder";
   EXPECT_FALSE(find_zone("Europe/"));
   EXPECT_FALSE(find_zone(""));

@@ -80,6 +80,18 @@ PackedChunk pack_piece(const LogChunk& chunk, std::int64_t from, std::int64_t to
   return piece;
 }
 
+// Of ASCII only: the bytes of other letters are compared as they are.
+char small(char letter) {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
+// `piece` is in small letters.
+bool holds(std::string_view text, std::string_view piece) {
+  return std::search(text.begin(), text.end(), piece.begin(), piece.end(),
+                     [](char letter, char sought) { return small(letter) == sought; }) !=
+         text.end();
+}
+
 }  // namespace
 
 std::vector<PackedChunk> pack(const LogChunk& chunk) {
@@ -113,6 +125,15 @@ Outcome<std::vector<LogLine>> unpack(std::string_view bytes, std::int64_t count)
   return lines;
 }
 
+LogPage::LogPage(const LogQuery& query) : query_(query), text_(query.text) {
+  std::transform(text_.begin(), text_.end(), text_.begin(), small);
+}
+
+bool LogPage::matches(const LogLine& line) const {
+  return line.level >= query_.min_level &&
+         (text_.empty() || holds(line.text, text_) || holds(line.fields, text_));
+}
+
 Outcome<Done> LogPage::add(
     int attempt, std::int64_t first, std::int64_t count, LogLevel worst, std::string_view packed) {
   if (attempt != attempt_) {
@@ -125,7 +146,7 @@ Outcome<Done> LogPage::add(
   }
   const std::int64_t begin = std::max(first, next_);
   next_ = end;
-  const bool all_match = query_.min_level == LogLevel::debug;
+  const bool all_match = query_.min_level == LogLevel::debug && text_.empty();
   if (worst < query_.min_level) {
     return Done{};
   }
@@ -139,7 +160,7 @@ Outcome<Done> LogPage::add(
   }
   for (std::int64_t number = begin; number < end && !full(); ++number) {
     LogLine& line = (*lines)[static_cast<std::size_t>(number - first)];
-    if (line.level < query_.min_level) {
+    if (!matches(line)) {
       continue;
     }
     if (query_.attempt == 0 && skipped_ < query_.from) {

@@ -32,7 +32,7 @@ Outcome<std::vector<LogLine>> unpack(std::string_view bytes, std::int64_t count)
 // hold twice are taken once.
 class LogPage {
  public:
-  explicit LogPage(const LogQuery& query) : query_(query) {}
+  explicit LogPage(const LogQuery& query);
 
   bool full() const { return static_cast<int>(lines_.size()) >= query_.limit; }
   Outcome<Done> add(
@@ -40,7 +40,10 @@ class LogPage {
   std::vector<StoredLine> take() { return std::move(lines_); }
 
  private:
+  bool matches(const LogLine& line) const;
+
   const LogQuery& query_;
+  std::string text_;  // query_.text, in small letters
   int attempt_ = 0;
   std::int64_t next_ = 0;     // the next line of attempt_
   std::int64_t skipped_ = 0;  // without an attempt, `from` lines are skipped

@@ -29,6 +29,9 @@ TABLE = {
     "handed_without_epoch": (3, {"fence"}, "I1e"),
     "edit_fires_again": (1, {"firings"}, "S4.7|I2"),
     "commands_forgotten": (3, {"commands"}, "S12.4"),
+    "place_kept": (1, {"rest"}, "I5"),
+    "place_not_taken": (1, {"limits"}, "S3.5"),
+    "no_token_check": (1, {"attempts", "effects"}, "S1.3|I3|S7.3|S1.2"),
 }
 CLEAN, USAGE, SAFETY, LIVENESS, CRASH = 0, 2, 10, 11, 12
 
@@ -94,6 +97,15 @@ class Caught(unittest.TestCase):
 
     def test_edit_fires_again(self):
         self.caught("edit_fires_again")
+
+    def test_place_kept(self):
+        self.caught("place_kept")
+
+    def test_place_not_taken(self):
+        self.caught("place_not_taken")
+
+    def test_no_token_check(self):
+        self.caught("no_token_check")
 
     def test_commands_forgotten(self):
         self.caught("commands_forgotten")

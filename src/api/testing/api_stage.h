@@ -86,6 +86,9 @@ class PlayedLogs final : public store::LogStore {
             store::Callback<Outcome<std::vector<store::StoredLine>>> done) override {
     written_->read(query, std::move(done));
   }
+  void trim(store::LogTrim limits, store::Callback<Outcome<store::LogTrimmed>> done) override {
+    written_->trim(limits, std::move(done));
+  }
   bool is_behind = false;
 
  private:

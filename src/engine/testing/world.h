@@ -61,6 +61,8 @@ class World {
   std::string job_spec();
   std::string workflow_spec();
   std::string policies();
+  std::string concurrency();
+  void look_at_limits();
   std::string triggers(const std::string& owner);
   void somebody_stops_a_trigger();
   void somebody_fills_in(Id trigger);
@@ -81,6 +83,7 @@ class World {
   void heard(const Decision& decision, bool is_retry);
   void look_at_change(const Change& change, bool is_retry);
   void look_at_rows();
+  void look_at_start(const RunRow& run, const RunProgress& begun);
   void expect(bool holds, const std::string& what);
 
   std::mt19937_64 random_;

@@ -52,6 +52,65 @@ class LogReader {
   Statement chunks_of_run_;
 };
 
+// Retention (S11.1). The writer thread's own; trim() is called within a transaction.
+class LogTrimmer {
+ public:
+  explicit LogTrimmer(Connection& connection)
+      : newest_chunk_(connection, statement("newest_chunk")),
+        newest_mark_(connection, statement("newest_mark")),
+        insert_mark_(connection, statement("insert_mark")),
+        expired_mark_(connection, statement("expired_mark")),
+        oldest_chunks_(connection, statement("oldest_chunks")),
+        delete_chunks_(connection, statement("delete_chunks")),
+        delete_marks_(connection, statement("delete_marks")),
+        oldest_expired_mark_(connection, statement("oldest_expired_mark")) {}
+
+  LogTrimmed trim(const LogTrim& limits) {
+    mark(limits.now);
+    LogTrimmed trimmed;
+    const Instant before = limits.now - limits.kept;
+    std::int64_t last = 0;
+    if (auto row = expired_mark_.with(before.ms); row.step()) {
+      last = row.number(0);
+    }
+    std::int64_t to = 0;
+    std::int64_t bytes = 0;
+    for (auto row = oldest_chunks_.with(last, limits.chunks); bytes < limits.bytes && row.step();) {
+      to = row.number(0);
+      bytes += row.number(1);
+    }
+    if (to > 0) {
+      trimmed.chunks = delete_chunks_.run(to);
+      delete_marks_.run();
+    }
+    if (auto row = oldest_expired_mark_.with(before.ms); row.step()) {
+      trimmed.behind = before - Instant{row.number(0)};
+    }
+    return trimmed;
+  }
+
+ private:
+  void mark(Instant now) {
+    std::int64_t newest = 0;
+    if (auto row = newest_chunk_.with(); row.step()) {
+      newest = row.number(0);
+    }
+    if (newest == 0) {
+      return;
+    }
+    if (auto row = newest_mark_.with(); row.step()) {
+      const Instant marked{row.number(1)};
+      if (row.number(0) >= newest || (now >= marked && now < marked + kLogMarkEvery)) {
+        return;
+      }
+    }
+    insert_mark_.run(newest, now.ms);
+  }
+
+  Statement newest_chunk_, newest_mark_, insert_mark_, expired_mark_;
+  Statement oldest_chunks_, delete_chunks_, delete_marks_, oldest_expired_mark_;
+};
+
 class SqliteLogStore final : public LogStore {
  public:
   SqliteLogStore(std::unique_ptr<Connection> connection, SqliteLogOptions options)
@@ -61,6 +120,7 @@ class SqliteLogStore final : public LogStore {
         commit_(*connection_, statement("commit")),
         rollback_(*connection_, statement("rollback")),
         insert_chunk_(*connection_, statement("insert_chunk")),
+        trimmer_(*connection_),
         reads_(1),
         writes_(1, [this](std::size_t) { checkpoint(); }, kIdleAfter) {}
 
@@ -79,6 +139,22 @@ class SqliteLogStore final : public LogStore {
           reader_.emplace(connection_->path(), options_.reader_cache_kib);
         }
         return reader_->read(query);
+      }));
+    });
+  }
+
+  void trim(LogTrim limits, Callback<Outcome<LogTrimmed>> done) override {
+    writes_.post([this, limits, done = std::move(done)](std::size_t) {
+      done(sqlite::patiently<LogTrimmed>(writes_, [&] {
+        try {
+          begin_.run();
+          const LogTrimmed trimmed = trimmer_.trim(limits);
+          commit_.run();
+          return trimmed;
+        } catch (...) {
+          roll_back();
+          throw;
+        }
       }));
     });
   }
@@ -165,6 +241,7 @@ class SqliteLogStore final : public LogStore {
   // The writer thread's own.
   const std::unique_ptr<Connection> connection_;
   Statement begin_, commit_, rollback_, insert_chunk_;
+  LogTrimmer trimmer_;
   // The read thread's own, made at its first read.
   std::optional<LogReader> reader_;
   std::mutex mutex_;

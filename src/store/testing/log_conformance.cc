@@ -98,6 +98,34 @@ TEST_P(LogStoreConformance, S101_LinesAreFoundByLevel) {
               ElementsAre("1.7"));
 }
 
+TEST_P(LogStoreConformance, S101_LinesAreFoundByText) {
+  LogChunk chunk{.run = {5}, .attempt = 1, .offset = 0};
+  chunk.lines = {{{1}, LogLevel::info, "Disk FULL", ""},
+                 {{2}, LogLevel::info, "all is well", ""},
+                 {{3}, LogLevel::error, "disk full", ""},
+                 {{4}, LogLevel::info, "", R"({"why":"disk Full"})"},
+                 {{5}, LogLevel::info, "\xc3\x84 disk", ""},
+                 {{6}, LogLevel::warn, "disk ful", ""}};
+  ASSERT_TRUE(append({chunk, {.run = {5}, .attempt = 2, .offset = 0, .lines = chunk.lines}}));
+  const auto numbers = [&](const LogQuery& query) {
+    std::vector<std::int64_t> found;
+    for (const StoredLine& line : read(query)) {
+      found.push_back(line.attempt * 10 + line.number);
+    }
+    return found;
+  };
+  EXPECT_THAT(numbers({.run = {5}, .text = "disk full"}), ElementsAre(10, 12, 13, 20, 22, 23));
+  EXPECT_THAT(numbers({.run = {5}, .min_level = LogLevel::warn, .text = "K fUL"}),
+              ElementsAre(12, 15, 22, 25));
+  EXPECT_THAT(numbers({.run = {5}, .text = "\xc3\x84 D"}), ElementsAre(14, 24));
+  EXPECT_THAT(numbers({.run = {5}, .text = "absent"}), IsEmpty());
+  // Pages go on where the one before ended, over all attempts and within one.
+  EXPECT_THAT(numbers({.run = {5}, .from = 2, .limit = 2, .text = "disk full"}),
+              ElementsAre(13, 20));
+  EXPECT_THAT(numbers({.run = {5}, .attempt = 2, .from = 1, .limit = 1, .text = "disk full"}),
+              ElementsAre(22));
+}
+
 TEST_P(LogStoreConformance, LongChunksArePagedToo) {
   ASSERT_TRUE(append({chunk_of({5}, 1, 0, 2'500), chunk_of({5}, 1, 2'500, 700)}));
   ASSERT_TRUE(append({chunk_of({5}, 1, 0, 2'500)}));
@@ -112,6 +140,67 @@ TEST_P(LogStoreConformance, ARefusedChunkHarmsNoOther) {
   EXPECT_EQ(append({chunk_of({}, 1, 0, 2)}).problem().code, ProblemCode::store_refused);
   ASSERT_TRUE(append({chunk_of({5}, 1, 0, 1)}));
   EXPECT_THAT(texts(read({.run = {5}})), ElementsAre("1.0"));
+}
+
+Instant at_hour(int hour) {
+  return Instant{1'700'000'000'000} + hours(hour);
+}
+
+// Asks for trims as the hall does, and keeps by how much they are behind.
+struct Retention {
+  LogStore& logs;
+  Span behind = {};
+
+  int trim(LogTrim limits) {
+    const auto went = await<Outcome<LogTrimmed>>([&](auto done) { logs.trim(limits, done); });
+    EXPECT_TRUE(went);
+    behind = went ? went->behind : Span{};
+    return went ? went->chunks : -1;
+  }
+};
+
+TEST_P(LogStoreConformance, S111_WhatIsOldGoesInSmallPieces) {
+  Retention retention{*logs};
+  ASSERT_TRUE(append({chunk_of({5}, 1, 0, 1), chunk_of({6}, 1, 0, 1), chunk_of({5}, 1, 1, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(0), .kept = hours(10)}), 0);
+  ASSERT_TRUE(append({chunk_of({5}, 1, 2, 1), chunk_of({7}, 1, 0, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(5), .kept = hours(10)}), 0);
+  EXPECT_EQ(retention.trim({.now = at_hour(9), .kept = hours(10)}), 0);
+  EXPECT_EQ(retention.trim({.now = at_hour(12), .kept = hours(10), .chunks = 2}), 2);
+  EXPECT_EQ(retention.behind, hours(2)) << "one is left that should have gone two hours ago";
+  EXPECT_EQ(retention.trim({.now = at_hour(12), .kept = hours(10), .chunks = 2}), 1);
+  EXPECT_EQ(retention.behind, Span{});
+  EXPECT_EQ(retention.trim({.now = at_hour(12), .kept = hours(10), .chunks = 2}), 0);
+  EXPECT_THAT(texts(read({.run = {5}})), ElementsAre("1.2"));
+  EXPECT_THAT(read({.run = {6}}), IsEmpty());
+  EXPECT_EQ(retention.trim({.now = at_hour(15), .kept = hours(10), .bytes = 1}), 1);
+  EXPECT_EQ(retention.trim({.now = at_hour(15), .kept = hours(10), .bytes = 1}), 1);
+  EXPECT_THAT(read({.run = {7}}), IsEmpty());
+}
+
+TEST_P(LogStoreConformance, S111_AnEmptiedStoreForgetsItsOldMarks) {
+  Retention retention{*logs};
+  ASSERT_TRUE(append({chunk_of({5}, 1, 0, 1), chunk_of({5}, 1, 1, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(0), .kept = hours(10)}), 0);
+  ASSERT_TRUE(append({chunk_of({5}, 1, 2, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(1), .kept = hours(10)}), 0);
+  EXPECT_EQ(retention.trim({.now = at_hour(11), .kept = hours(10), .chunks = 3}), 3);
+  ASSERT_TRUE(append({chunk_of({6}, 1, 0, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(12), .kept = hours(10)}), 0);
+  EXPECT_EQ(retention.trim({.now = at_hour(21), .kept = hours(10)}), 0);
+  EXPECT_THAT(texts(read({.run = {6}})), ElementsAre("1.0"));
+  EXPECT_EQ(retention.trim({.now = at_hour(22), .kept = hours(10)}), 1);
+}
+
+TEST_P(LogStoreConformance, S111_AClockThatGoesBackKeepsNothingForEver) {
+  Retention retention{*logs};
+  ASSERT_TRUE(append({chunk_of({5}, 1, 0, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(1000), .kept = hours(10)}), 0);
+  ASSERT_TRUE(append({chunk_of({5}, 1, 1, 1)}));
+  EXPECT_EQ(retention.trim({.now = at_hour(0), .kept = hours(10)}), 0);
+  EXPECT_EQ(retention.trim({.now = at_hour(9), .kept = hours(10)}), 0);
+  EXPECT_EQ(retention.trim({.now = at_hour(10), .kept = hours(10)}), 2);
+  EXPECT_THAT(read({.run = {5}}), IsEmpty());
 }
 
 }  // namespace

@@ -37,8 +37,23 @@ std::string policies(Random& random) {
   if (random.chance(30)) {
     text += fmt::format(R"(,"priority":{})", random.between(-5, 5));
   }
-  static constexpr const char* kStrategies[] = {"round_robin", "random", "least_loaded"};
-  return text + fmt::format(R"(,"strategy":"{}")", kStrategies[random.below(3)]);
+  // w0 is always there, and offers everything.
+  static constexpr const char* kStrategies[] = {
+      R"("round_robin")",         R"("random")",
+      R"("least_loaded")",        R"("hash")",
+      R"("hash","hash_key":"p")", R"("designated","workers":["w0","w1","nobody"])"};
+  return text + fmt::format(R"(,"strategy":{})", kStrategies[random.below(6)]);
+}
+
+// Roomy enough for a world to come to rest soon.
+std::string concurrency(Random& random) {
+  if (!random.chance(30)) {
+    return "";
+  }
+  return random.chance(50)
+             ? fmt::format(R"(,"concurrency":{})", random.between(2, 5))
+             : fmt::format(R"(,"concurrency":{{"max_runs":{},"key":"p","max_runs_per_key":{}}})",
+                           random.between(4, 8), random.between(2, 3));
 }
 
 std::string triggers(Random& random, const DocumentWishes& wishes) {
@@ -57,7 +72,7 @@ std::shared_ptr<const Definition> random_job(Random& random,
                                              const std::string& name,
                                              const DocumentWishes& wishes) {
   return read(DefinitionKind::job, name,
-              handler(random) + "," + policies(random) +
+              handler(random) + "," + policies(random) + concurrency(random) +
                   fmt::format(R"(,"params":{{"p":{}}})", random.below(100)) +
                   triggers(random, wishes) + enabled(random));
 }

@@ -208,7 +208,7 @@ struct MessageText {
   void operator()(const runtime::AskDirectory&) const { told.add({}, "asks for the directory"); }
   void operator()(const runtime::CreditWish& said) const {
     for (const runtime::CreditWish::Want& want : said.wants) {
-      told.add({}, fmt::format("[wants {} for {}]", want.runs, want.handler));
+      told.add({}, fmt::format("[wants {} for {}]", want.runs, want.ask.handler));
     }
   }
   void operator()(const runtime::CreditGrant& said) const {

@@ -2,8 +2,8 @@
 // and a watch over processes. For tests only.
 #pragma once
 
+#include "rehearsal/scripted_server.h"
 #include "worker/builtin/builtin_handlers.h"
-#include "worker/testing/scripted_server.h"
 #include "worker/tuning.h"
 
 #include <gtest/gtest.h>
@@ -21,6 +21,8 @@
 
 namespace jobflow::worker {
 
+using rehearsal::ScriptedServer;
+using rehearsal::Session;
 using std::chrono::milliseconds;
 
 class BuiltinTest : public testing::Test {

@@ -2,7 +2,7 @@
 // bodies wait at. For tests only.
 #pragma once
 
-#include "worker/testing/scripted_server.h"
+#include "rehearsal/scripted_server.h"
 #include "worker/tuning.h"
 
 #include <gtest/gtest.h>
@@ -19,6 +19,10 @@
 
 namespace jobflow::worker {
 
+using rehearsal::Order;
+using rehearsal::Refusal;
+using rehearsal::ScriptedServer;
+using rehearsal::Session;
 using std::chrono::milliseconds;
 
 // Opens once; bodies wait at it.

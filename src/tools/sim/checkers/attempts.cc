@@ -146,11 +146,23 @@ class Attempts final : public Checker {
       return;  // with all that is live of it
     }
     if (to.state == RunState::cancelled && row.kind == RunKind::job && !cancels_.contains(row.id) &&
-        ousted_before_[row.definition] < row.id &&
+        ousted_before_[row.definition] < row.id && !is_called_off(row, to, now) &&
         !deleted_.contains(now.definitions.at(row.definition).name)) {
       violated(fmt::format("run {} is cancelled and nobody asked for it", to_string(row.id)),
                {row.id});
     }
+  }
+
+  // S6.4: a firing of what was disabled before its jitter was over.
+  bool is_called_off(const RunRow& row, const RunProgress& to, const Durable& now) {
+    const auto trigger = now.triggers.find(row.trigger);
+    if (to.attempt > 0 || row.backfilled || trigger == now.triggers.end()) {
+      return false;
+    }
+    const DefinitionRow& owner = now.definitions.at(row.definition);
+    const TriggerSpec* spec =
+        library_.revision(now, owner.id, owner.revision).find_trigger(trigger->second.name);
+    return !owner.enabled || (spec != nullptr && !spec->enabled);
   }
 
   // S6.6: nobody is lost who was heard all the time.

@@ -1,5 +1,6 @@
-// A server that says what a test tells it to: the other end of the worker protocol, in process, on
-// a free port. Owned by the test. Thread-safe. Every wait has a bound and throws when it passes.
+// A server that says what it is told to: the other end of the worker protocol, in process, on a
+// free port. Owned by whoever directs it. Thread-safe. Every wait has a bound and throws when it
+// passes, or when what is waited for cannot come any more.
 //
 //   ScriptedServer server;
 //   ... start a worker that connects to server.address() ...
@@ -13,16 +14,13 @@
 #include "jobflow/v1/worker.pb.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
-namespace jobflow::worker {
+namespace jobflow::rehearsal {
 
 // Assign, short enough to write in a test.
 struct Order {
@@ -45,9 +43,12 @@ enum class Refusal : std::uint8_t {
   unavailable
 };
 
-// One stream of a worker. Valid as long as the test keeps it.
+// One stream of a worker. Valid as long as somebody keeps it.
 class Session {
  public:
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
   virtual ~Session() = default;
   // What the worker said first, and the bearer token it showed.
   virtual const v1::Register& registration() const = 0;
@@ -87,12 +88,21 @@ class Session {
   int count_finished(std::int64_t token) const;
 };
 
+struct Stage {
+  std::string listen = "127.0.0.1:0";
+  std::chrono::milliseconds patience{20'000};  // of every wait
+  // Called with each message of a stream, in order, on the transport's threads.
+  std::function<void(const std::shared_ptr<Session>&, const v1::WorkerMessage&)> on_message = {};
+};
+
 class ScriptedServer {
  public:
-  ScriptedServer();
+  explicit ScriptedServer(Stage stage = {});
   ~ScriptedServer();
+  ScriptedServer(const ScriptedServer&) = delete;
+  ScriptedServer& operator=(const ScriptedServer&) = delete;
   std::string address() const;
-  // The next stream whose worker has registered.
+  // The next stream whose worker has registered. Not where `on_message` is given.
   std::shared_ptr<Session> accept();
   // Closes the port, so that no member is reached; reopen() listens there again.
   void shut();
@@ -103,4 +113,4 @@ class ScriptedServer {
   std::unique_ptr<Service> service_;
 };
 
-}  // namespace jobflow::worker
+}  // namespace jobflow::rehearsal

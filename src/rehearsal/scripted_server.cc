@@ -1,18 +1,19 @@
-#include "worker/testing/scripted_server.h"
+#include "rehearsal/scripted_server.h"
 
 #include "jobflow/v1/worker.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
 
+#include <condition_variable>
 #include <deque>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
-namespace jobflow::worker {
+namespace jobflow::rehearsal {
 namespace {
-
-constexpr auto kPatience = std::chrono::seconds(20);
 
 grpc::Status to_status(Refusal why, const std::string& message) {
   switch (why) {
@@ -34,10 +35,12 @@ grpc::Status to_status(Refusal why, const std::string& message) {
 class LiveSession final : public Session,
                           public grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage> {
  public:
-  using Registered = std::function<void(std::shared_ptr<Session>)>;
+  using OnMessage = decltype(Stage::on_message);
 
-  LiveSession(std::string authorization, Registered registered)
-      : authorization_(std::move(authorization)), registered_(std::move(registered)) {}
+  LiveSession(std::string authorization, std::chrono::milliseconds patience, OnMessage on_message)
+      : authorization_(std::move(authorization)),
+        patience_(patience),
+        on_message_(std::move(on_message)) {}
 
   void start(std::shared_ptr<LiveSession> self) {
     self_ = std::move(self);
@@ -74,8 +77,12 @@ class LiveSession final : public Session,
 
   void until(const std::string& what, const std::function<bool(const Heard&)>& holds) override {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return holds(heard_); })) {
-      throw std::runtime_error("waited in vain for " + what);
+    bool held = false;
+    const bool over =
+        changed_.wait_for(lock, patience_, [&] { return (held = holds(heard_)) || read_over_; });
+    if (!held) {
+      throw std::runtime_error(over ? "the worker's stream ended before " + what
+                                    : "waited in vain for " + what);
     }
   }
 
@@ -86,13 +93,14 @@ class LiveSession final : public Session,
 
   void closed() override {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [this] { return read_over_; })) {
+    if (!changed_.wait_for(lock, patience_, [this] { return read_over_; })) {
       throw std::runtime_error("the worker keeps its stream");
     }
   }
 
   void OnReadDone(bool ok) override {
-    std::shared_ptr<Session> registered;
+    std::shared_ptr<Session> self;
+    v1::WorkerMessage message;
     {
       const std::lock_guard lock(mutex_);
       if (!ok) {
@@ -103,19 +111,17 @@ class LiveSession final : public Session,
       }
       if (in_.has_register_()) {
         registration_ = in_.register_();
-        registered = self_;
       }
       if (in_.has_heartbeat() && !silent_) {
         out_.emplace_back().mutable_heard();
         write_next();
       }
-      heard_.push_back(std::move(in_));
-      in_ = {};
+      heard_.push_back(in_);
       changed_.notify_all();
+      message.Swap(&in_);
+      self = self_;
     }
-    if (registered != nullptr) {
-      registered_(std::move(registered));
-    }
+    on_message_(self, message);
     StartRead(&in_);
   }
 
@@ -151,7 +157,8 @@ class LiveSession final : public Session,
   }
 
   const std::string authorization_;
-  const Registered registered_;
+  const std::chrono::milliseconds patience_;
+  const OnMessage on_message_;
   v1::Register registration_;
   v1::WorkerMessage in_;
   std::shared_ptr<LiveSession> self_;
@@ -313,7 +320,19 @@ int Session::count_finished(std::int64_t token) const {
 
 class ScriptedServer::Service final : public v1::WorkerService::CallbackService {
  public:
-  Service() { listen("127.0.0.1:0"); }
+  explicit Service(Stage stage) : stage_(std::move(stage)) {
+    if (!stage_.on_message) {
+      stage_.on_message = [this](const std::shared_ptr<Session>& session,
+                                 const v1::WorkerMessage& message) {
+        if (message.has_register_()) {
+          const std::lock_guard lock(mutex_);
+          waiting_.push_back(session);
+          arrived_.notify_all();
+        }
+      };
+    }
+    listen(stage_.listen);
+  }
   ~Service() override { shut(); }
 
   grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Connect(
@@ -323,19 +342,15 @@ class ScriptedServer::Service final : public v1::WorkerService::CallbackService 
     if (const auto found = metadata.find("authorization"); found != metadata.end()) {
       authorization.assign(found->second.data(), found->second.size());
     }
-    auto session = std::make_shared<LiveSession>(std::move(authorization),
-                                                 [this](std::shared_ptr<Session> registered) {
-                                                   const std::lock_guard lock(mutex_);
-                                                   waiting_.push_back(std::move(registered));
-                                                   arrived_.notify_all();
-                                                 });
+    auto session =
+        std::make_shared<LiveSession>(std::move(authorization), stage_.patience, stage_.on_message);
     session->start(session);
     return session.get();
   }
 
   std::shared_ptr<Session> accept() {
     std::unique_lock lock(mutex_);
-    if (!arrived_.wait_for(lock, kPatience, [this] { return !waiting_.empty(); })) {
+    if (!arrived_.wait_for(lock, stage_.patience, [this] { return !waiting_.empty(); })) {
       throw std::runtime_error("no worker connected");
     }
     std::shared_ptr<Session> session = std::move(waiting_.front());
@@ -344,17 +359,28 @@ class ScriptedServer::Service final : public v1::WorkerService::CallbackService 
   }
 
   void shut() {
+    const std::lock_guard lock(port_mutex_);
     if (server_ != nullptr) {
       server_->Shutdown(std::chrono::system_clock::now());
       server_.reset();
     }
   }
-  void reopen() { listen(address()); }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  void reopen() {
+    const std::string where = address();
+    const std::lock_guard lock(port_mutex_);
+    if (server_ == nullptr) {
+      listen(where);
+    }
+  }
+  std::string address() const {
+    const std::lock_guard lock(port_mutex_);
+    return stage_.listen.substr(0, stage_.listen.rfind(':') + 1) + std::to_string(port_);
+  }
 
  private:
   void listen(const std::string& where) {
     grpc::ServerBuilder builder;
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
     builder.AddListeningPort(where, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
@@ -363,14 +389,17 @@ class ScriptedServer::Service final : public v1::WorkerService::CallbackService 
     }
   }
 
-  int port_ = 0;
+  Stage stage_;
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<std::shared_ptr<Session>> waiting_;
+  mutable std::mutex port_mutex_;  // no stream takes it
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
-ScriptedServer::ScriptedServer() : service_(std::make_unique<Service>()) {}
+ScriptedServer::ScriptedServer(Stage stage)
+    : service_(std::make_unique<Service>(std::move(stage))) {}
 ScriptedServer::~ScriptedServer() = default;
 std::string ScriptedServer::address() const {
   return service_->address();
@@ -385,4 +414,4 @@ void ScriptedServer::reopen() {
   service_->reopen();
 }
 
-}  // namespace jobflow::worker
+}  // namespace jobflow::rehearsal
