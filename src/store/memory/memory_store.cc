@@ -105,6 +105,9 @@ CommitAnswer commit_to(Tables& tables, const Batch& batch) {
   if (member.term != batch.term) {
     return {CommitResult::fenced, "term " + std::to_string(member.term) + " took over"};
   }
+  if (member.state == MemberState::gone) {
+    return {CommitResult::fenced, "the member was declared gone"};
+  }
   if (member.batch != batch.number - 1) {
     return member.batch == batch.number
                ? CommitAnswer{CommitResult::landed, "an earlier sending landed"}

@@ -158,6 +158,8 @@ CommitAnswer Committer::not_fenced_in(const Batch& batch) {
       if (row.number(0) != batch.term) {
         answer.detail = "term " + std::to_string(row.number(0)) + " took over from term " +
                         std::to_string(batch.term);
+      } else if (row.number(2) == static_cast<int>(MemberState::gone)) {
+        answer.detail = "the member was declared gone";
       } else if (row.number(1) == batch.number) {
         answer = {CommitResult::landed, "an earlier sending landed"};
       } else if (row.number(1) == batch.number - 1) {

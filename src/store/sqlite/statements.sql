@@ -19,12 +19,14 @@ ROLLBACK;
 
 -- name: fence
 -- The first statement of every batch: this member, this term, the next number (I1a), this history.
-UPDATE members SET batch = batch + 1 WHERE id = ?1 AND term = ?2 AND batch = ?3 - 1
+-- Never one that is gone: a store that forgot a term gives the same number to whoever revokes.
+UPDATE members SET batch = batch + 1
+WHERE id = ?1 AND term = ?2 AND batch = ?3 - 1 AND state <> 2
 AND (?4 = 0 OR EXISTS (SELECT 1 FROM settings WHERE name = 'generation' AND value = CAST(?4 AS TEXT)));
 
 -- name: member
 -- Why the fence did not hold (I1b), and the batch number of a snapshot.
-SELECT term, batch FROM members WHERE id = ?1;
+SELECT term, batch, state FROM members WHERE id = ?1;
 
 -- name: join
 -- A new term for this name; its earlier process is fenced from here on.

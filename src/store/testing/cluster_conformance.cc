@@ -129,6 +129,22 @@ TEST_P(StoreConformance, I1e_ATakeoverRevokesAndMovesInOneTransaction) {
   EXPECT_TRUE(landed(b.write(2)));
 }
 
+// A failover that forgets that a process joined gives the number of its term away once more: to who
+// declares the process before it dead. That one is as fenced as any (seed 2300855).
+TEST_P(StoreConformance, I1_OneThatIsGoneWritesNothingThoughItsTermIsTheSame) {
+  Peer a(*subject, "a"), b(*subject, "b");
+  ASSERT_TRUE(landed(a.beat()));
+  const auto batch = row_of(desk, a.id()).batch;
+  ASSERT_TRUE(landed(b.place({.revoked = {{.member = a.id(), .term = 1, .batch = batch}}})));
+  Batch beat{.member = a.id(), .term = 2, .number = batch + 1};
+  EXPECT_EQ(desk.commit(std::make_shared<Batch>(beat)).result, CommitResult::fenced);
+  beat.number = batch;
+  EXPECT_EQ(desk.commit(std::make_shared<Batch>(beat)).result, CommitResult::fenced);
+  EXPECT_EQ(row_of(desk, a.id()).batch, batch);
+  Peer again(*subject, "a");
+  EXPECT_TRUE(landed(again.beat()));
+}
+
 TEST_P(StoreConformance, I1e_AMemberWhoseRowHasMovedIsNotDead) {
   Peer a(*subject, "a"), b(*subject, "b");
   ASSERT_TRUE(landed(a.claim(3, 0)));
