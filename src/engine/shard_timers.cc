@@ -93,10 +93,11 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
 }
 
 // A firing whose jitter is not over has not fired yet: what is disabled meanwhile does not (S6.4).
+// One that a worker refused had fired.
 bool Shard::Inside::is_called_off(const LiveRun& run) const {
   const auto known = known_.find(run.row.definition);
   if (!run.row.trigger.is_set() || run.row.backfilled || run.row.progress.attempt > 0 ||
-      known == known_.end()) {
+      !run.row.progress.error_kind.empty() || known == known_.end()) {
     return false;
   }
   const auto& triggers = known->second.triggers;

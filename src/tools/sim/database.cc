@@ -374,7 +374,7 @@ bool passes_fence(store::Store& store, const store::Batch& batch) {
   store.read_cluster([&](const Outcome<ClusterImage>& image) {
     passes = std::ranges::any_of(image->members, [&](const MemberRow& member) {
       return member.id == batch.member && member.term == batch.term &&
-             member.batch + 1 == batch.number;
+             member.state != MemberState::gone && member.batch + 1 == batch.number;
     });
   });
   return passes;
