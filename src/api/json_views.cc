@@ -19,6 +19,7 @@ void add_progress(JsonObject& object, const RunRow& row) {
   object.text("state", jobflow::to_string(at.state)).number("version", at.version);
   object.number("attempt", at.attempt).time("created_at", row.created).time("due_at", at.due);
   object.time("started_at", at.started).time("ended_at", at.ended);
+  object.time("deadline_at", at.deadline);
   object.real("progress", at.progress).text_or_null("worker", at.worker);
   object.raw("result", at.result);
   append_error(object.open("error"), at.error_kind, at.error);

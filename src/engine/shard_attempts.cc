@@ -61,6 +61,10 @@ bool Shard::Inside::dispatch_from(Turn& turn, Queue& queue) {
     return false;
   }
   LiveRun& run = live_.at(most_urgent(queue.runs).run);
+  if (is_out_of_time(run, turn.now)) {
+    end_out_of_time(turn, run);
+    return true;
+  }
   RosterWorker* worker = choose_worker(run, candidates);
   if (worker == nullptr) {
     return false;
@@ -107,18 +111,29 @@ void Shard::Inside::assign(Turn& turn, LiveRun& run, RosterWorker& worker) {
   progress.error.clear();
   by_incarnation_[progress.incarnation].insert(run.row.id);
   turn.roster.take(progress.incarnation, progress.token);
-  turn.out.effects.emplace_back(SendAssignment{progress.incarnation, assignment_of(run)});
+  turn.out.effects.emplace_back(SendAssignment{progress.incarnation, assignment_of(run, turn.now)});
   write(turn, run, worker.hello.name);
 }
 
-Assignment Shard::Inside::assignment_of(LiveRun& run) const {
+// For an attempt that is sent now; zero: the worker's default.
+Span Shard::Inside::time_for(const LiveRun& run, Instant now) {
+  const Span execution = run.task().timeouts.execution;
+  const Instant deadline = run.row.progress.deadline;
+  if (!deadline.is_set()) {
+    return execution;
+  }
+  const Span left = std::max(deadline - now, milliseconds(1));
+  return execution.ms > 0 ? std::min(execution, left) : left;
+}
+
+Assignment Shard::Inside::assignment_of(LiveRun& run, Instant now) const {
   return {.run = run.row.id,
           .token = run.row.progress.token,
           .attempt = run.row.progress.attempt,
           .epoch = epoch_,
           .handler = run.row.handler,
           .params = run.row.params,
-          .timeout = run.task().timeouts.execution,
+          .timeout = time_for(run, now),
           .job = job_name(*run.plan->definition, run.row),
           .idempotency_key = run.row.idempotency_key,
           .sent_before = run.sent_again};
@@ -223,12 +238,14 @@ void Shard::Inside::attempt_failed(Turn& turn,
     return;
   }
   progress.error_kind = !report.error_kind.empty()        ? report.error_kind
-                        : event == AttemptEvent::time_out ? "timeout"
+                        : event == AttemptEvent::time_out ? kTimeout
                                                           : std::string(to_string(attempt.to));
   progress.error = report.error;
   const RetryPolicy& policy = run.task().retry;
+  const Span pause = report.retry_after.ms > 0 ? report.retry_after
+                                               : back_off(policy, run.row.id, progress.attempt);
   if (report.do_not_retry || progress.attempt >= policy.max_attempts ||
-      is_in_vain(policy, report, progress.error_kind)) {
+      is_in_vain(policy, report, progress.error_kind) || is_out_of_time(run, turn.now + pause)) {
     if (event == AttemptEvent::lose && policy.max_attempts == 1) {
       progress.error = "lost: it may have run" + (report.error.empty() ? "" : "; " + report.error);
     }
@@ -236,8 +253,6 @@ void Shard::Inside::attempt_failed(Turn& turn,
     finish(turn, run);
     return;
   }
-  const Span pause = report.retry_after.ms > 0 ? report.retry_after
-                                               : back_off(policy, run.row.id, progress.attempt);
   keep_attempt(turn, run, attempt.to, turn.now + pause);
   move(run, RunEvent::retry_later);
   progress.due = turn.now + pause;
@@ -293,7 +308,8 @@ void Shard::Inside::attempt_reclaimed(Turn& turn, const AttemptReclaimed& ask) {
     turn.roster.take(progress.incarnation, progress.token);
     if (!ask.held) {
       run->sent_again = true;
-      turn.out.effects.emplace_back(SendAssignment{progress.incarnation, assignment_of(*run)});
+      turn.out.effects.emplace_back(
+          SendAssignment{progress.incarnation, assignment_of(*run, turn.now)});
     }
   } else if (progress.state == RunState::cancelling) {
     if (ask.held) {

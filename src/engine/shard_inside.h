@@ -111,6 +111,7 @@ class Shard::Inside {
   void list_standing(const LiveRun& run);
   void write(Turn& turn, LiveRun& run, std::string detail = {});
   void arm(LiveRun& run, Instant now);
+  static void start_clock(LiveRun& run, Instant now);
   Instant bound_of(const LiveRun& run) const;
   LiveRun& insert_live(LiveRun run);
   void forget(LiveRun& run);
@@ -157,6 +158,8 @@ class Shard::Inside {
   void timer_due(Turn& turn, const Timer& timer);
   void bound_reached(Turn& turn, LiveRun& run);
   bool is_called_off(const LiveRun& run) const;
+  static bool is_out_of_time(const LiveRun& run, Instant now);
+  void end_out_of_time(Turn& turn, LiveRun& run);
   bool could_be_heard(Turn& turn, LiveRun& run);
 
   // shard_triggers.cc: when it is due next, paused and resumed
@@ -343,7 +346,8 @@ class Shard::Inside {
   void progress_made(Turn& turn, const ProgressReport& report);
   void free_attempt(LiveRun& run);
   void keep_attempt(Turn& turn, LiveRun& run, AttemptState state, Instant retry_at);
-  Assignment assignment_of(LiveRun& run) const;
+  static Span time_for(const LiveRun& run, Instant now);
+  Assignment assignment_of(LiveRun& run, Instant now) const;
 
   // shard_workflows.cc
   void advance(Turn& turn, LiveRun& workflow);
@@ -356,7 +360,10 @@ class Shard::Inside {
   void conclude(Turn& turn, LiveRun& workflow);
   void cancel_steps(Turn& turn, LiveRun& workflow);
   void all_cancelled(Turn& turn, LiveRun& workflow);
-  static constexpr const char* kStoreRefused = "store_refused";  // the error of what is set aside
+  void time_out_workflow(Turn& turn, LiveRun& workflow);
+  // Kinds of errors: of what is set aside, and of what ran out of time.
+  static constexpr const char* kStoreRefused = "store_refused";
+  static constexpr const char* kTimeout = "timeout";
   static bool is_set_aside(const LiveRun& workflow);
   void set_aside_workflow(Turn& turn, LiveRun& workflow, const std::string& why);
   void retry_workflow(Turn& turn, LiveRun& workflow, const std::vector<std::string>& from);

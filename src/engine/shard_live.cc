@@ -108,23 +108,32 @@ void Shard::Inside::write(Turn& turn, LiveRun& run, std::string detail) {
   list_standing(run);
 }
 
+// It may be worked on from now on: its total timeout counts (S3.3).
+void Shard::Inside::start_clock(LiveRun& run, Instant now) {
+  const Span total =
+      run.graph ? run.plan->definition->workflow().total_timeout : run.task().timeouts.total;
+  run.row.progress.deadline = total.ms > 0 ? now + total : Instant{};
+}
+
 // When the run's present state must end at the latest (I5).
 Instant Shard::Inside::bound_of(const LiveRun& run) const {
   const RunProgress& progress = run.row.progress;
+  const Instant deadline = progress.deadline.is_set() ? progress.deadline : kNever;
   switch (progress.state) {
     case RunState::scheduled:
-      return progress.due;
+      return std::min(progress.due, deadline);
     case RunState::queued: {
       const Span wait = run.task().timeouts.queue_wait;
-      return progress.due + (wait.ms > 0 ? wait : limits::kQueuedMax);
+      return std::min(progress.due + (wait.ms > 0 ? wait : limits::kQueuedMax), deadline);
     }
     case RunState::running: {
       if (run.graph) {
-        return kNever;  // bounded by its steps
+        return deadline;  // and bounded by its steps
       }
       const Span timeout = run.task().timeouts.execution;
-      return std::max(progress.started, run.sent) +
-             (timeout.ms > 0 ? timeout : limits::kDefaultExecutionTimeout) + limits::kTimeoutGrace;
+      const Instant end = std::max(progress.started, run.sent) +
+                          (timeout.ms > 0 ? timeout : limits::kDefaultExecutionTimeout);
+      return std::min(end, deadline) + limits::kTimeoutGrace;
     }
     case RunState::cancelling:
       return run.graph ? kNever : progress.due;

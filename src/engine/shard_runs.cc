@@ -172,6 +172,9 @@ Outcome<Shard::Inside::LiveRun*> Shard::Inside::create_run(Turn& turn,
   if (is_workflow && !waits && !is_later) {
     row.progress.started = turn.now;
   }
+  if (!waits && !is_later) {
+    start_clock(run, turn.now);
+  }
   LiveRun& live = insert_live(std::move(run));
   turn.out.changes.emplace_back(InsertRun{live.row});
   note(turn, live,
@@ -195,6 +198,9 @@ void Shard::Inside::move(LiveRun& run, RunEvent event) {
 void Shard::Inside::enter_queue(Turn& turn, LiveRun& run) {
   check(run.row.progress.state == RunState::queued, "only queued runs wait in a queue");
   run.row.progress.due = turn.now;
+  if (!run.row.progress.deadline.is_set()) {
+    start_clock(run, turn.now);
+  }
   list_in_queue(run);
   write(turn, run);
 }
@@ -313,6 +319,7 @@ void Shard::Inside::retry_task(Turn& turn, LiveRun& run) {
   move(run, RunEvent::retry_by_hand);
   RunProgress& progress = run.row.progress;
   progress.ended = Instant{};
+  progress.deadline = Instant{};  // counts anew
   progress.progress = 0;
   progress.result.clear();
   progress.error_kind.clear();

@@ -29,7 +29,9 @@ void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
 void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
   switch (run.row.progress.state) {
     case RunState::scheduled:
-      if (is_called_off(run)) {
+      if (is_out_of_time(run, turn.now)) {
+        end_out_of_time(turn, run);
+      } else if (is_called_off(run)) {
         ask_cancel(turn, run, "cancelled: disabled before its jitter was over");
       } else if (run.graph) {
         begin_workflow(turn, run);
@@ -39,6 +41,10 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
       }
       return;
     case RunState::queued:
+      if (is_out_of_time(run, turn.now)) {
+        end_out_of_time(turn, run);
+        return;
+      }
       leave_queue(run);
       move(run, RunEvent::expire);
       run.row.progress.error_kind = "expired";
@@ -46,6 +52,10 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
       finish(turn, run);
       return;
     case RunState::running: {
+      if (run.graph) {
+        time_out_workflow(turn, run);
+        return;
+      }
       if (!could_be_heard(turn, run)) {
         return;
       }
@@ -54,7 +64,7 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
       turn.out.effects.emplace_back(SendCancel{progress.incarnation, {run.row.id, progress.token}});
       attempt_failed(
           turn, run, AttemptEvent::time_out,
-          {.error_kind = "timeout", .error = "ran out of time; its worker did not say so"});
+          {.error_kind = kTimeout, .error = "ran out of time; its worker did not say so"});
       return;
     }
     case RunState::cancelling:
@@ -90,6 +100,25 @@ void Shard::Inside::bound_reached(Turn& turn, LiveRun& run) {
     case RunState::skipped:
       return;
   }
+}
+
+// Whether its total timeout is over (S3.3).
+bool Shard::Inside::is_out_of_time(const LiveRun& run, Instant now) {
+  return run.row.progress.deadline.is_set() && run.row.progress.deadline <= now;
+}
+
+// One that nobody works on now.
+void Shard::Inside::end_out_of_time(Turn& turn, LiveRun& run) {
+  RunProgress& progress = run.row.progress;
+  if (progress.state == RunState::queued) {
+    leave_queue(run);
+  }
+  move(run, RunEvent::time_out);
+  progress.error_kind = kTimeout;
+  progress.error = progress.error.empty()
+                       ? "did not end within its total timeout"
+                       : "did not end within its total timeout; before: " + progress.error;
+  finish(turn, run);
 }
 
 // A firing whose jitter is not over has not fired yet: what is disabled meanwhile does not (S6.4).

@@ -16,6 +16,7 @@ void Shard::Inside::move_workflow(LiveRun& run, WorkflowEvent event) {
 void Shard::Inside::begin_workflow(Turn& turn, LiveRun& workflow) {
   move_workflow(workflow, WorkflowEvent::begin);
   workflow.row.progress.started = turn.now;
+  start_clock(workflow, turn.now);
   write(turn, workflow);
   advance(turn, workflow);
 }
@@ -98,6 +99,7 @@ void Shard::Inside::start_step(Turn& turn, LiveRun& workflow, int step) {
   run.row = std::move(row);
   run.plan = workflow.plan;
   run.lane = step;
+  start_clock(run, turn.now);
   LiveRun& live = insert_live(std::move(run));
   turn.out.changes.emplace_back(InsertRun{live.row});
   note(turn, live);
@@ -223,9 +225,20 @@ void Shard::Inside::cancel_steps(Turn& turn, LiveRun& workflow) {
 void Shard::Inside::all_cancelled(Turn& turn, LiveRun& workflow) {
   if (workflow.graph->live() == 0) {
     move_workflow(workflow, is_set_aside(workflow) ? WorkflowEvent::complete_failed
-                                                   : WorkflowEvent::all_cancelled);
+                            : workflow.row.progress.error_kind == kTimeout
+                                ? WorkflowEvent::all_timed_out
+                                : WorkflowEvent::all_cancelled);
     finish(turn, workflow);
   }
+}
+
+// Its total timeout is over: no step begins any more, the live ones are cancelled (S3.3).
+void Shard::Inside::time_out_workflow(Turn& turn, LiveRun& workflow) {
+  move_workflow(workflow, WorkflowEvent::time_out);
+  workflow.row.progress.error_kind = kTimeout;
+  workflow.row.progress.error = "the workflow run did not end within its total timeout";
+  write(turn, workflow);
+  advance(turn, workflow);
 }
 
 bool Shard::Inside::is_set_aside(const LiveRun& workflow) {
@@ -313,6 +326,7 @@ void Shard::Inside::retry_workflow(Turn& turn,
   if (!progress.started.is_set()) {
     progress.started = turn.now;
   }
+  start_clock(workflow, turn.now);
   progress.result.clear();
   progress.error_kind.clear();
   progress.error.clear();

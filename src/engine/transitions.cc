@@ -47,8 +47,8 @@ const RunTable& run_table() {
   static const RunTable table{{{
       //               come_due    assign       return_unsent  succeed        fail_finally retry_later    time_out       ask_cancel      confirm_cancel expire       retry_by_hand set_aside   go_on       wait_in_vain
       /* pending   */ {{no,         no,          no,            no,            no,          no,            no,            no,             no,            no,          no,           no,         no,         no}},
-      /* scheduled */ {{to(queued), no,          __,            no,            no,          no,            no,            to(cancelled),  __,            __,          no,           to(failed), __,         __}},
-      /* queued    */ {{__,         to(running), __,            no,            no,          no,            no,            to(cancelled),  __,            to(expired), no,           to(failed), __,         __}},
+      /* scheduled */ {{to(queued), no,          __,            no,            no,          no,            to(timed_out), to(cancelled),  __,             __,          no,           to(failed), __,         __}},
+      /* queued    */ {{__,         to(running), __,            no,            no,          no,            to(timed_out), to(cancelled),  __,             to(expired), no,           to(failed), __,         __}},
       /* running   */ {{__,         no,          to(queued),    to(succeeded), to(failed),  to(scheduled), to(timed_out), to(cancelling), no,            __,          no,           to(failed), __,         __}},
       /* waiting   */ {{no,         no,          no,            no,            no,          no,            no,            to(cancelled),  no,            to(expired), no,           to(failed), to(queued), to(failed)}},
       /* cancelling*/ {{__,         no,          to(cancelled), to(succeeded), no,          no,            no,            __,             to(cancelled), __,          no,           to(failed), __,         __}},
@@ -70,20 +70,20 @@ const WorkflowTable& workflow_table() {
   constexpr Cell<RunState> __{Verdict::ignore, pending};
   // clang-format off
   static const WorkflowTable table{{{
-      //               begin        complete       complete_failed ask_cancel      all_cancelled  retry_by_hand set_aside       wait_in_vain expire
-      /* pending   */ {{no,          no,            no,             no,             no,            no,           no,             no,          no}},
-      /* scheduled */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed),     __,          __}},
-      /* queued    */ {{no,          no,            no,             no,             no,            no,           no,             no,          no}},
-      /* running   */ {{__,          to(succeeded), to(failed),     to(cancelling), no,            to(running),  to(cancelling), __,          __}},
-      /* waiting   */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed),     to(failed),  to(expired)}},
-      /* cancelling*/ {{__,          no,            to(failed),     __,             to(cancelled), no,           to(cancelling), __,          __}},
-      /* paused    */ {{no,          no,            no,             no,             no,            no,           no,             no,          no}},
-      /* succeeded */ {{__,          no,            no,             no,             no,            to(running),  __,             __,          __}},
-      /* failed    */ {{__,          no,            no,             no,             no,            to(running),  __,             __,          __}},
-      /* cancelled */ {{__,          no,            no,             __,             no,            to(running),  __,             __,          __}},
-      /* timed_out */ {{__,          no,            no,             no,             no,            no,           __,             __,          __}},
-      /* expired   */ {{__,          no,            no,             no,             no,            to(running),  __,             __,          __}},
-      /* skipped   */ {{__,          no,            no,             no,             no,            no,           __,             __,          __}},
+      //               begin        complete       complete_failed ask_cancel      all_cancelled  retry_by_hand set_aside       wait_in_vain expire       time_out        all_timed_out
+      /* pending   */ {{no,          no,            no,             no,             no,            no,           no,              no,          no,          no,             no}},
+      /* scheduled */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed),      __,          __,          __,             __}},
+      /* queued    */ {{no,          no,            no,             no,             no,            no,           no,              no,          no,          no,             no}},
+      /* running   */ {{__,          to(succeeded), to(failed),     to(cancelling), no,            to(running),  to(cancelling),  __,          __,          to(cancelling), no}},
+      /* waiting   */ {{to(running), no,            no,             to(cancelled),  no,            no,           to(failed),      to(failed),  to(expired), __,             __}},
+      /* cancelling*/ {{__,          no,            to(failed),     __,             to(cancelled), no,           to(cancelling),  __,          __,          __,             to(timed_out)}},
+      /* paused    */ {{no,          no,            no,             no,             no,            no,           no,              no,          no,          no,             no}},
+      /* succeeded */ {{__,          no,            no,             no,             no,            to(running),  __,              __,          __,          __,             __}},
+      /* failed    */ {{__,          no,            no,             no,             no,            to(running),  __,              __,          __,          __,             __}},
+      /* cancelled */ {{__,          no,            no,             __,             no,            to(running),  __,              __,          __,          __,             __}},
+      /* timed_out */ {{__,          no,            no,             no,             no,            to(running),  __,              __,          __,          __,             __}},
+      /* expired   */ {{__,          no,            no,             no,             no,            to(running),  __,              __,          __,          __,             __}},
+      /* skipped   */ {{__,          no,            no,             no,             no,            no,           __,              __,          __,          __,             __}},
   }}};
   // clang-format on
   return table;
@@ -235,8 +235,9 @@ std::string_view to_string(RunEvent event) {
 }
 std::string_view to_string(WorkflowEvent event) {
   static constexpr std::array<std::string_view, kWorkflowEvents> kNames{
-      "begin",         "complete",  "complete_failed", "ask_cancel", "all_cancelled",
-      "retry_by_hand", "set_aside", "wait_in_vain",    "expire"};
+      "begin",         "complete",      "complete_failed", "ask_cancel",
+      "all_cancelled", "retry_by_hand", "set_aside",       "wait_in_vain",
+      "expire",        "time_out",      "all_timed_out"};
   return name_of(kNames, event);
 }
 std::string_view to_string(AttemptEvent event) {

@@ -50,8 +50,10 @@ enum class WorkflowEvent : std::uint8_t {
   set_aside,        // the store refused how it goes on (3b): its live steps are cancelled
   wait_in_vain,     // what it waits for does not exist
   expire,           // what it waits for did not come in time
+  time_out,         // its total timeout is over, with steps still live
+  all_timed_out,    // so it was, and the last live step ended
 };
-inline constexpr int kWorkflowEvents = 9;
+inline constexpr int kWorkflowEvents = 11;
 
 enum class AttemptEvent : std::uint8_t { succeed, fail, time_out, lose, cancel, return_unsent };
 inline constexpr int kAttemptEvents = 6;

@@ -38,6 +38,7 @@ struct RetryPolicy {
 struct Timeouts {
   Span execution;   // of one attempt
   Span queue_wait;  // expire when not started
+  Span total;       // from the first time in a queue to the end, all attempts together; 0 = none
   bool operator==(const Timeouts&) const = default;
 };
 
@@ -116,6 +117,7 @@ struct WorkflowSpec {
   std::vector<InputSpec> inputs;
   std::vector<StepSpec> steps;  // in the document's order
   std::string output = "null";  // template for the run's result; null = none
+  Span total_timeout;           // of a run, from its begin to its end; 0 = none
   std::vector<TriggerSpec> triggers;
   std::vector<int> steps_by_id;               // positions ordered by the steps' ids, derived
   int step_index(std::string_view id) const;  // -1 when there is none

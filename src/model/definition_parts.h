@@ -10,8 +10,8 @@
 
 namespace jobflow {
 
-// retry, timeout, queue_timeout, priority, strategy with what goes with it, tags: what a job, a
-// step and a workflow's defaults share. What is not there keeps what `task` holds.
+// retry, timeout, queue_timeout, total_timeout, priority, strategy with what goes with it, tags:
+// what a job, a step and a workflow's defaults share. What is not there keeps what `task` holds.
 void read_policies(Fields& fields, Task& task, ProblemList& problems);
 // Of a job.
 Concurrency read_concurrency(Fields& fields, ProblemList& problems);

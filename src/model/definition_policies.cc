@@ -142,6 +142,7 @@ void read_policies(Fields& fields, Task& task, ProblemList& problems) {
   }
   fields.span("timeout", milliseconds(1), task.timeouts.execution);
   fields.span("queue_timeout", milliseconds(1), task.timeouts.queue_wait);
+  fields.span("total_timeout", milliseconds(1), task.timeouts.total);
   read_strategy(fields, task);
   read_words(fields, "tags", task.tags);
 }

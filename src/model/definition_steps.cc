@@ -233,6 +233,7 @@ WorkflowSpec read_workflow(Fields& fields, const Definition& owner, ProblemList&
   } else {
     fields.must_have("steps", "a workflow has at least one step");
   }
+  fields.span("total_timeout", milliseconds(1), workflow.total_timeout);
   if (const JsonValue* output = fields.find("output")) {
     workflow.output = to_text(*output);
     if (workflow.output.size() > limits::kResultBytes) {

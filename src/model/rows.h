@@ -63,9 +63,10 @@ struct RunProgress {
   int attempt = 0;  // number of the current or last attempt, 0 before the first
   Id token;         // of that attempt (S1.3)
   std::string worker;
-  Id incarnation;   // of that worker
-  Instant due;      // scheduled: when it may start
-  Instant started;  // of the current attempt: when it was assigned
+  Id incarnation;    // of that worker
+  Instant due;       // scheduled: when it may start
+  Instant started;   // of the current attempt: when it was assigned
+  Instant deadline;  // when its total timeout is over; unset: it has none, or has not begun
   Instant ended;
   double progress = 0;
   std::string result;      // JSON

@@ -59,6 +59,7 @@ std::string difference(const RunProgress& old, const RunProgress& now, const Nam
   fields.text("worker", old.worker, now.worker);
   fields.time("due", old.due, now.due);
   fields.time("started", old.started, now.started);
+  fields.time("deadline", old.deadline, now.deadline);
   fields.time("ended", old.ended, now.ended);
   if (old.progress != now.progress) {
     char text[32];

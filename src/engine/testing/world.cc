@@ -115,6 +115,7 @@ std::string World::policies() {
                      R"(,"initial":"1s","jitter":0.)" + std::to_string(below(9)) + "}";
   text += chance(40) ? R"(,"timeout":"30s")" : "";
   text += chance(40) ? R"(,"queue_timeout":"90s")" : "";
+  text += chance(20) ? R"(,"total_timeout":"100s")" : "";
   text += chance(30) ? R"(,"priority":)" + std::to_string(below(3)) : "";
   text += chance(30) ? R"(,"tags":["eu"])" : "";
   const std::vector<std::string> strategies{R"("round_robin")",

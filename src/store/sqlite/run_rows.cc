@@ -22,14 +22,15 @@ int insert_run(Statement& statement, const RunRow& row, const RunProgress& progr
       row.created.ms, progress.due.ms, progress.started.ms, progress.ended.ms, progress.progress,
       row.step, row.handler, progress.worker, row.idempotency_key, row.principal,
       progress.error_kind, progress.error, progress.result, progress.versions, row.params,
-      row.after_run.value, row.occasion.value, row.hops, row.backfilled);
+      row.after_run.value, row.occasion.value, row.hops, row.backfilled, progress.deadline.ms);
 }
 
 int update_run(Statement& statement, Id run, const RunProgress& progress) {
   return statement.run(run.value, number_of(progress.state), progress.attempt, progress.version,
                        progress.token.value, progress.incarnation.value, progress.due.ms,
                        progress.started.ms, progress.ended.ms, progress.progress, progress.worker,
-                       progress.error_kind, progress.error, progress.result, progress.versions);
+                       progress.error_kind, progress.error, progress.result, progress.versions,
+                       progress.deadline.ms);
 }
 
 RunRow read_run(const Statement::Use& row) {
@@ -60,6 +61,7 @@ RunRow read_run(const Statement::Use& row) {
                    .incarnation = {row.number(12)},
                    .due = {row.number(14)},
                    .started = {row.number(15)},
+                   .deadline = {row.number(32)},
                    .ended = {row.number(16)},
                    .progress = row.real(17),
                    .result = row.text(25),

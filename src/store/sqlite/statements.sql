@@ -99,15 +99,15 @@ UPDATE journal SET last = ?2, last_id = ?3, time = ?4, batch = ?5, events = ?6 W
 INSERT INTO runs (id, state, kind, definition, revision, parent, trigger_id, planned, attempt,
                   version, priority, token, incarnation, created, due, started, ended, progress,
                   step, handler, worker, idempotency_key, principal, error_kind, error, result,
-                  versions, params, after_run, occasion, hops, backfilled)
+                  versions, params, after_run, occasion, hops, backfilled, deadline)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32);
+        ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33);
 
 -- name: update_run
 -- Exactly the columns that change (RunProgress).
 UPDATE runs SET state = ?2, attempt = ?3, version = ?4, token = ?5, incarnation = ?6, due = ?7,
                 started = ?8, ended = ?9, progress = ?10, worker = ?11, error_kind = ?12,
-                error = ?13, result = ?14, versions = ?15
+                error = ?13, result = ?14, versions = ?15, deadline = ?16
 WHERE id = ?1;
 
 -- name: insert_attempt
@@ -309,7 +309,7 @@ WHERE follow <> 0 AND (id >> 12) & 1023 = ?1;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_live
 WHERE state < 7
   AND ((((id >> 12) & 1023) << 5) | ((kind = 2) << 4) | state) BETWEEN ?1 << 5 AND (?1 << 5) + 31;
@@ -319,7 +319,7 @@ WHERE state < 7
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?1 AND parent <> 0 AND state >= ?2 ORDER BY id;
 
@@ -351,7 +351,7 @@ SELECT coalesce(max(id), 0) FROM commands;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs WHERE id = ?1;
 
 -- name: runs_newest
@@ -359,7 +359,7 @@ FROM runs WHERE id = ?1;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs WHERE id < ?1 AND (1 << state) & ?2 AND (?4 = 0 OR definition = ?4) AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
 ORDER BY id DESC LIMIT ?3;
@@ -369,7 +369,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_by_kind
 WHERE kind = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
@@ -380,7 +380,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_of_definition
 WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -389,7 +389,7 @@ WHERE definition = ?4 AND kind < 2 AND id < ?1 AND (1 << state) & ?2 ORDER BY id
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_of_parent
 WHERE parent = ?4 AND parent <> 0 AND id < ?1 AND (1 << state) & ?2 ORDER BY id DESC LIMIT ?3;
 
@@ -407,7 +407,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_ended_badly
 WHERE state = ?4 AND state > 7 AND kind < 2 AND id < ?1 AND (?5 = '' OR EXISTS
     (SELECT 1 FROM definitions d WHERE d.id = definition AND d.name_space = ?5))
@@ -418,7 +418,7 @@ ORDER BY id DESC LIMIT ?3;
 SELECT id, state, kind, definition, revision, parent, trigger_id, planned, attempt, version,
        priority, token, incarnation, created, due, started, ended, progress, step, handler, worker,
        idempotency_key, principal, error_kind, error, result, versions, params, after_run,
-       occasion, hops, backfilled
+       occasion, hops, backfilled, deadline
 FROM runs INDEXED BY runs_of_definition_ended_badly
 WHERE definition = ?2 AND state = ?4 AND likely(state > 7) AND kind < 2 AND id < ?1
 ORDER BY id DESC LIMIT ?3;

@@ -34,6 +34,9 @@ std::string policies(Random& random) {
   if (random.chance(30)) {
     text += fmt::format(R"(,"queue_timeout":"{}ms")", random.between(300, 15'000));
   }
+  if (random.chance(20)) {
+    text += fmt::format(R"(,"total_timeout":"{}ms")", random.between(500, 12'000));
+  }
   if (random.chance(30)) {
     text += fmt::format(R"(,"priority":{})", random.between(-5, 5));
   }
@@ -99,6 +102,9 @@ std::shared_ptr<const Definition> random_workflow(Random& random,
   }
   return read(DefinitionKind::workflow, name,
               fmt::format(R"("inputs":{{"p":{{"default":1}}}},"steps":[{}])", steps) +
+                  (random.chance(15)
+                       ? fmt::format(R"(,"total_timeout":"{}ms")", random.between(1'000, 20'000))
+                       : "") +
                   triggers(random, wishes) + enabled(random));
 }
 

@@ -1,5 +1,7 @@
 // S3.5: no more runs of a job begin beside each other than its newest revision says, in all and for
-// each key. S6.1, S6.2: a run is given to a worker that its job or step names, if it names any.
+// each key. S3.3: no attempt begins after the total timeout of its run, which is dated once and
+// anew only by a person's retry. S6.1, S6.2: a run is given to a worker that its job or step names,
+// if it names any.
 #include "model/json.h"
 #include "tools/sim/checkers/checkers.h"
 
@@ -20,7 +22,11 @@ class Limits final : public Checker {
   void change(const Change& change, const store::Batch&, const Durable& now) override {
     if (const auto* update = std::get_if<UpdateRun>(&change)) {
       const RunRow* run = now.run(update->run);
-      if (run == nullptr || run->kind == RunKind::workflow) {
+      if (run == nullptr) {
+        return;
+      }
+      times(*run, update->progress);
+      if (run->kind == RunKind::workflow) {
         return;
       }
       if (!is_out(update->progress.state)) {
@@ -66,6 +72,22 @@ class Limits final : public Checker {
                            "and {} may (S3.5)",
                            to_string(run.id), all, alike, limit.max_runs, limit.max_runs_per_key),
                {run.id, run.definition});
+    }
+  }
+
+  void times(const RunRow& was, const RunProgress& now) {
+    const Instant deadline = was.progress.deadline;
+    const bool is_retried = now.version != was.progress.version || is_final(was.progress.state);
+    if (deadline.is_set() && now.deadline != deadline && !is_retried) {
+      violated(
+          fmt::format("run {} gets more time than its total timeout (S3.3)", to_string(was.id)),
+          {was.id});
+    }
+    if (now.token != was.progress.token && now.token.is_set() && now.deadline.is_set() &&
+        now.started >= now.deadline) {
+      violated(fmt::format("run {} is given out when its total timeout is over (S3.3)",
+                           to_string(was.id)),
+               {was.id});
     }
   }
 
