@@ -101,6 +101,19 @@ void append_step(std::string& out, const StepShape& step, const RunRow* row) {
   add_progress(object, row == nullptr ? kUnreached : *row);
 }
 
+void append_explanation(std::string& out, Id run, const engine::Explanation& why) {
+  JsonObject object(out);
+  object.id("run_id", run).text("state", jobflow::to_string(why.state));
+  {
+    JsonArray reasons(object.open("reasons"));
+    for (const auto& reason : why.reasons) {
+      JsonObject one(reasons.next());
+      one.text("code", reason.code).text("text", reason.text);
+    }
+  }
+  object.time("earliest_at", why.earliest).time("bound_at", why.bound);
+}
+
 void append_attempt(std::string& out, const AttemptRow& row) {
   JsonObject object(out);
   object.number("number", row.number).id("token", row.token);

@@ -24,6 +24,7 @@ struct StepShape {
 };
 void append_step(std::string& out, const StepShape& step, const RunRow* row);
 void append_attempt(std::string& out, const AttemptRow& row);
+void append_explanation(std::string& out, Id run, const engine::Explanation& why);
 // The attempt that the run's own row holds (house 3.5).
 AttemptRow current_attempt(const RunRow& row);
 void append_worker(std::string& out, const runtime::WorkerView& worker);

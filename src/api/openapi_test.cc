@@ -425,6 +425,9 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("list_attempts", "/api/v1/runs/" + run + "/attempts", 200);
   drive("list_steps", "/api/v1/runs/" + flow_run + "/steps", 200);
   drive("list_steps", "/api/v1/runs/" + run + "/steps", 409);
+  drive("explain_run", "/api/v1/runs/" + run + "/explain", 200);
+  drive("explain_run", "/api/v1/runs/" + flow_run + "/explain", 200);
+  drive("explain_run", "/api/v1/runs/4711/explain", 404);
   drive("read_logs", "/api/v1/runs/" + run + "/logs?level=info&text=a", 200);
   drive("cancel_run", "/api/v1/runs/" + flow_run + "/cancel", 202);
   drive("retry_run", "/api/v1/runs/" + run + "/retry", 409, "{}");

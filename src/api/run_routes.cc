@@ -191,6 +191,28 @@ void cancel(const ExchangePtr& exchange) {
   ask(exchange, engine::CancelRun{.run = *id});
 }
 
+// Its shard knows (S5.6), whoever owns it.
+void explain(const ExchangePtr& exchange) {
+  const auto id = parse_id(exchange->request.place("id"));
+  if (!id) {
+    return exchange->refuse(id.problem());
+  }
+  std::vector<runtime::Submission> submissions(1);
+  submissions[0].command = {.request = engine::ExplainRun{*id},
+                            .principal = exchange->request.principal.name};
+  submissions[0].answer = [exchange](const Outcome<engine::Reply>& reply) {
+    if (!reply || !reply->explanation) {
+      return exchange->refuse(
+          reply ? Problem{ProblemCode::unavailable, "the run's server did not explain it"}
+                : reply.problem());
+    }
+    Response response;
+    append_explanation(response.body, reply->id, *reply->explanation);
+    exchange->answer(std::move(response));
+  };
+  exchange->doors->hall.submit(std::move(submissions));
+}
+
 void retry(const ExchangePtr& exchange) {
   const auto id = parse_id(exchange->request.place("id"));
   const auto body = read_object(exchange->request.body);
@@ -227,6 +249,7 @@ std::vector<Route> run_routes() {
       reads("/api/v1/runs/{id}", get),
       reads("/api/v1/runs/{id}/attempts", list_attempts),
       reads("/api/v1/runs/{id}/steps", list_steps),
+      reads("/api/v1/runs/{id}/explain", explain),
       {.method = Method::post,
        .pattern = "/api/v1/runs/{id}/cancel",
        .permission = Permission::operate,

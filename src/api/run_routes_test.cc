@@ -117,6 +117,24 @@ TEST(RunRoutes, StepsAreTheDefinitionsWithTheNewestRunOfEach_S8_6) {
   EXPECT_EQ(stage.get("/api/v1/runs/" + to_string(single.id) + "/steps").status, 409);
 }
 
+TEST(RunRoutes, S56_ExplainAsksTheRunsShard) {
+  ApiStage stage;
+  auto why = std::make_shared<engine::Explanation>();
+  why->reasons = {{"no_worker", "nobody offers 'h'"}};
+  why->bound = {1'000};
+  stage.hall->says = [&](const engine::Command&) {
+    return engine::Reply{.id = {41}, .explanation = why};
+  };
+  const Response response = stage.get("/api/v1/runs/41/explain");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(
+      response.body,
+      R"({"run_id":"41","state":"queued","reasons":[{"code":"no_worker","text":"nobody offers )"
+      R"('h'"}],"earliest_at":null,"bound_at":"1970-01-01T00:00:01.000Z"})");
+  EXPECT_EQ(std::get<engine::ExplainRun>(stage.hall->commands.at(0).request).run, Id{41});
+  EXPECT_EQ(stage.get("/api/v1/runs/x/explain").status, 400);
+}
+
 TEST(RunRoutes, CancelAndRetryAreCommands) {
   ApiStage stage;
   const Response cancelled = stage.call({.method = "POST", .target = "/api/v1/runs/41/cancel"});

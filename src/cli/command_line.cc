@@ -317,6 +317,7 @@ class CommandLine {
     CLI::App* get = add(group, "get", "Show one", bound(show_run));
     CLI::App* steps = add(group, "steps", "The steps of a workflow run", bound(list_steps));
     CLI::App* attempts = add(group, "attempts", "Every try of a run", bound(list_attempts));
+    CLI::App* explain = add(group, "explain", "Why it does not run now", bound(explain_run));
     CLI::App* logs =
         add(group, "logs", "What it said; with -o json an object a line", bound(show_logs));
     logs->add_flag("-f,--follow", to.follow, "Go on until it has ended");
@@ -341,7 +342,7 @@ class CommandLine {
       command->add_option("--timeout", to.wait_limit, "Wait no longer than that")
           ->type_name("SPAN");
     }
-    for (CLI::App* command : {get, steps, attempts, logs, watch, retry}) {
+    for (CLI::App* command : {get, steps, attempts, explain, logs, watch, retry}) {
       command->add_option("run", to.runs, "Its id")->required()->expected(1);
     }
     cancel->add_option("run", to.runs, "Ids")->required();

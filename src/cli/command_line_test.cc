@@ -393,6 +393,15 @@ TEST_F(CommandLineTest, LogLinesAreFoundByTextAndLevel) {
   EXPECT_EQ(run({"run", "logs", "5", "-f", "--grep", "disk full"}), kUsage);
 }
 
+TEST_F(CommandLineTest, S56_ARunIsExplained) {
+  server.answer(
+      "GET /api/v1/runs/5/explain",
+      R"({"run_id":"5","state":"queued","reasons":[{"code":"no_worker","text":"nobody"},)"
+      R"({"code":"priority","text":"2 runs go first"}],"earliest_at":null,"bound_at":null})");
+  EXPECT_EQ(run({"run", "explain", "5"}), kOk);
+  EXPECT_EQ(out(), "run 5 is queued\n  no_worker    nobody\n  priority     2 runs go first\n");
+}
+
 TEST_F(CommandLineTest, WhereThereIsNothingItSaysWhy) {
   server.answer("GET /api/v1/runs/5/logs?limit=1000&from=0", R"({"items":[],"next_from":null})");
   server.answer("GET /api/v1/runs/5/attempts", R"({"items":[]})");

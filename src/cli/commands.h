@@ -113,6 +113,7 @@ ExitCode list_runs(Session& session, const RunOptions& options);
 ExitCode show_run(Session& session, const RunOptions& options);
 ExitCode list_steps(Session& session, const RunOptions& options);
 ExitCode list_attempts(Session& session, const RunOptions& options);
+ExitCode explain_run(Session& session, const RunOptions& options);
 ExitCode show_logs(Session& session, const RunOptions& options);
 ExitCode cancel_runs(Session& session, const RunOptions& options);
 ExitCode retry_run(Session& session, const RunOptions& options);

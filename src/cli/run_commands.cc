@@ -199,6 +199,33 @@ std::string why_nothing(Session& session, const RunOptions& options, std::string
 
 }  // namespace
 
+ExitCode explain_run(Session& session, const RunOptions& options) {
+  const auto answer = session.get(path_of(options.runs.front(), "/explain"));
+  if (const auto code = print_if_json(session, answer)) {
+    return *code;
+  }
+  const auto why = client::read_explanation(answer->body);
+  if (!why.ok()) {
+    return session.fail(why.problem());
+  }
+  const Instant now = session.world().now();
+  std::string out = "run " + why->run_id + " is " +
+                    session.style().paint(colour_of_state(why->state), why->state) + "\n";
+  for (const auto& reason : why->reasons) {
+    out += "  " + session.style().paint(Colour::bold, fmt::format("{:<13}", reason.code)) +
+           printable(reason.text) + "\n";
+  }
+  const auto when = [&](std::string_view label, Instant at) {
+    if (at.is_set()) {
+      out += fmt::format("  {:<13}{}  ({})\n", label, local_text(at), relative_text(at, now));
+    }
+  };
+  when("earliest", why->earliest);
+  when("ends by", why->bound);
+  session.print(out);
+  return kOk;
+}
+
 ExitCode list_attempts(Session& session, const RunOptions& options) {
   const auto answer = session.get(path_of(options.runs.front(), "/attempts"));
   if (const auto code = print_if_json(session, answer)) {

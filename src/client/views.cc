@@ -127,6 +127,23 @@ AttemptView attempt_of(const json::object& from) {
   return attempt;
 }
 
+ExplanationView explanation_of(const json::object& from) {
+  ExplanationView view;
+  view.run_id = text(from, "run_id");
+  view.state = text(from, "state");
+  if (const json::value* reasons = from.if_contains("reasons");
+      reasons != nullptr && reasons->is_array()) {
+    for (const json::value& reason : reasons->get_array()) {
+      if (const json::object* one = reason.if_object()) {
+        view.reasons.push_back({text(*one, "code"), text(*one, "text")});
+      }
+    }
+  }
+  view.earliest = instant(from, "earliest_at");
+  view.bound = instant(from, "bound_at");
+  return view;
+}
+
 DefinitionView definition_of(const json::object& from) {
   const json::object& document = inner(from, "document");
   const json::object& spec = inner(document, "spec");
@@ -421,6 +438,9 @@ Outcome<Page<RunView>> read_runs(std::string_view body) {
 }
 Outcome<Page<StepView>> read_steps(std::string_view body) {
   return page(body, step_of);
+}
+Outcome<ExplanationView> read_explanation(std::string_view body) {
+  return one(body, explanation_of);
 }
 Outcome<Page<AttemptView>> read_attempts(std::string_view body) {
   return page(body, attempt_of);

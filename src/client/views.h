@@ -29,6 +29,16 @@ struct RunView {
   bool is_final() const;
 };
 
+// Why a run does not run now.
+struct ExplanationView {
+  struct Reason {
+    std::string code, text;
+  };
+  std::string run_id, state;
+  std::vector<Reason> reasons;
+  Instant earliest, bound;
+};
+
 struct StepView {
   std::string step, run_id, handler, state;
   std::vector<std::string> needs;
@@ -173,6 +183,7 @@ struct ForecastView {
 Outcome<RunView> read_run(std::string_view json);
 Outcome<Page<RunView>> read_runs(std::string_view json);
 Outcome<Page<StepView>> read_steps(std::string_view json);
+Outcome<ExplanationView> read_explanation(std::string_view json);
 Outcome<Page<AttemptView>> read_attempts(std::string_view json);
 Outcome<DefinitionView> read_definition(std::string_view json);
 Outcome<Page<DefinitionView>> read_definitions(std::string_view json);

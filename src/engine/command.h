@@ -41,6 +41,10 @@ struct TriggerRun {
 struct CancelRun {
   Id run;
 };
+// Changes nothing (S5.6).
+struct ExplainRun {
+  Id run;
+};
 // A job's or step's run: its next attempt. A workflow run: a new version, from `from_steps` and
 // everything downstream of them, or from all steps that did not succeed when empty (S8.6).
 struct RetryRun {
@@ -181,6 +185,7 @@ using Request = std::variant<SaveDefinition,
                              DeleteDefinition,
                              TriggerRun,
                              CancelRun,
+                             ExplainRun,
                              RetryRun,
                              PauseTrigger,
                              ResumeTrigger,

@@ -7,6 +7,7 @@
 #include "model/image.h"
 #include "model/work.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -39,12 +40,25 @@ struct SendLetterAck {
 using Effect = std::variant<SendAssignment, SendCancel, SendAck, SendLetter, SendLetterAck>;
 
 // What the asker learns.
+// Why a run does not run now, or what it is at (S5.6).
+struct Explanation {
+  struct Reason {
+    std::string code;  // listed in api/openapi.yaml
+    std::string text;  // an English sentence's worth
+  };
+  RunState state = RunState::queued;
+  std::vector<Reason> reasons;  // each of them must go
+  Instant earliest;             // when it can begin, if that is known
+  Instant bound;                // when its state ends, whatever happens (I5); unset: does not apply
+};
+
 struct Reply {
   Id id;                 // of the run or definition
   int revision = 0;      // saved definition
   bool created = false;  // false: an earlier one answers (a repeated key, a name that was there)
   bool changed = true;   // false: saved what was saved already
   std::string name;      // saved definition
+  std::shared_ptr<const Explanation> explanation = {};  // ExplainRun
 };
 
 struct Decision {

@@ -122,6 +122,7 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const DeleteDefinition& ask) { remove(turn, ask); },
                  [&](const TriggerRun& ask) { trigger_run(turn, ask); },
                  [&](const CancelRun& ask) { cancel(turn, ask.run); },
+                 [&](const ExplainRun& ask) { explain(turn, ask.run); },
                  [&](const RetryRun& ask) { retry(turn, ask); },
                  [&](const PauseTrigger& ask) { pause_trigger(turn, ask); },
                  [&](const ResumeTrigger& ask) { resume_trigger(turn, ask); },

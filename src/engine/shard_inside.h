@@ -2,8 +2,8 @@
 // their bounds; shard_timers.cc: bounds that are reached; shard_commands.cc: those that come again;
 // shard_sleep.cc: definitions that sleep in the store, and wake;
 // shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_calendars.cc, shard_overlap.cc,
-// shard_follow.cc, shard_backfill.cc, shard_runs.cc, shard_queues.cc, shard_attempts.cc,
-// shard_workflows.cc, shard_letters.cc: the rules, by what they are about.
+// shard_follow.cc, shard_backfill.cc, shard_runs.cc, shard_explain.cc, shard_queues.cc,
+// shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the rules, by what they are about.
 #pragma once
 
 #include "engine/command_memory.h"
@@ -299,6 +299,7 @@ class Shard::Inside {
   void list_in_queue(LiveRun& run);
   void leave_queue(LiveRun& run);
   Queue* queue_of(const LiveRun& run);
+  static Ask asked_by(const LiveRun& run);
   Gate* gate_of(const LiveRun& run);
   static std::string gate_key(const Gate& gate, const LiveRun& run);
   void set_gate(const Known& known);
@@ -306,6 +307,17 @@ class Shard::Inside {
   void pass_gate(const LiveRun& run);
   void free_gate(const LiveRun& run);
   void renew_offer(Gate& gate);
+
+  // shard_explain.cc
+  void explain(Turn& turn, Id run);
+  static void explain_end(const RunRow& row, Explanation& why);
+  void explain_live(Turn& turn, const LiveRun& run, Explanation& why);
+  static void explain_worker_silence(Turn& turn, const LiveRun& run, Explanation& why);
+  void explain_queued(Turn& turn, const LiveRun& run, Explanation& why);
+  void explain_limit(const LiveRun& run, Explanation& why);
+  static void explain_workers(Turn& turn, const LiveRun& run, Explanation& why);
+  static void explain_turn(const LiveRun& run, Explanation& why);
+  void explain_steps(const LiveRun& run, Explanation& why);
 
   // shard_letters.cc
   struct Outbox {  // a pair's unacknowledged letters, of which the first `sent` are under way

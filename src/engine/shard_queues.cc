@@ -21,15 +21,17 @@ bool holds_place(RunState state) {
 
 Queue* Shard::Inside::queue_of(const LiveRun& run) {
   const Lane& lane = run.plan->lanes[static_cast<std::size_t>(run.lane)];
-  const Task& task = *lane.task;
-  if (task.strategy != Strategy::hash) {
-    return lane.queue;
-  }
-  const std::string key = task.hash_key.empty() ? to_string(run.row.definition) + run.row.step
-                                                : field_text(run.row.params, task.hash_key);
+  return lane.task->strategy == Strategy::hash ? queues_.find(asked_by(run)) : lane.queue;
+}
+
+Ask Shard::Inside::asked_by(const LiveRun& run) {
+  const Task& task = run.task();
   Ask ask = ask_of(run.plan->definition->name_space, task);
-  ask.bucket = bucket_of(key);
-  return queues_.find(ask);
+  if (task.strategy == Strategy::hash) {
+    ask.bucket = bucket_of(task.hash_key.empty() ? to_string(run.row.definition) + run.row.step
+                                                 : field_text(run.row.params, task.hash_key));
+  }
+  return ask;
 }
 
 void Shard::Inside::list_in_queue(LiveRun& run) {

@@ -20,6 +20,7 @@ bool has_asker(const engine::Request& request) {
          std::holds_alternative<engine::DeleteDefinition>(request) ||
          std::holds_alternative<engine::TriggerRun>(request) ||
          std::holds_alternative<engine::CancelRun>(request) ||
+         std::holds_alternative<engine::ExplainRun>(request) ||
          std::holds_alternative<engine::RetryRun>(request) ||
          std::holds_alternative<engine::PauseTrigger>(request) ||
          std::holds_alternative<engine::ResumeTrigger>(request) ||

@@ -44,6 +44,7 @@ ShardNumber Hall::Inside::shard_of(const engine::Request& request) const {
                                                          : home(ask.kind, ask.name_space, ask.name);
                         },
                         [](const engine::CancelRun& ask) { return ask.run.shard(); },
+                        [](const engine::ExplainRun& ask) { return ask.run.shard(); },
                         [](const engine::RetryRun& ask) { return ask.run.shard(); },
                         [](const engine::PauseTrigger& ask) { return ask.trigger.shard(); },
                         [](const engine::ResumeTrigger& ask) { return ask.trigger.shard(); },
@@ -93,7 +94,8 @@ void Hall::Inside::take(Submission submission) {
     }
     return;
   }
-  if (submission.answer && !submission.command.id.is_set()) {
+  const bool is_question = std::holds_alternative<engine::ExplainRun>(submission.command.request);
+  if (submission.answer && !is_question && !submission.command.id.is_set()) {
     submission.command.id = make_command_ids(1);
   }
   decide(number, std::move(submission));

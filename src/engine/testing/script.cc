@@ -135,6 +135,7 @@ class Teller {
         {"unsent", &Teller::unsent},
         {"reclaim", &Teller::reclaim},
         {"cancel", &Teller::cancel},
+        {"explain", &Teller::explain},
         {"retry", &Teller::retry},
         {"set-aside", &Teller::set_aside},
         {"pause", &Teller::pause},
@@ -433,6 +434,7 @@ class Teller {
         id(name), token, worker ? id(*worker) : progress_of(name).incarnation, held == "held"});
   }
   void cancel(Words& words) { submit(CancelRun{run(words.next())}); }
+  void explain(Words& words) { submit(ExplainRun{run(words.next())}); }
   void retry(Words& words) {
     RetryRun ask{run(words.next()), {}};
     if (words.take("from")) {

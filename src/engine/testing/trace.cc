@@ -282,6 +282,15 @@ std::string tell_answer(const Outcome<Reply>& answer, const Names& names) {
     }
     return text;
   }
+  if (answer->explanation) {
+    const Explanation& why = *answer->explanation;
+    std::string text = "= " + names.of(answer->id) + " " + std::string(to_string(why.state)) +
+                       " earliest=" + names.at(why.earliest) + " bound=" + names.at(why.bound);
+    for (const auto& reason : why.reasons) {
+      text += "\n. " + reason.code + ": " + reason.text;
+    }
+    return text;
+  }
   return "= " + names.of(answer->id) +
          (answer->revision > 0 ? " revision " + std::to_string(answer->revision) : "") +
          (answer->created ? " created" : "") + (answer->changed ? "" : " unchanged");

@@ -294,6 +294,8 @@ void World::somebody_asks() {
   const std::size_t dice = below(100);
   if (dice < 60) {
     ask_to_trigger();
+  } else if (dice < 65) {
+    submit(ExplainRun{any_run()}, "token:ann");
   } else if (dice < 78) {
     submit(CancelRun{any_run()}, "token:ann");
   } else if (dice < 97) {

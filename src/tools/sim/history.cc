@@ -40,6 +40,7 @@ struct RequestText {
                        ask.start_at.is_set() ? " at " + to_rfc3339(ask.start_at) : "");
   }
   std::string operator()(const engine::CancelRun&) const { return "cancel"; }
+  std::string operator()(const engine::ExplainRun&) const { return "explain"; }
   std::string operator()(const engine::RetryRun& ask) const {
     return "retry" + (ask.from_steps.empty() ? "" : " from " + ask.from_steps.front());
   }

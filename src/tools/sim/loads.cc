@@ -332,6 +332,15 @@ void cancels(World& world, Strength strength) {
   });
 }
 
+// Why does it not run? (S5.6)
+void questions(World& world, Strength strength) {
+  world.now_and_then(every(seconds(2), strength), [&world] {
+    if (!world.runs.empty()) {
+      world.any_client().ask(engine::ExplainRun{world.random.any(world.runs)});
+    }
+  });
+}
+
 void retries(World& world, Strength strength) {
   world.now_and_then(every(seconds(3), strength), [&world] {
     if (world.runs.empty()) {
@@ -452,6 +461,7 @@ const std::vector<Kind>& load_kinds() {
       {"backfills", 30, backfills},
       {"deletions", 30, deletions},
       {"cancels", 50, cancels},
+      {"questions", 30, questions},
       {"retries", 50, retries},
       {"batches", 30, batches},
       {"poisoned commands", 15, poisoned},

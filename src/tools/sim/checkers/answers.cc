@@ -53,7 +53,8 @@ class Answers final : public Checker {
       if (!stopped_.contains(reply.id)) {
         not_durable("nothing was done to stop it");
       }
-    } else if (std::holds_alternative<engine::RetryRun>(request)) {
+    } else if (std::holds_alternative<engine::RetryRun>(request) ||
+               std::holds_alternative<engine::ExplainRun>(request)) {
       if (now.run(reply.id) == nullptr) {
         not_durable("there is no such run");
       }
