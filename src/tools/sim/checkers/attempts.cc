@@ -155,13 +155,15 @@ class Attempts final : public Checker {
 
   // S6.4: a firing of what was disabled before its jitter was over.
   bool is_called_off(const RunRow& row, const RunProgress& to, const Durable& now) {
-    const auto trigger = now.triggers.find(row.trigger);
-    if (to.attempt > 0 || row.backfilled || trigger == now.triggers.end()) {
+    if (to.attempt > 0 || row.backfilled || !row.trigger.is_set()) {
       return false;
     }
     const DefinitionRow& owner = now.definitions.at(row.definition);
+    const auto trigger = now.triggers.find(row.trigger);
     const TriggerSpec* spec =
-        library_.revision(now, owner.id, owner.revision).find_trigger(trigger->second.name);
+        trigger == now.triggers.end()  // gone by the same edit, perhaps (seed 4017413)
+            ? nullptr
+            : library_.revision(now, owner.id, owner.revision).find_trigger(trigger->second.name);
     return !owner.enabled || (spec != nullptr && !spec->enabled);
   }
 
