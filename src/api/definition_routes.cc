@@ -9,6 +9,7 @@
 #include "api/problem_json.h"
 #include "api/routes.h"
 #include "api/trigger_fields.h"
+#include "api/upstream_warnings.h"
 #include "runtime/clock.h"
 #include "schedule/openings.h"
 
@@ -73,11 +74,11 @@ void with_definition(const ExchangePtr& exchange,
   wanted.now = exchange->doors->clock.now();
   with_calendars(exchange, [exchange, wanted, next = std::move(next)](const auto& calendars) {
     const auto definition = read_definition(exchange->request, wanted, *calendars);
-    if (definition) {
-      next(*definition);
-    } else {
-      exchange->refuse(definition.problem());
+    if (!definition) {
+      return exchange->refuse(definition.problem());
     }
+    warn_of_upstreams(exchange, {*definition},
+                      [next](const std::vector<Document>& warned) { next(warned.front()); });
   });
 }
 
@@ -297,8 +298,11 @@ void apply(const ExchangePtr& exchange) {
     if (!documents) {
       return exchange->refuse(documents.problem());
     }
-    const auto applied = std::make_shared<Applied>(exchange, std::move(documents).value(), is_dry);
-    apply_from(exchange, applied, 0, "");
+    warn_of_upstreams(
+        exchange, std::move(documents).value(), [exchange, is_dry](std::vector<Document> warned) {
+          apply_from(exchange, std::make_shared<Applied>(exchange, std::move(warned), is_dry), 0,
+                     "");
+        });
   });
 }
 

@@ -24,6 +24,35 @@ Outcome<engine::Reply> saved(int revision, bool created, bool changed) {
   return engine::Reply{.id = {77}, .revision = revision, .created = created, .changed = changed};
 }
 
+// It may be meant so: the other one may come later. One of the same file is as good as there.
+TEST(DefinitionRoutes, S41_WhatFollowsNothingIsSavedWithAWarning) {
+  ApiStage stage;
+  const auto job = [](const std::string& name, const std::string& after) {
+    return "kind: Job\nmetadata: {name: " + name + "}\nspec: {noop: {}" +
+           (after.empty() ? "" : ", triggers: [{after: {job: " + after + "}}]") + "}\n";
+  };
+  const auto apply = [&](const std::string& body) {
+    return stage
+        .call({.method = "POST",
+               .target = "/api/v1/definitions?dry_run=true",
+               .body = body,
+               .content_type = "application/yaml"})
+        .body;
+  };
+  const std::string warning =
+      R"("warnings":["trigger 'after-1': there is no job 'up' in the namespace 'default': )"
+      R"(it fires only once there is one"])";
+  EXPECT_EQ(must_hold(apply(job("down", "up")), warning), "");
+  EXPECT_NE(must_hold(apply(job("down", "up") + "---\n" + job("up", "")), warning), "");
+  const Response validated = stage.call({.method = "POST",
+                                         .target = "/api/v1/jobs/validate",
+                                         .body = job("down", "up"),
+                                         .content_type = "application/yaml"});
+  EXPECT_EQ(must_hold(validated.body, warning), "") << validated.body;
+  stage.add_job("up");
+  EXPECT_NE(must_hold(apply(job("down", "up")), warning), "");
+}
+
 TEST(DefinitionRoutes, CreatingSaysWhereItIs) {
   ApiStage stage;
   const Response response = stage.call({.method = "POST",
