@@ -274,8 +274,9 @@ std::uint64_t by_day(const CronField& field, const Month& month) {
        day = next_bit(field.near, day + 1)) {
     found |= std::uint64_t{1} << month.near(day);
   }
-  if (field.near_last) {
-    found |= std::uint64_t{1} << month.near(month.days);
+  for (int before = next_bit(field.near_last, 0); before >= 0 && before < month.days;
+       before = next_bit(field.near_last, before + 1)) {
+    found |= std::uint64_t{1} << month.near(month.days - before);
   }
   return found & month.all();
 }

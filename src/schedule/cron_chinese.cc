@@ -145,8 +145,11 @@ std::vector<std::string> month_days(const Cron& cron) {
       items.push_back("离 " + counted(day, "日") + "最近的工作日");
     }
   }
-  if (field.near_last) {
-    items.emplace_back("最后一个工作日");
+  for (int before = 30; before >= 0; --before) {
+    if ((field.near_last >> before & 1) != 0) {
+      items.push_back(before == 0 ? "最后一个工作日"
+                                  : "离倒数第 " + counted(before + 1, "天") + "最近的工作日");
+    }
   }
   return items;
 }

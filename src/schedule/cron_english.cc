@@ -140,8 +140,13 @@ std::string month_days(const Cron& cron) {
       items.push_back("the weekday nearest to the " + ordinal(day));
     }
   }
-  if (field.near_last) {
-    items.emplace_back("the last weekday");
+  for (int before = 30; before >= 0; --before) {
+    if ((field.near_last >> before & 1) != 0) {
+      items.push_back(before == 0   ? "the last weekday"
+                      : before == 1 ? "the weekday nearest to the day before the last day"
+                                    : "the weekday nearest to the " + ordinal(before) +
+                                          " day before the last day");
+    }
   }
   return list(items);
 }
@@ -218,7 +223,7 @@ std::string days_text(const Cron& cron, bool says_every_day) {
     const CronField& day = cron.field(CronUnit::day);
     const Series days = series_of(cron, CronUnit::day);
     const bool is_date = days.values.size() == 1 && months.values.size() == 1 &&
-                         day.before_last == 0 && day.near == 0 && !day.near_last;
+                         day.before_last == 0 && day.near == 0 && day.near_last == 0;
     if (!is_date) {
       return " on " + month_days(cron) + of_month + its_years;
     }

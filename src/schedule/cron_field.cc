@@ -252,7 +252,7 @@ class FieldReader {
     }
   }
 
-  // L, L-3, LW, 15W of a day; L, 5L, FRIL, MON#2 of a weekday. False: it is none of these.
+  // L, L-3, LW, L-3W, 15W of a day; L, 5L, FRIL, MON#2 of a weekday. False: it is none of these.
   bool read_word(CronText item) {
     return unit_ == CronUnit::day ? read_day_word(item) : read_weekday_word(item);
   }
@@ -260,15 +260,17 @@ class FieldReader {
   bool read_day_word(CronText item) {
     const std::string_view text = item.text;
     if (text == "L" || text == "LW") {
-      text == "L" ? field_.before_last |= 1 : field_.near_last = true;
+      (text == "L" ? field_.before_last : field_.near_last) |= 1;
       return true;
     }
     if (text.starts_with("L-")) {
-      const auto before = number_of(text.substr(2));
+      const bool is_near = text.ends_with('W');
+      const auto before = number_of(text.substr(2, text.size() - (is_near ? 3 : 2)));
       if (!before || *before < 1 || *before > 30) {
-        wrong(item, shown(text) + ": write L-1 to L-30, so many days before the month's last");
+        wrong(item, shown(text) + ": write L-1 to L-30, so many days before the month's last, or " +
+                        "L-1W to L-30W, the weekday nearest to that");
       } else {
-        field_.before_last |= std::uint64_t{1} << *before;
+        (is_near ? field_.near_last : field_.before_last) |= std::uint64_t{1} << *before;
       }
       return true;
     }

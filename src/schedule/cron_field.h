@@ -31,9 +31,8 @@ struct CronField {
   bool is_question = false;  // `?`
   bool is_plain = true;      // every item a plain number (or a lone H): fixed-time (S4.4)
 
-  // Days: bit n of `before_last` is L-n; bit n of `near` is nW.
-  std::uint64_t before_last = 0, near = 0;
-  bool near_last = false;  // LW
+  // Days: bit n of `before_last` is L-n; bit n of `near` is nW; bit n of `near_last` is L-nW.
+  std::uint64_t before_last = 0, near = 0, near_last = 0;
   // Weekdays: bit d of `last` is the month's last d; bit d of `nth[n]` is the n-th d.
   std::uint8_t last = 0;
   std::array<std::uint8_t, 6> nth{};

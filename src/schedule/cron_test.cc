@@ -103,9 +103,13 @@ TEST(Cron, KnowsTheWordsOfDays) {            // S4.2
            Case{"0 0 L * *", "2026-11-30T00:00:00"},
            {"0 0 L-3 * *", "2026-11-27T00:00:00"},
            {"0 0 LW * *", "2026-11-30T00:00:00"},
-           {"0 0 LW 2 *", "2027-02-26T00:00:00"},   // the 28th is a Sunday
-           {"0 0 15W 8 *", "2027-08-16T00:00:00"},  // a Sunday, so the Monday after
-           {"0 0 1W 5 *", "2027-05-03T00:00:00"},   // a Saturday: not back into April
+           {"0 0 LW 2 *", "2027-02-26T00:00:00"},  // the 28th is a Sunday
+           {"0 0 L-3W 11 *", "2026-11-27T00:00:00"},
+           {"0 0 L-2W 11 *", "2026-11-27T00:00:00"},  // the 28th is a Saturday
+           {"0 0 L-1W 11 *", "2026-11-30T00:00:00"},  // the 29th is a Sunday
+           {"0 0 L-30W 5 *", "2027-05-03T00:00:00"},  // the 1st is a Saturday: not back into April
+           {"0 0 15W 8 *", "2027-08-16T00:00:00"},    // a Sunday, so the Monday after
+           {"0 0 1W 5 *", "2027-05-03T00:00:00"},     // a Saturday: not back into April
            {"0 0 30W 5 *", "2027-05-31T00:00:00"},
            {"0 0 31W 10 *", "2027-10-29T00:00:00"},  // a Sunday: not on into November
            {"0 0 * * 5L", "2026-11-27T00:00:00"},
@@ -272,6 +276,8 @@ TEST(Cron, WrongExpressionsNameFieldColumnAndFix) {
            {"* * 5-7W * *", "day (column 5): '5-7W'"},
            {"* * L-31 * *", "write L-1 to L-30"},
            {"* * L-0 * *", "write L-1 to L-30"},
+           {"* * L-31W * *", "L-1W to L-30W"},
+           {"* * L-W * *", "L-1W to L-30W"},
            {"L * * * *", "'L' is not a minute"},
            {"H(5) * * * *", "write H, H/n, or H(a-b)"},
            {"H(29-0) * * * *", "the range of H starts after it ends"},

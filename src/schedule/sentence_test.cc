@@ -87,6 +87,9 @@ const std::vector<Golden> kUnix{
     {"0 0 L-1 * *", "At 00:00 on the day before the last day of the month",
      "每月倒数第 2 天 00:00"},
     {"0 0 LW * *", "At 00:00 on the last weekday of the month", "每月最后一个工作日 00:00"},
+    {"0 0 L-3W * *",
+     "At 00:00 on the weekday nearest to the 3rd day before the last day of the month",
+     "每月离倒数第 4 天最近的工作日 00:00"},
     {"0 0 15W * *", "At 00:00 on the weekday nearest to the 15th of the month",
      "每月离 15 日最近的工作日 00:00"},
     {"0 0 1,L * *", "At 00:00 on the 1st and the last day of the month",
@@ -310,7 +313,7 @@ TEST(Sentence, IsThereForEveryExpression) {
         one_of({"0", "*", "*/7", "H", "5,6,7,20-30"}) +
         one_of({"0", "*", "*/15", "7/9", "H(3-9)", "1,2,3,50"}) +
         one_of({"0", "*", "*/5", "9-17", "1,3-5,9", "0,1,2,3,4,6,9,20"}) +
-        one_of({"*", "?", "1-31", "31", "L", "L-3,LW", "1W,15W,2-4,9", "*/3", "H"}) +
+        one_of({"*", "?", "1-31", "31", "L", "L-3,LW", "L-3W,L-1W", "1W,15W,2-4,9", "*/3", "H"}) +
         one_of({"*", "2", "3-5", "1,6,7", "*/2"}) +
         one_of({"*", "?", "MON-FRI", "SUN", "MON#2,FRIL,SAT,SUN,TUE", "THU#5", "*/2"}) +
         one_of({"", "*", "2027", "2027-2031", "2030/3", "2027,2029"});

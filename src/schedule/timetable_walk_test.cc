@@ -174,7 +174,7 @@ struct Writer {
   Item item(const Unit& unit, bool named) const {
     const int from = value(unit);
     const std::string first = written(unit, from, named);
-    switch (pick(random, 0, 5)) {
+    switch (pick(random, 0, 6)) {
       case 0: {
         const int step = pick(random, 1, unit.most - unit.least + 1);
         return {"*/" + std::to_string(step), spaced(unit, unit.least, unit.most, step)};
@@ -204,6 +204,11 @@ struct Writer {
       case 1:
         return {"L-" + std::to_string(n % 30 + 1),
                 [n](const tm& date) { return date.tm_mday == last_day(date) - (n % 30 + 1); }};
+      case 3:
+        return {"L-" + std::to_string(n % 30 + 1) + "W", [n](const tm& date) {
+                  const int day = last_day(date) - (n % 30 + 1);
+                  return day >= 1 && date.tm_mday == nearest_working_day(date, day);
+                }};
       case 2:
         return {"LW", [](const tm& date) {
                   return date.tm_mday == nearest_working_day(date, last_day(date));
@@ -495,6 +500,10 @@ TEST(CronWalk, WordsOfDaysMeanWhatTheySay) {
     if (n <= 30) {
       add("L-" + std::to_string(n), "*",
           [n](const tm& date) { return date.tm_mday == last_day(date) - n; });
+      add("L-" + std::to_string(n) + "W", "*", [n](const tm& date) {
+        const int day = last_day(date) - n;
+        return day >= 1 && date.tm_mday == nearest_working_day(date, day);
+      });
     }
   }
   for (int day = 0; day <= 7; ++day) {
