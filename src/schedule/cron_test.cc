@@ -290,6 +290,7 @@ TEST(Cron, WrongExpressionsNameFieldColumnAndFix) {
            {"30 2 30 2 *", "ever matches: no month it names has day 30"},
            {"0 0 31 4,6,9,11 *", "ever matches"},
            {"CRON_TZ=Europe/Berlni 0 0 * * *", "did you mean 'Europe/Berlin'?"},
+           {" TZ=Europe/Berlni 0 0 * * *", "cron prefix (column 5): there is no time zone"},
            {"CRON_TZ=Europe/Berlni @every 5m", "did you mean 'Europe/Berlin'?"},
            {"0 0 0 29 2 ? 2097-2099",
             "no year of '2097-2099' has such a day (field year, column 14)"},

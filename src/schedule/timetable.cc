@@ -23,7 +23,13 @@ std::shared_ptr<const Zone> zone_of(const Schedule& schedule,
   }
   auto zone = find_zone(parts.zone.empty() ? schedule.timezone : parts.zone);
   if (!zone) {
-    problems.push_back({parts.zone.empty() ? "/timezone" : "/cron", zone.problem().detail});
+    if (parts.zone.empty()) {
+      problems.push_back({"/timezone", zone.problem().detail});
+    } else {
+      problems.push_back({"/cron", "cron prefix (column " +
+                                       std::to_string(schedule.cron.find('=') + 2) +
+                                       "): " + zone.problem().detail});
+    }
     return nullptr;
   }
   return *std::move(zone);
