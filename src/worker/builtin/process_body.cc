@@ -4,6 +4,7 @@
 #include "model/size.h"
 #include "worker/body.h"
 #include "worker/builtin/line_reader.h"
+#include "worker/builtin/process_guard.h"
 #include "worker/builtin/spawn.h"
 #include "worker/station.h"
 
@@ -278,6 +279,7 @@ Result ProcessBodies::run_program(Context& run, const std::string& program, Proc
   environment["JOBFLOW_TOKEN"] = token;
   environment["JOBFLOW_JOB"] = run.job();
   environment["JOBFLOW_OUTPUT"] = output.path();
+  environment[guarded_mark().name] = guarded_mark().value;
   std::optional<ScratchFile> large_params;
   if (run.params_json().size() <= kEnvironmentBytes) {
     environment["JOBFLOW_PARAMS"] = std::string(run.params_json());

@@ -1,5 +1,7 @@
 #include "worker/builtin/process_tree.h"
 
+#include "worker/builtin/process_guard.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -82,6 +84,7 @@ Descriptor handle_of(const ProcessEntry& process) {
 }  // namespace
 
 ProcessTrees::ProcessTrees(const std::string& cgroup) : cgroups_(cgroup) {
+  guarded_mark();  // before the next line: as a child of ours its guard would be taken for a body's
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 

@@ -4,7 +4,7 @@
 // process is the reaper of its descendants (PR_SET_CHILD_SUBREAPER): what detaches itself (a double
 // fork, a session of its own) becomes our child when its parent has gone, and is known by its
 // session or by the JOBFLOW_TOKEN it was started with. What has shed these, too, is ended when no
-// body's processes run any more.
+// body's processes run any more. When the worker itself is killed, its guard ends them.
 #pragma once
 
 #include "model/id.h"
