@@ -18,6 +18,19 @@ std::int64_t to_ns(MonotonicTime time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
+// True when a sender should be told.
+bool write_line(
+    LogSpool& logs, Body& body, LogLevel level, std::string_view text, std::string fields) {
+  RunSpool* spool = body.spool.load(std::memory_order_acquire);
+  if (spool == nullptr) {
+    spool = logs.open(body.assignment.run, body.assignment.attempt);
+    body.spool.store(spool, std::memory_order_release);
+  }
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  return logs.append(spool, {Instant{now.count()}, level, std::string(text), std::move(fields)});
+}
+
 std::string bounded(std::string message) {
   if (message.size() > limits::kErrorMessageBytes) {
     message.resize(cut_text(message, limits::kErrorMessageBytes - 16).size());
@@ -150,12 +163,12 @@ void Station::settle(const Body& body, Result::Kind kind, FinishedReport& report
 }
 
 void Station::finish(Body& body, const Result& result, FinishedReport report) {
-  if (RunSpool* spool = body.spool.load(std::memory_order_acquire)) {
-    logs_->close(spool);
-  }
   bool send = false;
   {
     const std::lock_guard lock(mutex_);
+    if (RunSpool* spool = body.spool.load(std::memory_order_acquire)) {
+      logs_->close(spool);  // under the mutex: abandon() writes into it, too
+    }
     const MonotonicTime now = Clock::now();
     pace_.count(now);
     if (body.reported) {
@@ -232,6 +245,10 @@ void Station::stop_bodies(StopReason reason, bool detached_too) {
 
 // It ignores its stop: the end is reported, its thread and slot stay taken until it returns.
 void Station::abandon(Body& body) {
+  // Here too: of a cancelled run the server tells who cancelled it, not what became of the body.
+  write_line(*logs_, body, LogLevel::error,
+             "the body ignores its stop and goes on: only its token protects what it writes to",
+             {});
   FinishedReport report;
   settle(body, Result::Kind::cancelled, report);
   report.error += report.error.empty() ? "" : "; ";
@@ -250,14 +267,7 @@ bool Station::expect_by(std::int64_t when_ns) {
 }
 
 void Station::log(Body& body, LogLevel level, std::string_view text, std::string fields) {
-  RunSpool* spool = body.spool.load(std::memory_order_acquire);
-  if (spool == nullptr) {
-    spool = logs_->open(body.assignment.run, body.assignment.attempt);
-    body.spool.store(spool, std::memory_order_release);
-  }
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  if (logs_->append(spool, {Instant{now.count()}, level, std::string(text), std::move(fields)})) {
+  if (write_line(*logs_, body, level, text, std::move(fields))) {
     link_->kick();
   }
 }

@@ -211,6 +211,21 @@ TEST_F(WorkerTest, ReportsATimeoutOfABodyThatIgnoresIt) {  // S3.3; its slot sta
   EXPECT_EQ(session->finished(1, 2).outcome(), v1::OUTCOME_TIMED_OUT);  // and stays that
 }
 
+TEST_F(WorkerTest, TellsInTheLogOfABodyThatIgnoresItsCancel) {  // S5.3, S7.7
+  Tuning tuning;
+  tuning.stop_grace = milliseconds(20);
+  const auto session = started({.slots = 1}, tuning);
+  session->assign({.run = 1, .token = 1, .handler = "gated"});
+  ASSERT_TRUE(ran.reaches(1));
+  session->cancel(1, 1);
+  EXPECT_EQ(session->finished(1).outcome(), v1::OUTCOME_CANCELLED);
+  const auto lines = session->lines(1, 1);  // before its end
+  EXPECT_EQ(lines[0].text(),
+            "the body ignores its stop and goes on: only its token protects what it writes to");
+  EXPECT_EQ(lines[0].level(), 3U);
+  gate.open();
+}
+
 TEST_F(WorkerTest, LogsAreSentAgainUntilAcknowledged) {  // S7.3, S10.2
   make().handle("talks", [this](Context& run) -> Result {
     run.log().info("first", {{"url", "x"}, {"n", 3}});
