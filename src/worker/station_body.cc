@@ -173,6 +173,8 @@ void Station::finish(Body& body, const Result& result, FinishedReport report) {
     pace_.count(now);
     if (body.reported) {
       --abandoned_;
+      heartbeat_due_ = true;  // it may take something new again
+      wake();
     } else {
       settle(body, result.kind_, report);
       end(body, std::move(report));
@@ -255,6 +257,10 @@ void Station::abandon(Body& body) {
   report.error += "the body ignores its stop and goes on";
   body.reported = true;
   ++abandoned_;
+  heartbeat_due_ = true;
+  say("run " + std::to_string(body.assignment.run.value) + " of '" + body.assignment.job +
+      "' ignores its stop: " + std::to_string(abandoned_) + " of " +
+      std::to_string(options_.slots) + " slots are taken by such");
   end(body, std::move(report));
 }
 

@@ -95,7 +95,10 @@ void Station::write_heartbeat(v1::Heartbeat& out) {
   beats_.push_back(Clock::now());
   const auto busy = static_cast<double>(ledger_->live() + abandoned_);
   out.set_load(std::min(1.0, busy / static_cast<double>(options_.slots)));
-  out.set_draining(stage_ != Stage::working);
+  // Jammed by bodies that ignore their stop it takes nothing either, and the server, which was told
+  // of their ends, must not think that it does.
+  const bool is_jammed = abandoned_ > 0 && busy >= static_cast<double>(options_.slots);
+  out.set_draining(stage_ != Stage::working || is_jammed);
   for (Body* body = live_; body != nullptr; body = body->next) {
     const double fraction = body->progress.load(std::memory_order_relaxed);
     if (fraction != body->progress_sent) {

@@ -211,6 +211,20 @@ TEST_F(WorkerTest, ReportsATimeoutOfABodyThatIgnoresIt) {  // S3.3; its slot sta
   EXPECT_EQ(session->finished(1, 2).outcome(), v1::OUTCOME_TIMED_OUT);  // and stays that
 }
 
+TEST_F(WorkerTest, TakesNothingNewWhileBodiesThatIgnoreTheirStopTakeAllSlots) {  // S6.2
+  Tuning tuning;
+  tuning.stop_grace = milliseconds(20);
+  const auto session = started({.slots = 1}, tuning);
+  session->assign({.run = 1, .token = 1, .handler = "gated", .timeout_ms = 10});
+  session->heartbeat([](const v1::Heartbeat& beat) { return beat.draining(); });
+  gate.open();
+  session->until("a beat that it takes something again", [](const Session::Heard& heard) {
+    return !heard.empty() && heard.back().has_heartbeat() && !heard.back().heartbeat().draining();
+  });
+  session->assign({.run = 2, .token = 2, .handler = "echo"});
+  EXPECT_EQ(session->finished(2).outcome(), v1::OUTCOME_SUCCEEDED);
+}
+
 TEST_F(WorkerTest, TellsInTheLogOfABodyThatIgnoresItsCancel) {  // S5.3, S7.7
   Tuning tuning;
   tuning.stop_grace = milliseconds(20);

@@ -106,6 +106,22 @@ class Unruly(UnrulyTest):
                           " what it writes to"), (last["level"], last["text"]))
         self.nothing_else_was_disturbed(unruly)
 
+    def test_a_worker_that_is_full_of_bodies_that_ignore_their_stop(self):  # S6.2
+        jammed, _ = self.unruly("jammed"), self.unruly("free")
+        self.caller.apply(job("jam", "unruly.never_return", timeout="1s", strategy="designated",
+                              workers=["jammed"]))
+        for run in [self.caller.trigger("jam") for _ in range(3)]:
+            self.assertEqual("timed_out", self.caller.ended(run)["state"])
+        self.assertIn("ignores its stop: 3 of 3 slots are taken by such", jammed.said())
+        # Whatever the strategy, nothing waits for it.
+        for strategy in ({"strategy": "random"}, {"strategy": "hash", "hash_key": "key"}):
+            self.caller.apply(job("behave", "unruly.behave", **strategy))
+            runs = [self.caller.trigger("behave", params={"key": f"k{n}"}) for n in range(12)]
+            ended = [self.caller.ended(run) for run in runs]
+            self.assertEqual({("succeeded", "free")},
+                             {(run["state"], run["worker"]) for run in ended})
+        self.nothing_else_was_disturbed()
+
     def test_a_handler_that_crashes_its_process(self):  # S6.7
         first = self.unruly("first")
         run = self.begun("unruly.crash")
