@@ -1,5 +1,5 @@
-// Jobs and workflows: list, create, read, save by name, delete, validate, apply; their triggers and
-// revisions. The two kinds share every line but their paths.
+// Jobs, workflows and semaphores: list, create, read, save by name, delete, validate, apply; their
+// triggers and revisions. The kinds share every line but their paths.
 #include "api/calendar_desk.h"
 #include "api/condition.h"
 #include "api/definition_text.h"
@@ -7,9 +7,9 @@
 #include "api/json_views.h"
 #include "api/lookup.h"
 #include "api/problem_json.h"
+#include "api/reference_warnings.h"
 #include "api/routes.h"
 #include "api/trigger_fields.h"
-#include "api/upstream_warnings.h"
 #include "runtime/clock.h"
 #include "schedule/openings.h"
 
@@ -19,8 +19,7 @@ namespace jobflow::api {
 namespace {
 
 std::string path_of(const Definition& definition) {
-  return (definition.kind == DefinitionKind::job ? "/api/v1/jobs/" : "/api/v1/workflows/") +
-         definition.name +
+  return "/api/v1/" + std::string(to_string(definition.kind)) + "s/" + definition.name +
          (definition.name_space == "default" ? "" : "?namespace=" + definition.name_space);
 }
 
@@ -77,8 +76,8 @@ void with_definition(const ExchangePtr& exchange,
     if (!definition) {
       return exchange->refuse(definition.problem());
     }
-    warn_of_upstreams(exchange, {*definition},
-                      [next](const std::vector<Document>& warned) { next(warned.front()); });
+    warn_of_missing(exchange, {*definition},
+                    [next](const std::vector<Document>& warned) { next(warned.front()); });
   });
 }
 
@@ -117,24 +116,27 @@ void put(const ExchangePtr& exchange) {
 template <DefinitionKind kind>
 void remove(const ExchangePtr& exchange) {
   const auto condition = read_condition(exchange->request);
-  if (!condition) {
-    return exchange->refuse(condition.problem());
+  const auto force = read_flag(exchange->request, "force");
+  if (!condition || !force) {
+    return exchange->refuse(condition ? force.problem() : condition.problem());
   }
-  find_definition(exchange, kind, exchange->request.place("id"),
-                  [exchange, revision = condition->revision](const DefinitionRow& row) {
-                    submit_one(exchange,
-                               engine::DeleteDefinition{.kind = row.kind,
-                                                        .name_space = row.name_space,
-                                                        .name = row.name,
-                                                        .expected_revision = revision},
-                               [exchange](Outcome<engine::Reply> reply) {
-                                 if (reply) {
-                                   exchange->answer({.status = 204, .content_type = ""});
-                                 } else {
-                                   exchange->refuse(reply.problem());
-                                 }
-                               });
-                  });
+  find_definition(
+      exchange, kind, exchange->request.place("id"),
+      [exchange, revision = condition->revision, is_forced = *force](const DefinitionRow& row) {
+        submit_one(exchange,
+                   engine::DeleteDefinition{.kind = row.kind,
+                                            .name_space = row.name_space,
+                                            .name = row.name,
+                                            .expected_revision = revision,
+                                            .force = is_forced},
+                   [exchange](Outcome<engine::Reply> reply) {
+                     if (reply) {
+                       exchange->answer({.status = 204, .content_type = ""});
+                     } else {
+                       exchange->refuse(reply.problem());
+                     }
+                   });
+      });
 }
 
 template <DefinitionKind kind>
@@ -298,7 +300,7 @@ void apply(const ExchangePtr& exchange) {
     if (!documents) {
       return exchange->refuse(documents.problem());
     }
-    warn_of_upstreams(
+    warn_of_missing(
         exchange, std::move(documents).value(), [exchange, is_dry](std::vector<Document> warned) {
           apply_from(exchange, std::make_shared<Applied>(exchange, std::move(warned), is_dry), 0,
                      "");
@@ -454,8 +456,12 @@ void add_routes(std::vector<Route>& routes, const Paths& paths) {
                     .pattern = paths.one,
                     .permission = Permission::edit,
                     .handler = remove<kind>,
-                    .query = {"namespace"}});
-  reads(paths.triggers, list_triggers<kind>, {"namespace"});
+                    .query = kind == DefinitionKind::semaphore
+                                 ? std::vector<std::string_view>{"namespace", "force"}
+                                 : std::vector<std::string_view>{"namespace"}});
+  if (kind != DefinitionKind::semaphore) {
+    reads(paths.triggers, list_triggers<kind>, {"namespace"});
+  }
   reads(paths.revision, get_revision<kind>, {"namespace"});
 }
 
@@ -481,6 +487,12 @@ std::vector<Route> definition_routes() {
                                         .validate = "/api/v1/workflows/validate",
                                         .triggers = "/api/v1/workflows/{id}/triggers",
                                         .revision = "/api/v1/workflows/{id}/revisions/{revision}"});
+  add_routes<DefinitionKind::semaphore>(
+      routes, {.all = "/api/v1/semaphores",
+               .one = "/api/v1/semaphores/{id}",
+               .validate = "/api/v1/semaphores/validate",
+               .triggers = "",
+               .revision = "/api/v1/semaphores/{id}/revisions/{revision}"});
   return routes;
 }
 

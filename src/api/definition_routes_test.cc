@@ -53,6 +53,48 @@ TEST(DefinitionRoutes, S41_WhatFollowsNothingIsSavedWithAWarning) {
   EXPECT_NE(must_hold(apply(job("down", "up")), warning), "");
 }
 
+TEST(DefinitionRoutes, S35_WhatNamesASemaphoreThatIsNotThereIsSavedWithAWarning) {
+  ApiStage stage;
+  const auto apply = [&](const std::string& body) {
+    return stage
+        .call({.method = "POST",
+               .target = "/api/v1/definitions",
+               .body = body,
+               .content_type = "application/yaml"})
+        .body;
+  };
+  const std::string job = "kind: Job\nmetadata: {name: a}\nspec: {noop: {}, semaphores: [db]}\n";
+  const std::string flow =
+      "kind: Workflow\nmetadata: {name: f}\nspec: {steps: [{id: s, noop: {}, semaphores: [db]}, "
+      "{id: t, noop: {}, semaphores: [db]}]}\n";
+  const std::string semaphore = "kind: Semaphore\nmetadata: {name: db}\nspec: {permits: 2}\n";
+  const std::string warning =
+      R"("warnings":["there is no semaphore 'db' in the namespace 'default': )"
+      R"(what names it waits in the queue until there is one"])";
+  EXPECT_EQ(must_hold(apply(job), warning), "");
+  EXPECT_EQ(must_hold(apply(flow), warning), "") << "once, though two steps name it";
+  EXPECT_NE(must_hold(apply(job + "---\n" + semaphore), warning), "");
+}
+
+TEST(DefinitionRoutes, S35_ASemaphoreThatIsNoneIsRefusedWithThePlaceAndTheFix) {
+  ApiStage stage;
+  const auto told = [&](const std::string& kind, const std::string& spec) {
+    return stage
+        .call({.method = "POST",
+               .target = "/api/v1/" + kind + "s",
+               .body = "metadata: {name: x}\nspec: {" + spec + "}\n",
+               .content_type = "application/yaml"})
+        .body;
+  };
+  EXPECT_EQ(must_hold(told("semaphore", ""), "is missing: how many may hold it at once?"), "");
+  EXPECT_EQ(must_hold(told("semaphore", "permits: -1"), "/spec/permits"), "");
+  EXPECT_EQ(must_hold(told("semaphore", "permits: 1, handler: h"), "/spec/handler"), "");
+  EXPECT_EQ(must_hold(told("job", "noop: {}, semaphores: ['7']"), "is not the name of a semaphore"),
+            "");
+  EXPECT_EQ(must_hold(told("job", "noop: {}, semaphores: [a, b, c, d, e]"), "names more than 4"),
+            "");
+}
+
 TEST(DefinitionRoutes, CreatingSaysWhereItIs) {
   ApiStage stage;
   const Response response = stage.call({.method = "POST",

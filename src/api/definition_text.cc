@@ -45,6 +45,9 @@ std::optional<DefinitionKind> stated_kind(const json::value& value) {
   if (kind->get_string() == "Workflow") {
     return DefinitionKind::workflow;
   }
+  if (kind->get_string() == "Semaphore") {
+    return DefinitionKind::semaphore;
+  }
   return std::nullopt;
 }
 

@@ -161,6 +161,7 @@ class OpenApiDrive : public ::testing::Test {
 
   // Asks, notes the operation as driven, and holds the answer against the contract.
   void drive_backfills(const std::string& trigger);
+  void drive_semaphores();
   WireReply drive(const std::string& id,
                   const std::string& target,
                   int status,
@@ -314,6 +315,26 @@ void OpenApiDrive::drive_backfills(const std::string& trigger) {
   drive("resume_backfill", "/api/v1/backfills/77/resume", 404);
 }
 
+void OpenApiDrive::drive_semaphores() {
+  const std::string yaml = "Content-Type: application/yaml\r\n";
+  const std::string text = "metadata: {name: db}\nspec: {permits: 2}\n";
+  drive("validate_semaphore", "/api/v1/semaphores/validate", 200, text, yaml);
+  drive("validate_semaphore", "/api/v1/semaphores/validate", 400,
+        "metadata: {name: db}\nspec: {permits: 0}\n", yaml);
+  drive("create_semaphore", "/api/v1/semaphores", 201, text, yaml);
+  drive("create_semaphore", "/api/v1/semaphores", 409, text, yaml);
+  drive("put_semaphore", "/api/v1/semaphores/db", 200, "metadata: {name: db}\nspec: {permits: 3}\n",
+        yaml);
+  drive("list_semaphores", "/api/v1/semaphores?limit=1", 200);
+  drive("get_semaphore", "/api/v1/semaphores/db", 200);
+  drive("get_semaphore", "/api/v1/semaphores/none", 404);
+  drive("get_semaphore_revision", "/api/v1/semaphores/db/revisions/1", 200);
+  drive("list_permits", "/api/v1/semaphores/db/permits", 200);
+  drive("list_permits", "/api/v1/semaphores/none/permits", 404);
+  drive("delete_semaphore", "/api/v1/semaphores/db?force=maybe", 400);
+  drive("delete_semaphore", "/api/v1/semaphores/db", 204);
+}
+
 TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   const std::string yaml = "Content-Type: application/yaml\r\n";
   const std::string job =
@@ -381,6 +402,7 @@ TEST_F(OpenApiDrive, EveryOperationAnswersAsTheContractSays) {
   drive("list_firings", trigger + "/firings?limit=5", 200);
   drive("list_firings", trigger + "/firings?cursor=x", 400);
   drive_backfills(trigger);
+  drive_semaphores();
   drive("forecast_firings", "/api/v1/forecast", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=168&namespace=default", 200);
   drive("forecast_firings", "/api/v1/forecast?hours=0", 400);

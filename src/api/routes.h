@@ -12,6 +12,7 @@ std::vector<Route> calendar_routes();
 std::vector<Route> trigger_routes();
 std::vector<Route> schedule_routes();
 std::vector<Route> backfill_routes();
+std::vector<Route> semaphore_routes();
 std::vector<Route> run_routes();
 std::vector<Route> command_routes();
 std::vector<Route> audit_routes();

@@ -29,6 +29,7 @@ struct Options {
   ApplyOptions apply;
   DefinitionOptions job{.kind = "job"};
   DefinitionOptions workflow{.kind = "workflow"};
+  DefinitionOptions semaphore{.kind = "semaphore"};
   DefinitionOptions calendar{.kind = "calendar"};
   CalendarOptions import;
   TriggerOptions trigger;
@@ -60,6 +61,7 @@ class CommandLine {
     add_trigger();
     add_definitions("job", "Jobs: what to run", options_.job);
     add_definitions("workflow", "Workflows: steps in order", options_.workflow);
+    add_definitions("semaphore", "Semaphores: permits that jobs share", options_.semaphore);
     add_definitions("calendar", "Calendars: when triggers may fire, or must not",
                     options_.calendar);
     add_backfills();
@@ -148,8 +150,9 @@ class CommandLine {
 
   void add_apply() {
     ApplyOptions& to = options_.apply;
-    CLI::App* command = add(app_, "apply", "Save the jobs, workflows and calendars of files",
-                            [this](Session& session) { return apply(session, options_.apply); });
+    CLI::App* command =
+        add(app_, "apply", "Save the jobs, workflows, semaphores and calendars of files",
+            [this](Session& session) { return apply(session, options_.apply); });
     command->add_option("-f,--file", to.files, "YAML or JSON, several documents allowed; - = stdin")
         ->required()
         ->type_name("FILE");
@@ -239,15 +242,26 @@ class CommandLine {
     const auto bound = [&to](ExitCode (*what)(Session&, const DefinitionOptions&)) {
       return [&to, what](Session& session) { return what(session, to); };
     };
-    const bool is_calendar = kind == "calendar";
-    CLI::App* list =
-        add(group, "ls", "List them", bound(is_calendar ? list_calendars : list_definitions));
+    const bool is_calendar = kind == "calendar", is_semaphore = kind == "semaphore";
+    CLI::App* list = add(group, "ls", "List them",
+                         bound(is_calendar    ? list_calendars
+                               : is_semaphore ? list_semaphores
+                                              : list_definitions));
     list->add_flag("-A,--all-namespaces", to.all_namespaces, "Of every namespace");
     CLI::App* get = add(group, "get", "Show one with its definition", bound(show_definition));
     CLI::App* create = add(group, "create", "Save a new one", bound(create_definition));
     CLI::App* edit = add(group, "edit", "Change one in your editor", bound(edit_definition));
-    CLI::App* remove = add(group, "rm", is_calendar ? "Delete" : "Delete; live runs are cancelled",
-                           bound(remove_definitions));
+    CLI::App* remove =
+        add(group, "rm", is_calendar || is_semaphore ? "Delete" : "Delete; live runs are cancelled",
+            bound(remove_definitions));
+    if (is_semaphore) {
+      remove->add_flag("--force", to.force,
+                       "Also while runs hold or want it; those then wait until it is there again");
+      CLI::App* permits = add(group, "permits", "Which runs hold a permit, and which wait for one",
+                              bound(list_permits));
+      permits->add_option("name", to.names, "Name or id")->required()->expected(1);
+      permits->add_option("--limit", to.limit, "At most so many")->check(CLI::Range(1, 1000));
+    }
     if (is_calendar) {
       remove->add_flag("--force", to.force,
                        "Also while jobs or workflows name it; their triggers are then set aside");

@@ -16,7 +16,7 @@ struct ApplyOptions {
 };
 ExitCode apply(Session& session, const ApplyOptions& options);
 
-// `kind`: "job", "workflow" or "calendar".
+// `kind`: "job", "workflow", "semaphore" or "calendar".
 struct DefinitionOptions {
   std::string kind;
   std::vector<std::string> names;
@@ -36,6 +36,8 @@ struct CalendarOptions {
   std::string name, title, timezone;
 };
 ExitCode list_calendars(Session& session, const DefinitionOptions& options);
+ExitCode list_semaphores(Session& session, const DefinitionOptions& options);
+ExitCode list_permits(Session& session, const DefinitionOptions& options);
 ExitCode import_calendar(Session& session, const CalendarOptions& options);
 
 struct TriggerOptions {

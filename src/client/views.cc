@@ -165,6 +165,7 @@ DefinitionView definition_of(const json::object& from) {
   view.revision = whole(from, "revision");
   view.steps = count(spec, "steps");
   view.triggers = count(spec, "triggers");
+  view.permits = whole(spec, "permits");
   view.enabled = flag(from, "enabled", true);
   view.created = instant(from, "created_at");
   view.updated = instant(from, "updated_at");
@@ -351,6 +352,21 @@ BackfillView backfill_of(const json::object& from) {
           .failed = amount(from, "failed")};
 }
 
+PermitView permit_of(const json::object& from) {
+  return {.run = text(from, "run"),
+          .state = text(from, "state"),
+          .priority = whole(from, "priority"),
+          .queued = instant(from, "queued_at"),
+          .granted = instant(from, "granted_at")};
+}
+
+PermitsView permits_of(const json::object& from) {
+  return {.permits = amount(from, "permits"),
+          .held = amount(from, "held"),
+          .waiting = amount(from, "waiting"),
+          .items = all(from, "items", permit_of)};
+}
+
 ForecastMinuteView forecast_minute_of(const json::object& from) {
   return {.at = instant(from, "at"),
           .firings = amount(from, "firings"),
@@ -493,6 +509,9 @@ Outcome<Page<BackfillView>> read_backfills(std::string_view body) {
 }
 Outcome<BackfillView> read_backfill(std::string_view body) {
   return one(body, backfill_of);
+}
+Outcome<PermitsView> read_permits(std::string_view body) {
+  return one(body, permits_of);
 }
 Outcome<ForecastView> read_forecast(std::string_view body) {
   return one(body, forecast_of);

@@ -61,6 +61,7 @@ struct DefinitionView {
   int revision = 0;
   int steps = 0;
   int triggers = 0;
+  int permits = 0;  // of a semaphore
   bool enabled = true;
   Instant created, updated;
   std::string document;  // JSON
@@ -157,6 +158,16 @@ struct BackfillView {
   std::int64_t total = 0, runs = 0, kept_off = 0, succeeded = 0, failed = 0;
 };
 
+struct PermitView {
+  std::string run, state;  // "held" | "waiting"
+  int priority = 0;
+  Instant queued, granted;
+};
+struct PermitsView {
+  std::int64_t permits = 0, held = 0, waiting = 0;
+  std::vector<PermitView> items;
+};
+
 struct ForecastMinuteView {
   Instant at;
   std::int64_t firings = 0, skipped = 0, waiting = 0;
@@ -197,6 +208,7 @@ Outcome<LogLineView> read_log_line(std::string_view json);
 Outcome<Page<LogLineView>> read_log_lines(std::string_view json);
 Outcome<EventView> read_event(std::string_view json);
 Outcome<AuditView> read_audit(std::string_view json);
+Outcome<PermitsView> read_permits(std::string_view json);
 Outcome<ForecastView> read_forecast(std::string_view json);
 Outcome<Page<TriggerView>> read_triggers(std::string_view json);
 Outcome<PreviewView> read_preview(std::string_view json);

@@ -27,6 +27,7 @@ struct DeleteDefinition {
   DefinitionKind kind = DefinitionKind::job;
   std::string name_space, name;
   int expected_revision = 0;
+  bool force = false;  // a semaphore: also while runs hold it or wait for it
 };
 struct TriggerRun {
   DefinitionKind kind = DefinitionKind::job;
@@ -167,6 +168,19 @@ struct WatchAgain {
 struct FollowAgain {
   Id trigger;
 };
+// Permits are asked for, returned and granted, as far as one decision could not (S3.5).
+struct ContinuePermits {
+  ShardNumber shard = 0;
+};
+// Permits of this semaphore are granted, which may sleep in the store, or not exist.
+struct GrantPermits {
+  ShardNumber shard = 0;
+  std::string name_space, semaphore;
+};
+// A run asks once more for the permit it asked for as `ask`: that may be forgotten.
+struct AskPermitAgain {
+  Id run, ask;
+};
 // The next instants of a backfill are run, as many as may be; or, when it is to stop, its runs.
 struct ContinueBackfill {
   Id backfill;
@@ -210,6 +224,9 @@ using Request = std::variant<SaveDefinition,
                              TellWatchers,
                              WatchAgain,
                              FollowAgain,
+                             ContinuePermits,
+                             GrantPermits,
+                             AskPermitAgain,
                              ContinueBackfill,
                              SetAside>;
 

@@ -267,7 +267,7 @@ std::vector<FieldProblem> check_definition(const Definition& definition) {
   const JsonValue& known = document ? *document : empty;
   if (definition.kind == DefinitionKind::workflow) {
     check_workflow(definition.workflow(), known, problems);
-  } else {
+  } else if (definition.kind == DefinitionKind::job) {
     check_job(definition.job(), known, problems);
   }
   return problems;

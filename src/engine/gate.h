@@ -39,12 +39,8 @@ class Gate {
   // How many run of those with the same key.
   std::size_t running_like(Id run) const;
 
-  // The run whose turn it is stands in this queue, if any does: the shard's to keep up.
-  struct Offer {
-    Waiting run;
-    Queue* queue = nullptr;
-  };
-  std::optional<Offer> offer;
+  // The run whose turn it is stands before its queue, if any does: the shard's to keep up.
+  std::optional<Waiting> offer;
 
  private:
   struct Line {  // of a key

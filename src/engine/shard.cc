@@ -50,6 +50,8 @@ Shard::Inside::Inside(ShardImage image, Instant now)
   for (const BackfillRow& row : image.backfills) {
     list_backfill(row);
   }
+  shard_count_ = image.shard_count;
+  load_permits(image, now);
   std::unordered_map<Id, std::vector<RunRow>> steps;
   for (const RunRow& row : image.live_runs) {
     if (row.kind == RunKind::step) {
@@ -67,6 +69,7 @@ Shard::Inside::Inside(ShardImage image, Instant now)
   }
   load_letters(image, now);
   load_follows(image);
+  put_off_.take(unsettled_);
   sweep(now);
 }
 
@@ -151,10 +154,14 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
                  [&](const TellWatchers& ask) { tell_watchers(turn, ask.run); },
                  [&](const WatchAgain& ask) { watch_again(turn, ask.run); },
                  [&](const FollowAgain& ask) { follow_again(turn, ask.trigger); },
+                 [&](const ContinuePermits&) {},  // below, as with every command
+                 [&](const GrantPermits& ask) { wake_to_grant(turn, ask); },
+                 [&](const AskPermitAgain& ask) { ask_permit_again(turn, ask); },
                  [&](const ContinueBackfill& ask) { continue_backfill(turn, ask.backfill); },
                  [&](const SetAside& ask) { set_aside(turn, ask); },
              },
              command.request);
+  const bool permits_are_settled = settle_permits(turn);
   for (const Id definition : turn.with_line) {
     turn.out.more.emplace_back(NextInLine{definition});
   }
@@ -163,6 +170,9 @@ Decision Shard::Inside::decide(const Command& command, Roster& roster) {
   }
   for (const Id run : turn.to_tell) {
     turn.out.more.emplace_back(TellWatchers{run});
+  }
+  if (!permits_are_settled) {
+    turn.out.more.emplace_back(ContinuePermits{number_});
   }
   remember_command(turn);
   read_along(turn);
@@ -281,6 +291,11 @@ std::vector<Request> Shard::ask_again() const {
   for (const Id trigger : following) {
     requests.emplace_back(FollowAgain{trigger});
   }
+  for (const auto& [run, holds] : inside_->holds_) {
+    for (const HoldRow& hold : holds) {
+      requests.emplace_back(AskPermitAgain{run, hold.ask});
+    }
+  }
   return requests;
 }
 
@@ -313,6 +328,9 @@ std::vector<Request> Shard::unfinished_business() const {
   }
   for (const Id run : inside_->untold_) {
     requests.emplace_back(TellWatchers{run});
+  }
+  if (!inside_->put_off_.empty()) {
+    requests.emplace_back(ContinuePermits{inside_->number_});
   }
   return requests;
 }

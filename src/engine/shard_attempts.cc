@@ -143,6 +143,9 @@ Assignment Shard::Inside::assignment_of(LiveRun& run, Instant now) const {
 // own word or with its end (the roster's matter), not here.
 void Shard::Inside::free_attempt(LiveRun& run) {
   free_gate(run);
+  if (holds_.contains(run.row.id)) {
+    unsettled_.runs.insert(run.row.id);
+  }
   const auto found = by_incarnation_.find(run.row.progress.incarnation);
   if (found != by_incarnation_.end()) {
     found->second.erase(run.row.id);

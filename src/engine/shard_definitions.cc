@@ -31,7 +31,7 @@ std::shared_ptr<Plan> Shard::Inside::make_plan(Id id,
   if (definition->kind == DefinitionKind::job) {
     const Task& task = definition->job().task;
     plan->lanes.push_back({&task, queues_.find(ask_of(definition->name_space, task))});
-  } else {
+  } else if (definition->kind == DefinitionKind::workflow) {
     for (const StepSpec& step : definition->workflow().steps) {
       plan->lanes.push_back({&step.task, queues_.find(ask_of(definition->name_space, step.task))});
     }
@@ -129,6 +129,9 @@ void Shard::Inside::save(Turn& turn, const SaveDefinition& ask) {
   row.principal = turn.command.principal;
   known->plan = make_plan(row.id, row.revision, ask.definition);
   set_gate(*known);
+  if (row.kind == DefinitionKind::semaphore) {
+    unsettled_.semaphores.insert(name_key(row.kind, row.name_space, row.name));
+  }
   turn.out.changes.emplace_back(SaveRevision{row});
   turn.out.events.push_back({.type = EventType::definition_saved,
                              .state = static_cast<std::uint8_t>(row.kind),
@@ -266,6 +269,16 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
                              " is not the current one: read it again, then delete"});
     return;
   }
+  const std::string key = name_key(ask.kind, ask.name_space, ask.name);
+  if (const auto used = semaphores_.find(key); used != semaphores_.end() && !ask.force) {
+    answer(turn, Problem{ProblemCode::wrong_state,
+                         "semaphore '" + ask.name + "' is in use (runs that hold it: " +
+                             std::to_string(used->second.held()) +
+                             ", that wait: " + std::to_string(used->second.waiting()) +
+                             "): delete it by force, and those that wait do so until it is there "
+                             "again"});
+    return;
+  }
   DefinitionRow row = known->row;
   row.revision += 1;
   row.deleted = true;
@@ -286,7 +299,6 @@ void Shard::Inside::remove(Turn& turn, const DeleteDefinition& ask) {
                              .version = row.revision,
                              .time = turn.now,
                              .text = row.name});
-  const std::string key = name_key(ask.kind, ask.name_space, ask.name);
   gone_names_[key] = gathering_;
   gone_ids_[row.id] = gathering_;
   by_name_.erase(key);

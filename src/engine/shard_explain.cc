@@ -158,6 +158,7 @@ void Shard::Inside::explain_worker_silence(Turn& turn, const LiveRun& run, Expla
 
 void Shard::Inside::explain_queued(Turn& turn, const LiveRun& run, Explanation& why) {
   explain_limit(run, why);
+  explain_permit(run, why);
   explain_workers(turn, run, why);
   explain_turn(run, why);
   if (why.reasons.empty()) {
@@ -169,7 +170,7 @@ void Shard::Inside::explain_queued(Turn& turn, const LiveRun& run, Explanation& 
 // The limit of its job (S3.5).
 void Shard::Inside::explain_limit(const LiveRun& run, Explanation& why) {
   const Gate* gate = gate_of(run);
-  if (gate == nullptr || (gate->offer && gate->offer->run.run == run.row.id)) {
+  if (gate == nullptr || (gate->offer && gate->offer->run == run.row.id)) {
     return;
   }
   const Concurrency& limit = gate->limit();
@@ -190,6 +191,30 @@ void Shard::Inside::explain_limit(const LiveRun& run, Explanation& why) {
                                            std::to_string(gate->waiting()) +
                                            " that wait, are more urgent"});
   }
+}
+
+// The permit that it waits for (S3.5). Who holds the others only their home knows.
+void Shard::Inside::explain_permit(const LiveRun& run, Explanation& why) {
+  if (!run.wants_permit) {
+    return;
+  }
+  const std::string& name_space = run.plan->definition->name_space;
+  const std::string* name = missing_permit(run);
+  if (name == nullptr) {
+    return;
+  }
+  std::string words = "waits for a permit of semaphore " + quoted(*name);
+  if (home_of_semaphore(name_space, *name) == number_) {
+    const std::string key = name_key(DefinitionKind::semaphore, name_space, *name);
+    const auto semaphore = semaphores_.find(key);
+    const Known* known = find_awake({{}, DefinitionKind::semaphore, name_space, *name});
+    const std::size_t held = semaphore == semaphores_.end() ? 0 : semaphore->second.held();
+    words += known == nullptr
+                 ? ", which does not exist"
+                 : ": " + std::to_string(held) + " of " +
+                       std::to_string(known->plan->definition->semaphore().permits) + " are held";
+  }
+  why.reasons.push_back({"semaphore", std::move(words)});
 }
 
 // Who offers its handler, and what keeps each of them from it (S6.1-S6.3).

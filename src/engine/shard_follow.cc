@@ -117,7 +117,6 @@ void Shard::Inside::upstream_ended(Turn& turn, const UpstreamEnded& news) {
 // --- at the upstream's home
 
 void Shard::Inside::load_follows(const ShardImage& image) {
-  shard_count_ = image.shard_count;
   for (const FollowRow& row : image.follows) {
     std::string key = name_key(row.kind, row.name_space, row.name);
     followers_[key][row.trigger] = {row.follow, row.states};

@@ -3,6 +3,7 @@
 // shard_sleep.cc: definitions that sleep in the store, and wake;
 // shard_definitions.cc, shard_triggers.cc, shard_firing.cc, shard_calendars.cc, shard_overlap.cc,
 // shard_follow.cc, shard_backfill.cc, shard_runs.cc, shard_explain.cc, shard_queues.cc,
+// shard_permits.cc,
 // shard_attempts.cc, shard_workflows.cc, shard_letters.cc: the rules, by what they are about.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include "engine/plan.h"
 #include "engine/queues.h"
 #include "engine/recency.h"
+#include "engine/semaphore.h"
 #include "engine/shard.h"
 #include "engine/transitions.h"
 #include "schedule/openings.h"
@@ -59,6 +61,7 @@ class Shard::Inside {
     bool sent_again = false;       // an earlier sending may have arrived
     std::unique_ptr<Graph> graph;  // workflow runs
     Queue* queue = nullptr;        // while it waits in one
+    bool wants_permit = false;     // its turn has come, but for a permit
     Lane& its_lane() { return plan->lanes[static_cast<std::size_t>(lane)]; }
     const Task& task() const { return *plan->lanes[static_cast<std::size_t>(lane)].task; }
   };
@@ -307,6 +310,35 @@ class Shard::Inside {
   void pass_gate(const LiveRun& run);
   void free_gate(const LiveRun& run);
   void renew_offer(Gate& gate);
+  void stand(LiveRun& run);
+  void step_back(LiveRun& run);
+  void go_to_queue(LiveRun& run);
+
+  // shard_permits.cc: permits of semaphores, at the home of the runs and at theirs
+  struct PermitWork {  // to be looked at
+    std::set<Id> runs;
+    std::set<std::string> semaphores;  // by name_key: who may be granted one
+    bool empty() const { return runs.empty() && semaphores.empty(); }
+    void take(PermitWork& other);
+  };
+  void load_permits(const ShardImage& image, Instant now);
+  const std::string* missing_permit(const LiveRun& run) const;
+  ShardNumber home_of_semaphore(const std::string& name_space, const std::string& name) const;
+  bool settle_permits(Turn& turn);
+  void settle_run(Turn& turn, Id run);
+  void ask_permit(Turn& turn, const LiveRun& run, const std::string& semaphore);
+  void ask_permit_again(Turn& turn, const AskPermitAgain& ask);
+  void return_permits(Turn& turn, Id run);
+  template <class Word>
+  void tell_semaphore(Turn& turn, Word word);
+  void permit_granted(Turn& turn, const PermitGranted& news);
+  void take_word(Turn& turn, const AskPermit& ask);
+  void take_word(Turn& turn, const ReturnPermit& back);
+  void wake_to_grant(Turn& turn, const GrantPermits& ask);
+  void grant_next(Turn& turn);
+  void tell_holder(Turn& turn, const PermitRow& row);
+  void permits_due(Turn& turn, const Timer& timer);
+  void arm_permits(Instant due);
 
   // shard_explain.cc
   void explain(Turn& turn, Id run);
@@ -315,6 +347,7 @@ class Shard::Inside {
   static void explain_worker_silence(Turn& turn, const LiveRun& run, Explanation& why);
   void explain_queued(Turn& turn, const LiveRun& run, Explanation& why);
   void explain_limit(const LiveRun& run, Explanation& why);
+  void explain_permit(const LiveRun& run, Explanation& why);
   static void explain_workers(Turn& turn, const LiveRun& run, Explanation& why);
   static void explain_turn(const LiveRun& run, Explanation& why);
   void explain_steps(const LiveRun& run, Explanation& why);
@@ -404,6 +437,12 @@ class Shard::Inside {
   Queues queues_;
   std::unordered_map<Id, Gate> gates_;  // by job, of those that are limited
   std::size_t at_gates_ = 0, offers_ = 0;
+  std::set<Waiting> wanting_;                 // runs whose turn has come, but for a permit
+  std::map<Id, std::vector<HoldRow>> holds_;  // by run, in the order they were asked for
+  std::unordered_map<std::string, Semaphore> semaphores_;  // by name_key; that somebody wants
+  PermitWork unsettled_;                                   // by this decision
+  PermitWork put_off_;                                     // to the next ContinuePermits
+  Instant permits_armed_;
   std::map<std::pair<Id, int>, std::weak_ptr<Plan>> plans_;  // by definition and revision
   std::unordered_map<Id, std::unordered_set<Id>> by_incarnation_;
   TimerWheel wheel_;

@@ -147,6 +147,12 @@ void Shard::Inside::letter_came(Turn& turn, const LetterCame& ask) {
       take_stop(turn, *stop);
     } else if (const auto* news = std::get_if<UpstreamEnded>(&letter.body)) {
       upstream_ended(turn, *news);
+    } else if (const auto* wish = std::get_if<AskPermit>(&letter.body)) {
+      take_word(turn, *wish);
+    } else if (const auto* back = std::get_if<ReturnPermit>(&letter.body)) {
+      take_word(turn, *back);
+    } else if (const auto* granted = std::get_if<PermitGranted>(&letter.body)) {
+      permit_granted(turn, *granted);
     }
   }
   turn.out.effects.emplace_back(SendLetterAck{.from = letter.from, .to = number_, .up_to = mark});

@@ -72,6 +72,9 @@ void Shard::Inside::drop(LiveRun& run) {
   if (watched_.contains(run.row.id)) {
     untold_.insert(run.row.id);
   }
+  if (holds_.contains(run.row.id)) {
+    unsettled_.runs.insert(run.row.id);
+  }
   live_.erase(Id{run.row.id});
 }
 

@@ -94,7 +94,7 @@ TEST(ShardProperty, AShardLoadedFromItsRowsDecidesTheSame) {
     };
     other.live(kEvents);
     EXPECT_GT(other.desk().reloads, 10);
-    EXPECT_EQ(other.broken(), "");
+    EXPECT_EQ(other.broken(), "") << end_of(other.trace());
     EXPECT_EQ(first_difference(told(one.trace()), told(other.trace())), "");
   });
 }

@@ -1,4 +1,5 @@
-// Where queued runs wait: in the queue for what they ask, or at the gate of their job (S3.5).
+// Where queued runs wait: at the gate of their job, for permits, or in the queue for what they ask
+// of a worker (S3.5).
 #include "engine/shard_inside.h"
 #include "model/json.h"
 #include "model/sabotage.h"
@@ -41,8 +42,7 @@ void Shard::Inside::list_in_queue(LiveRun& run) {
     renew_offer(*gate);
     return;
   }
-  run.queue = queue_of(run);
-  queues_.enter(*run.queue, waits_as(run.row));
+  stand(run);
 }
 
 void Shard::Inside::leave_queue(LiveRun& run) {
@@ -52,7 +52,40 @@ void Shard::Inside::leave_queue(LiveRun& run) {
     renew_offer(*gate);
     return;
   }
-  queues_.leave(*std::exchange(run.queue, nullptr), waits_as(run.row));
+  step_back(run);
+}
+
+// Its turn has come: it waits for a worker, or first for the permits it needs.
+void Shard::Inside::stand(LiveRun& run) {
+  if (missing_permit(run) == nullptr) {
+    go_to_queue(run);
+    return;
+  }
+  run.wants_permit = true;
+  wanting_.insert(waits_as(run.row));
+  unsettled_.runs.insert(run.row.id);
+}
+
+void Shard::Inside::go_to_queue(LiveRun& run) {
+  if (run.wants_permit) {
+    run.wants_permit = false;
+    wanting_.erase(waits_as(run.row));
+  }
+  run.queue = queue_of(run);
+  queues_.enter(*run.queue, waits_as(run.row));
+}
+
+// What becomes of its permits shows in the state it is in when the decision is made.
+void Shard::Inside::step_back(LiveRun& run) {
+  if (run.wants_permit) {
+    run.wants_permit = false;
+    wanting_.erase(waits_as(run.row));
+  } else {
+    queues_.leave(*std::exchange(run.queue, nullptr), waits_as(run.row));
+  }
+  if (!run.task().semaphores.empty()) {
+    unsettled_.runs.insert(run.row.id);
+  }
 }
 
 // --- the gate of a job that says how many of its runs run at once
@@ -133,20 +166,19 @@ void Shard::Inside::free_gate(const LiveRun& run) {
   }
 }
 
-// The one whose turn it is stands in its queue, and no other one of the job.
+// The one whose turn it is stands before its queue, and no other one of the job.
 void Shard::Inside::renew_offer(Gate& gate) {
   const std::optional<Waiting> next = gate.next();
-  if (gate.offer && gate.offer->run == next) {
+  if (gate.offer == next) {
     return;
   }
   if (gate.offer) {
-    queues_.leave(*gate.offer->queue, gate.offer->run);
-    gate.offer.reset();
+    step_back(*find_live(gate.offer->run));
     offers_ -= 1;
   }
+  gate.offer = next;
   if (next) {
-    gate.offer = Gate::Offer{*next, queue_of(*find_live(next->run))};
-    queues_.enter(*gate.offer->queue, *next);
+    stand(*find_live(next->run));
     offers_ += 1;
   }
 }
@@ -154,7 +186,8 @@ void Shard::Inside::renew_offer(Gate& gate) {
 // --- what others see
 
 std::size_t Shard::waiting() const {
-  return inside_->queues_.waiting() + inside_->at_gates_ - inside_->offers_;
+  return inside_->queues_.waiting() + inside_->wanting_.size() + inside_->at_gates_ -
+         inside_->offers_;
 }
 
 Instant Shard::waits_since() const {
@@ -162,14 +195,18 @@ Instant Shard::waits_since() const {
   for (const auto& [job, gate] : inside_->gates_) {
     oldest = std::min(oldest, gate.waits_since());
   }
+  if (!inside_->wanting_.empty()) {
+    oldest = std::min(oldest, engine::waits_since(inside_->wanting_));
+  }
   return oldest;
 }
 
 void Shard::each_queue(const std::function<void(const Ask&, std::size_t)>& look) const {
   std::unordered_map<const Queue*, std::size_t> behind;  // the offers of gates
   for (const auto& [job, gate] : inside_->gates_) {
-    if (gate.offer) {
-      behind[gate.offer->queue] += gate.ready() - 1;
+    const Inside::LiveRun* first = gate.offer ? inside_->find_live(gate.offer->run) : nullptr;
+    if (first != nullptr && first->queue != nullptr) {
+      behind[first->queue] += gate.ready() - 1;
     }
   }
   inside_->queues_.each([&](const Queue& queue) {

@@ -35,7 +35,7 @@ void Shard::Inside::trigger_run(Turn& turn, const TriggerRun& ask) {
   if (!turn.out.reads.empty()) {
     return;
   }
-  if (known == nullptr) {
+  if (known == nullptr || known->row.kind == DefinitionKind::semaphore) {
     answer(turn, Problem{ProblemCode::not_found,
                          "there is no " + std::string(to_string(ask.kind)) + " '" +
                              (ask.name.empty() ? to_string(ask.definition) : ask.name) + "'"});

@@ -149,6 +149,7 @@ void Shard::Inside::look_ahead(Turn& turn, const LookAhead& ask) {
 // Nothing of it goes on, or is near.
 bool Shard::Inside::may_sleep(const Known& known) const {
   return !runs_of_.contains(known.row.id) &&
+         !semaphores_.contains(name_key(known.row.kind, known.row.name_space, known.row.name)) &&
          std::none_of(backfills_.begin(), backfills_.end(),
                       [&](const auto& one) { return one.second.row.definition == known.row.id; }) &&
          std::none_of(known.triggers.begin(), known.triggers.end(), [&](const Trigger& trigger) {

@@ -14,6 +14,10 @@ void Shard::Inside::timer_due(Turn& turn, const Timer& timer) {
     letters_due(turn, timer);
     return;
   }
+  if (timer.kind == TimerSubject::permits) {
+    permits_due(turn, timer);
+    return;
+  }
   LiveRun* run = find_live(timer.subject);
   if (run == nullptr || run->armed != timer.due) {
     return;

@@ -15,7 +15,7 @@
 namespace jobflow::engine {
 
 // What a timer is about: a run's next bound, a trigger's next firing, or letters to be sent again.
-enum class TimerSubject : std::uint8_t { run, trigger, letters };
+enum class TimerSubject : std::uint8_t { run, trigger, letters, permits };
 
 struct Timer {
   Instant due;

@@ -73,6 +73,19 @@ struct DeleteFollow {  // may be gone already
   ShardNumber shard = 0;
   Id trigger;
 };
+struct SavePermit {  // insert or replace by (shard, ask)
+  PermitRow row;
+};
+struct DeletePermit {  // may be gone already
+  ShardNumber shard = 0;
+  Id ask;
+};
+struct SaveHold {  // insert or replace by ask
+  HoldRow row;
+};
+struct DeleteHold {
+  Id ask;
+};
 
 using Change = std::variant<InsertRun,
                             UpdateRun,
@@ -92,6 +105,10 @@ using Change = std::variant<InsertRun,
                             SaveWatch,
                             DeleteWatch,
                             SaveFollow,
-                            DeleteFollow>;
+                            DeleteFollow,
+                            SavePermit,
+                            DeletePermit,
+                            SaveHold,
+                            DeleteHold>;
 
 }  // namespace jobflow

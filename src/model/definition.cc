@@ -62,7 +62,10 @@ const TriggerSpec* Definition::find_trigger(std::string_view trigger) const {
 }
 
 const std::vector<TriggerSpec>& Definition::triggers() const {
-  return kind == DefinitionKind::job ? job().triggers : workflow().triggers;
+  static const std::vector<TriggerSpec> kNone;
+  return kind == DefinitionKind::job        ? job().triggers
+         : kind == DefinitionKind::workflow ? workflow().triggers
+                                            : kNone;
 }
 
 bool is_valid_name(std::string_view name) {

@@ -1,5 +1,6 @@
-// What people write down: jobs, workflows, their triggers and policies, as read from a document.
-// The document is the definition file of interfaces 7 as JSON: {metadata: {...}, spec: {...}}.
+// What people write down: jobs, workflows, their triggers and policies, semaphores, as read from a
+// document. The document is the definition file of interfaces 7 as JSON: {metadata: {...}, spec:
+// {...}}.
 #pragma once
 
 #include "model/id.h"
@@ -64,6 +65,12 @@ struct Concurrency {
   bool operator==(const Concurrency&) const = default;
 };
 
+// So many permits, which the attempts of jobs and steps that name it hold while they are out
+// (S3.5).
+struct SemaphoreSpec {
+  int permits = 1;
+};
+
 // What to run and how: shared by a job and a step.
 struct Task {
   std::string handler;
@@ -76,6 +83,9 @@ struct Task {
   std::string hash_key;              // path of a field of the params; "" = the job, or step, itself
   std::vector<std::string> workers;  // the designated ones; sorted
   std::vector<std::string> tags;     // a worker must carry all of them; sorted
+  // A permit of each of these semaphores of its namespace, while an attempt is out; sorted, which
+  // is the order in which they are asked for: so no two wait for each other.
+  std::vector<std::string> semaphores;
   bool operator==(const Task&) const = default;
 };
 
@@ -132,12 +142,13 @@ struct Definition {
   std::map<std::string, std::string> labels;
   bool enabled = true;
   std::string document;  // canonical JSON text of {metadata, spec}
-  std::variant<JobSpec, WorkflowSpec> spec;
+  std::variant<JobSpec, WorkflowSpec, SemaphoreSpec> spec;
 
   const std::vector<TriggerSpec>& triggers() const;
   const TriggerSpec* find_trigger(std::string_view trigger) const;
   const JobSpec& job() const { return std::get<JobSpec>(spec); }
   const WorkflowSpec& workflow() const { return std::get<WorkflowSpec>(spec); }
+  const SemaphoreSpec& semaphore() const { return std::get<SemaphoreSpec>(spec); }
 };
 
 // Spreads a trigger's H and jitter: the same in every revision (S4.2, S4.5).

@@ -8,7 +8,8 @@ namespace jobflow {
 namespace {
 
 constexpr std::string_view kApiVersion = "jobflow/v1";
-constexpr std::array<std::string_view, 2> kKinds{"Job", "Workflow"};  // by DefinitionKind
+constexpr std::array<std::string_view, kDefinitionKinds> kKinds{"Job", "Workflow",
+                                                                "Semaphore"};  // by DefinitionKind
 
 constexpr std::string_view kLater = "is not supported yet";
 
@@ -20,7 +21,7 @@ constexpr std::array kJobHints = std::to_array<FieldHint>({
 void read_metadata(const JsonValue& value, Definition& definition, ProblemList& problems) {
   Fields fields(problems, value, "/metadata");
   if (!fields.name("name", definition.name) && value.is_object()) {
-    fields.must_have("name", "every job and workflow has a name");
+    fields.must_have("name", "every job, workflow and semaphore has a name");
   }
   fields.name("namespace", definition.name_space);
   fields.text("title", limits::kTitleBytes, definition.title);
@@ -126,6 +127,8 @@ Decoded decode_definition(DefinitionKind kind, std::string_view json_text) {
   definition.kind = kind;
   if (kind == DefinitionKind::workflow) {
     definition.spec = WorkflowSpec{};
+  } else if (kind == DefinitionKind::semaphore) {
+    definition.spec = SemaphoreSpec{};
   }
   if (json_text.size() > limits::kDefinitionBytes) {
     decoded.problems.push_back(
@@ -148,12 +151,17 @@ Decoded decode_definition(DefinitionKind kind, std::string_view json_text) {
     }
     const JsonValue* spec = top.find("spec");
     if (spec == nullptr) {
-      top.must_have("spec", "it says what runs, and when");
+      top.must_have("spec", kind == DefinitionKind::semaphore ? "write spec: {permits: ...}"
+                                                              : "it says what runs, and when");
     } else if (kind_agrees) {
       Fields fields(problems, *spec, "/spec");
-      fields.flag("enabled", definition.enabled);
+      if (kind != DefinitionKind::semaphore) {
+        fields.flag("enabled", definition.enabled);
+      }
       if (spec->is_object() && kind == DefinitionKind::job) {
         definition.spec = read_job(fields, definition, problems);
+      } else if (spec->is_object() && kind == DefinitionKind::semaphore) {
+        definition.spec = read_semaphore(fields);
       } else if (spec->is_object()) {
         definition.spec = read_workflow(fields, definition, problems);
       }

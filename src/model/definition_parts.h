@@ -10,11 +10,14 @@
 
 namespace jobflow {
 
-// retry, timeout, queue_timeout, total_timeout, priority, strategy with what goes with it, tags:
-// what a job, a step and a workflow's defaults share. What is not there keeps what `task` holds.
+// retry, timeout, queue_timeout, total_timeout, priority, strategy with what goes with it, tags,
+// semaphores: what a job, a step and a workflow's defaults share. What is not there keeps what
+// `task` holds.
 void read_policies(Fields& fields, Task& task, ProblemList& problems);
 // Of a job.
 Concurrency read_concurrency(Fields& fields, ProblemList& problems);
+
+SemaphoreSpec read_semaphore(Fields& fields);
 
 // The handler (or the shorthand of a built-in one) with its params, member `params_name`.
 void read_handler(Fields& fields, std::string_view params_name, Task& task);

@@ -133,7 +133,31 @@ void read_strategy(Fields& fields, Task& task) {
   }
 }
 
+void read_semaphores(Fields& fields, Task& task) {
+  if (!read_words(fields, "semaphores", task.semaphores)) {
+    return;
+  }
+  if (task.semaphores.size() > limits::kSemaphoresMax) {
+    fields.wrong("semaphores", "names more than " + std::to_string(limits::kSemaphoresMax));
+  }
+  for (const std::string& name : task.semaphores) {
+    if (!is_valid_name(name)) {
+      fields.wrong("semaphores", "'" + name + "' is not the name of a semaphore");
+    }
+  }
+}
+
 }  // namespace
+
+SemaphoreSpec read_semaphore(Fields& fields) {
+  SemaphoreSpec semaphore;
+  if (fields.find("permits") == nullptr) {
+    fields.wrong("permits", "is missing: how many may hold it at once?");
+  }
+  fields.whole("permits", 1, limits::kPermitsMax, semaphore.permits);
+  fields.refuse_others();
+  return semaphore;
+}
 
 void read_policies(Fields& fields, Task& task, ProblemList& problems) {
   fields.whole("priority", -100, 100, task.priority);
@@ -145,6 +169,7 @@ void read_policies(Fields& fields, Task& task, ProblemList& problems) {
   fields.span("total_timeout", milliseconds(1), task.timeouts.total);
   read_strategy(fields, task);
   read_words(fields, "tags", task.tags);
+  read_semaphores(fields, task);
 }
 
 Concurrency read_concurrency(Fields& fields, ProblemList& problems) {

@@ -214,7 +214,8 @@ TEST(Definition, MissingPartsAndAnotherKindAreNamed) {
   EXPECT_EQ(told(other), "/kind: the document is a Job, but was handed in as a workflow\n");
   const auto odd = decode_definition(
       DefinitionKind::job, R"({"kind":"job","metadata":{"name":"a"},"spec":{"noop":{}}})");
-  EXPECT_EQ(told(odd), "/kind: 'job' is not one of Job, Workflow: did you mean 'Job'?\n");
+  EXPECT_EQ(told(odd),
+            "/kind: 'job' is not one of Job, Workflow, Semaphore: did you mean 'Job'?\n");
   EXPECT_TRUE(tells(decode_definition(DefinitionKind::job, R"({"metadata":{},"spec":{"noop":{}}})"),
                     "/metadata/name", "is missing"));
 }

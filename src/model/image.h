@@ -36,6 +36,8 @@ struct ShardImage {
   std::vector<WatchRow> watches;             // who waits for its runs, ordered
   std::vector<BackfillRow> backfills;        // not final, ordered by id
   std::vector<FollowRow> follows;  // triggers that follow its jobs and workflows, by trigger
+  std::vector<PermitRow> permits;  // of its semaphores, by the asks
+  std::vector<HoldRow> holds;      // of its runs, by the asks
 };
 
 // Names a definition that may sleep in the store.

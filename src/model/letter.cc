@@ -12,6 +12,9 @@ constexpr std::string_view kRunEnded = "run_ended";
 constexpr std::string_view kFollowRuns = "follow_runs";
 constexpr std::string_view kStopFollowing = "stop_following";
 constexpr std::string_view kUpstreamEnded = "upstream_ended";
+constexpr std::string_view kAskPermit = "ask_permit";
+constexpr std::string_view kReturnPermit = "return_permit";
+constexpr std::string_view kPermitGranted = "permit_granted";
 
 std::string_view text_of(const boost::json::object& object, std::string_view member) {
   const auto* value = object.if_contains(member);
@@ -54,6 +57,31 @@ boost::json::object encode(const UpstreamEnded& news) {
           {"state", news.state ? to_string(*news.state) : std::string_view()},
           {"at", news.at.ms},
           {"hops", news.hops}};
+}
+
+boost::json::object of_permit(std::string_view kind,
+                              const std::string& name_space,
+                              const std::string& semaphore,
+                              Id run,
+                              Id ask) {
+  return {{"kind", kind},
+          {"namespace", name_space},
+          {"semaphore", semaphore},
+          {"run", to_string(run)},
+          {"ask", to_string(ask)}};
+}
+boost::json::object encode(const AskPermit& ask) {
+  auto object = of_permit(kAskPermit, ask.name_space, ask.semaphore, ask.run, ask.ask);
+  object["priority"] = ask.priority;
+  object["since"] = ask.since.ms;
+  object["held"] = ask.held;
+  return object;
+}
+boost::json::object encode(const ReturnPermit& back) {
+  return of_permit(kReturnPermit, back.name_space, back.semaphore, back.run, back.ask);
+}
+boost::json::object encode(const PermitGranted& granted) {
+  return of_permit(kPermitGranted, granted.name_space, granted.semaphore, granted.run, granted.ask);
 }
 
 // The letters about runs that are waited for, and about triggers that follow; none: not understood.
@@ -115,6 +143,36 @@ std::optional<LetterBody> decode_follow(const boost::json::object& object, std::
   return std::nullopt;
 }
 
+std::optional<LetterBody> decode_permit(const boost::json::object& object, std::string_view kind) {
+  const std::string name_space(text_of(object, "namespace"));
+  const std::string semaphore(text_of(object, "semaphore"));
+  const Id run = id_of(object, "run");
+  const Id ask = id_of(object, "ask");
+  if (semaphore.empty() || !run.is_set() || !ask.is_set()) {
+    return std::nullopt;
+  }
+  if (kind == kReturnPermit) {
+    return ReturnPermit{name_space, semaphore, run, ask};
+  }
+  if (kind == kPermitGranted) {
+    return PermitGranted{name_space, semaphore, run, ask};
+  }
+  const auto* priority = object.if_contains("priority");
+  const auto* since = object.if_contains("since");
+  const auto* held = object.if_contains("held");
+  if (priority == nullptr || !priority->is_int64() || since == nullptr || !since->is_int64() ||
+      held == nullptr || !held->is_bool()) {
+    return std::nullopt;
+  }
+  return AskPermit{.name_space = name_space,
+                   .semaphore = semaphore,
+                   .run = run,
+                   .ask = ask,
+                   .priority = static_cast<int>(priority->get_int64()),
+                   .since = {since->get_int64()},
+                   .held = held->get_bool()};
+}
+
 }  // namespace
 
 std::string encode_letter(const LetterBody& body) {
@@ -137,7 +195,9 @@ LetterBody decode_letter(std::string_view text) {
   }
   const std::string_view kind = text_of(*object, "kind");
   auto body = kind == kWatchRun || kind == kRunEnded ? decode_watch(*object, kind)
-                                                     : decode_follow(*object, kind);
+              : kind == kAskPermit || kind == kReturnPermit || kind == kPermitGranted
+                  ? decode_permit(*object, kind)
+                  : decode_follow(*object, kind);
   return body ? std::move(*body) : UnknownLetter{std::string(text)};
 }
 

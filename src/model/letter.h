@@ -44,13 +44,42 @@ struct UpstreamEnded {
   int hops = 0;  // of a run that comes of it
   bool operator==(const UpstreamEnded&) const = default;
 };
+// To a semaphore's home: the run wants a permit of it, under the number `ask`; or says once more
+// that it does, or that it holds one.
+struct AskPermit {
+  std::string name_space, semaphore;
+  Id run, ask;
+  int priority = 0;
+  Instant since;      // it is queued
+  bool held = false;  // it was granted, as far as the run's home knows
+  bool operator==(const AskPermit&) const = default;
+};
+// It holds the permit no more, or wants it no more.
+struct ReturnPermit {
+  std::string name_space, semaphore;
+  Id run, ask;
+  bool operator==(const ReturnPermit&) const = default;
+};
+// To the run's home: it holds the permit it asked for. One who does not want it returns it.
+struct PermitGranted {
+  std::string name_space, semaphore;
+  Id run, ask;
+  bool operator==(const PermitGranted&) const = default;
+};
 // Of a newer version. Nobody who cannot read it may take it as done.
 struct UnknownLetter {
   std::string text;
   bool operator==(const UnknownLetter&) const = default;
 };
-using LetterBody =
-    std::variant<WatchRun, RunEnded, FollowRuns, StopFollowing, UpstreamEnded, UnknownLetter>;
+using LetterBody = std::variant<WatchRun,
+                                RunEnded,
+                                FollowRuns,
+                                StopFollowing,
+                                UpstreamEnded,
+                                AskPermit,
+                                ReturnPermit,
+                                PermitGranted,
+                                UnknownLetter>;
 
 // A letter that is not known to be applied. Numbers come from the sender's ids, so that they grow
 // also when the store forgot some of its history (house 3.7, 8).
@@ -83,6 +112,27 @@ struct FollowRow {
   Id trigger, follow;
   int states = 0;  // a bit a RunState
   bool operator==(const FollowRow&) const = default;
+};
+
+// A permit of a semaphore, or the wish for one: in the semaphore's home.
+struct PermitRow {
+  ShardNumber shard = 0;
+  Id ask;  // the number under which the run asked
+  Id run;
+  std::string name_space, semaphore;
+  int priority = 0;
+  Instant since;    // the run is queued
+  Instant granted;  // unset: it waits
+  bool operator==(const PermitRow&) const = default;
+};
+
+// The same as the run's home knows it.
+struct HoldRow {
+  Id ask;  // of the run's shard
+  Id run;
+  std::string name_space, semaphore;
+  bool granted = false;
+  bool operator==(const HoldRow&) const = default;
 };
 
 // A body as JSON text, and back; what cannot be understood is kept as it is.

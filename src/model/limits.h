@@ -47,6 +47,8 @@ inline constexpr int kProblemsMax = 200;  // problems told of one document; more
 inline constexpr int kBatchItems = 1000;  // items of one runs/batch
 inline constexpr int kAttemptsMax = 1000;
 inline constexpr int kConcurrencyMax = 1'000'000;  // that a limit of a job may say
+inline constexpr int kPermitsMax = 1'000'000;      // of a semaphore
+inline constexpr std::size_t kSemaphoresMax = 4;   // that a job or step may name
 inline constexpr int kDecisionRows = 1000;         // rows one decision writes at most (house 3.8)
 
 // A calendar (S4.5): what is written, the stretches it comes to by 2100, and what reading it costs.
@@ -91,6 +93,8 @@ inline constexpr Span kWaitingMax = days(30);
 inline constexpr Span kCancelGrace = seconds(30);   // cancelling ends at the latest then
 inline constexpr Span kTimeoutGrace = seconds(10);  // the worker's own timeout goes first
 inline constexpr Span kLettersAgain = seconds(1);   // unacknowledged ones are sent again
+inline constexpr Span kPermitsAgain =
+    seconds(30);  // granted ones are said again: is it still there?
 inline constexpr Span kIdempotencyWindow = hours(24);
 inline constexpr Span kCommandsKept = minutes(10);  // what became of them, by their ids (S12.4)
 inline constexpr Span kWorkerHeartbeat = seconds(1);

@@ -27,10 +27,12 @@ enum class Sabotage : std::uint8_t {
   commands_forgotten,    // a command that comes again is carried out again (S12.4)
   place_kept,            // a run that has ended keeps its place in its job's limit (S3.5)
   place_not_taken,       // a run begins without a place (S3.5)
+  permit_kept,           // a run that has ended keeps its permit of a semaphore (S3.5)
+  permit_not_asked,      // a run begins without its permit (S3.5)
   no_token_check,        // an end is taken for the run's attempt, whichever it was (I3, S1.3)
 };
 
-inline constexpr std::array<std::string_view, 16> kSabotageNames = {
+inline constexpr std::array<std::string_view, 18> kSabotageNames = {
     "none",
     "no_fence",
     "receipt_by_read",
@@ -46,6 +48,8 @@ inline constexpr std::array<std::string_view, 16> kSabotageNames = {
     "commands_forgotten",
     "place_kept",
     "place_not_taken",
+    "permit_kept",
+    "permit_not_asked",
     "no_token_check",
 };
 

@@ -58,7 +58,8 @@ std::string_view to_string(RunKind kind) {
 }
 
 std::string_view to_string(DefinitionKind kind) {
-  static constexpr std::array<std::string_view, 2> kNames{"job", "workflow"};
+  static constexpr std::array<std::string_view, kDefinitionKinds> kNames{"job", "workflow",
+                                                                         "semaphore"};
   return name_in(kNames, kind);
 }
 

@@ -79,7 +79,12 @@ enum class RunKind : std::uint8_t {
 };
 std::string_view to_string(RunKind kind);
 
-enum class DefinitionKind : std::uint8_t { job = 0, workflow = 1 };
+enum class DefinitionKind : std::uint8_t {
+  job = 0,
+  workflow = 1,
+  semaphore = 2,  // so many permits, shared by the jobs and steps that name it (S3.5)
+};
+inline constexpr int kDefinitionKinds = 3;
 std::string_view to_string(DefinitionKind kind);
 
 }  // namespace jobflow

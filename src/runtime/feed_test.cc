@@ -86,6 +86,7 @@ class JournalStore final : public store::Store {
   void save_calendar(CalendarRow, Callback<Outcome<Done>>) override {}
   void list_backfills(store::BackfillFilter, Callback<Outcome<std::vector<BackfillRow>>>) override {
   }
+  void list_permits(store::PermitFilter, Callback<Outcome<store::PermitUse>>) override {}
   void list_calendars(store::CalendarFilter, Callback<Outcome<std::vector<CalendarRow>>>) override {
   }
   void read_cluster(Callback<Outcome<ClusterImage>>) override {}

@@ -194,6 +194,9 @@ void FaultStore::read_journal(ShardNumber source,
 void FaultStore::list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) {
   inner_->list_tokens(through(std::move(done)));
 }
+void FaultStore::list_permits(PermitFilter filter, Callback<Outcome<PermitUse>> done) {
+  inner_->list_permits(std::move(filter), through(std::move(done)));
+}
 void FaultStore::list_calendars(CalendarFilter filter,
                                 Callback<Outcome<std::vector<CalendarRow>>> done) {
   inner_->list_calendars(std::move(filter), through(std::move(done)));

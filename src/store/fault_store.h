@@ -74,6 +74,7 @@ class FaultStore final : public Store {
   void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) override;
   void list_backfills(BackfillFilter filter,
                       Callback<Outcome<std::vector<BackfillRow>>> done) override;
+  void list_permits(PermitFilter filter, Callback<Outcome<PermitUse>> done) override;
   void list_calendars(CalendarFilter filter,
                       Callback<Outcome<std::vector<CalendarRow>>> done) override;
 

@@ -52,7 +52,7 @@ std::string why_refused(const AttemptRow& row) {
 std::string why_refused(const DefinitionRow& row) {
   return first_broken({
       {row.id.value > 0, "id"},
-      {within(row.kind, 2), "kind"},
+      {within(row.kind, kDefinitionKinds), "kind"},
       {!row.name.empty(), "name"},
       {row.revision > 0, "revision"},
   });
@@ -130,6 +130,22 @@ std::string why_refused(const FollowRow& row) {
       {row.trigger.value > 0, "trigger_id"},
       {row.follow.value > 0, "follow"},
       {!row.name.empty(), "name"},
+  });
+}
+
+std::string why_refused(const PermitRow& row) {
+  return first_broken({
+      {row.ask.value > 0, "ask"},
+      {row.run.value > 0, "run"},
+      {!row.semaphore.empty(), "semaphore"},
+  });
+}
+
+std::string why_refused(const HoldRow& row) {
+  return first_broken({
+      {row.ask.value > 0, "ask"},
+      {row.run.value > 0, "run"},
+      {!row.semaphore.empty(), "semaphore"},
   });
 }
 

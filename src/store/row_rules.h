@@ -22,5 +22,7 @@ std::string why_refused(const LetterRow& row);
 std::string why_refused(const LetterMarkRow& row);
 std::string why_refused(const WatchRow& row);
 std::string why_refused(const FollowRow& row);
+std::string why_refused(const PermitRow& row);
+std::string why_refused(const HoldRow& row);
 
 }  // namespace jobflow::store

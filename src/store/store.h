@@ -105,6 +105,17 @@ struct BackfillFilter {
   Id before;
   int limit = 50;
 };
+// Of one semaphore, at its home. At most `limit` rows: those that hold one first, then by the time
+// they asked.
+struct PermitFilter {
+  ShardNumber shard = 0;
+  std::string name_space, semaphore;
+  int limit = 50;
+};
+struct PermitUse {
+  std::int64_t held = 0, waiting = 0;
+  std::vector<PermitRow> rows;
+};
 // The newest so many revisions of each, deleted ones too; in the order of their numbers.
 struct CalendarFilter {
   std::optional<std::string> name_space;
@@ -186,6 +197,8 @@ class Store {
                             int rows,
                             Callback<Outcome<std::vector<JournalPart>>> done) = 0;
   virtual void list_tokens(Callback<Outcome<std::vector<TokenRow>>> done) = 0;
+  // Who holds permits of a semaphore, and who waits for one (S3.5).
+  virtual void list_permits(PermitFilter filter, Callback<Outcome<PermitUse>> done) = 0;
   virtual void list_calendars(CalendarFilter filter,
                               Callback<Outcome<std::vector<CalendarRow>>> done) = 0;
 };

@@ -31,6 +31,8 @@ TABLE = {
     "commands_forgotten": (3, {"commands"}, "S12.4"),
     "place_kept": (1, {"rest"}, "I5"),
     "place_not_taken": (1, {"limits"}, "S3.5"),
+    "permit_kept": (1, {"held", "rest"}, "S3.5|I5"),
+    "permit_not_asked": (1, {"permits"}, "S3.5"),
     "no_token_check": (1, {"attempts", "effects"}, "S1.3|I3|S7.3|S1.2"),
 }
 CLEAN, USAGE, SAFETY, LIVENESS, CRASH = 0, 2, 10, 11, 12
@@ -97,6 +99,12 @@ class Caught(unittest.TestCase):
 
     def test_edit_fires_again(self):
         self.caught("edit_fires_again")
+
+    def test_permit_kept(self):
+        self.caught("permit_kept")
+
+    def test_permit_not_asked(self):
+        self.caught("permit_not_asked")
 
     def test_place_kept(self):
         self.caught("place_kept")

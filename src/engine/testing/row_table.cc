@@ -153,6 +153,28 @@ std::string RowTable::write(const DeleteFollow& gone) {
   return "";
 }
 
+// It is asked for, then granted, then gone.
+std::string RowTable::write(const SavePermit& save) {
+  const auto [place, is_new] = permits.emplace(save.row.ask, save.row);
+  const PermitRow before = std::exchange(place->second, save.row);
+  return is_new || (!before.granted.is_set() && save.row.granted.is_set()) ? "" : "permit";
+}
+
+std::string RowTable::write(const DeletePermit& gone) {
+  return permits.erase(gone.ask) == 1 ? "" : "no such permit";
+}
+
+std::string RowTable::write(const SaveHold& save) {
+  const auto [place, is_new] = holds.emplace(save.row.ask, save.row);
+  const HoldRow before = std::exchange(place->second, save.row);
+  return is_new ? (save.row.granted ? "held before it was asked for" : "")
+                : (!before.granted && save.row.granted ? "" : "hold");
+}
+
+std::string RowTable::write(const DeleteHold& gone) {
+  return holds.erase(gone.ask) == 1 ? "" : "no such hold";
+}
+
 std::string RowTable::write(const InsertBackfill& insert) {
   return backfills.emplace(insert.row.id, insert.row).second ? "" : "there is a backfill";
 }
@@ -244,6 +266,12 @@ ShardImage RowTable::image(ShardNumber shard,
   }
   for (const auto& [trigger, row] : follows) {
     image.follows.push_back(row);
+  }
+  for (const auto& [ask, row] : permits) {
+    image.permits.push_back(row);
+  }
+  for (const auto& [ask, row] : holds) {
+    image.holds.push_back(row);
   }
   return image;
 }

@@ -28,6 +28,8 @@ struct RowTable {
   std::map<ShardNumber, LetterMarkRow> marks;               // by sender
   std::set<std::pair<Id, Id>> watches;                      // (run, watcher)
   std::map<Id, FollowRow> follows;                          // by trigger
+  std::map<Id, PermitRow> permits;                          // by ask
+  std::map<Id, HoldRow> holds;                              // by ask
   std::map<Id, BackfillRow> backfills;
 
   // Why a store would refuse it, or "".
@@ -66,6 +68,10 @@ struct RowTable {
   std::string write(const DeleteWatch& gone);
   std::string write(const SaveFollow& save);
   std::string write(const DeleteFollow& gone);
+  std::string write(const SavePermit& save);
+  std::string write(const DeletePermit& gone);
+  std::string write(const SaveHold& save);
+  std::string write(const DeleteHold& gone);
 };
 
 }  // namespace jobflow::engine::testing

@@ -123,6 +123,7 @@ class Teller {
         {"worker", &Teller::worker},
         {"job", &Teller::job},
         {"workflow", &Teller::workflow},
+        {"semaphore", &Teller::semaphore},
         {"delete", &Teller::remove},
         {"trigger", &Teller::trigger},
         {"letters", &Teller::letters},
@@ -306,6 +307,7 @@ class Teller {
   }
   void job(Words& words) { save(DefinitionKind::job, words); }
   void workflow(Words& words) { save(DefinitionKind::workflow, words); }
+  void semaphore(Words& words) { save(DefinitionKind::semaphore, words); }
   // A root, `count` steps that need it, and a step that needs them all.
   void wide(Words& words) {
     const std::string name = words.next();
@@ -326,6 +328,7 @@ class Teller {
     if (const auto revision = words.take_value("if")) {
       ask.expected_revision = std::stoi(*revision);
     }
+    ask.force = words.take("force");
     submit(std::move(ask));
   }
 

@@ -127,6 +127,15 @@ std::string words_of(const LetterBody& body, const Names& names) {
            (news->state ? std::string(to_string(*news->state)) : "is followed by too many") +
            " for " + names.of(news->trigger);
   }
+  if (const auto* ask = std::get_if<AskPermit>(&body)) {
+    return names.of(ask->run) + " asks for a permit of " + ask->semaphore;
+  }
+  if (const auto* back = std::get_if<ReturnPermit>(&body)) {
+    return names.of(back->run) + " returns its permit of " + back->semaphore;
+  }
+  if (const auto* granted = std::get_if<PermitGranted>(&body)) {
+    return names.of(granted->run) + " is granted a permit of " + granted->semaphore;
+  }
   return std::get<UnknownLetter>(body).text;
 }
 
@@ -149,6 +158,20 @@ std::string tell_letters(const Change& change, const Names& names) {
   }
   if (const auto* left = std::get_if<DeleteFollow>(&change)) {
     return "- follow by " + names.of(left->trigger);
+  }
+  if (const auto* permit = std::get_if<SavePermit>(&change)) {
+    return "+ permit of " + permit->row.semaphore + " for " + names.of(permit->row.run) +
+           (permit->row.granted.is_set() ? ": granted" : ": waits");
+  }
+  if (const auto* back = std::get_if<DeletePermit>(&change)) {
+    return "- permit of " + names.of(back->ask);
+  }
+  if (const auto* hold = std::get_if<SaveHold>(&change)) {
+    return "+ " + names.of(hold->row.run) + (hold->row.granted ? " holds " : " wants ") +
+           hold->row.semaphore;
+  }
+  if (const auto* loose = std::get_if<DeleteHold>(&change)) {
+    return "- hold of " + names.of(loose->ask);
   }
   const WatchRow& row = std::get<DeleteWatch>(change).row;
   return "- watch " + names.of(row.run) + " for " + names.of(row.watcher);
@@ -327,6 +350,8 @@ void Names::learn(const Change& change) {
     if (token.is_set() && !names_.contains(token)) {
       name_it(token, "t" + std::to_string(++tokens_));
     }
+  } else if (const auto* hold = std::get_if<SaveHold>(&change)) {
+    name_it(hold->row.ask, of(hold->row.run) + ":" + hold->row.semaphore);
   }
 }
 

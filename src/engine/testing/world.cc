@@ -48,7 +48,10 @@ bool may_begin(RunKind kind, RunState state) {
 }  // namespace
 
 World::World(unsigned seed)
-    : random_(seed), calendars_(seed + 1'000'000), backfills_(seed + 2'000'000) {
+    : random_(seed),
+      calendars_(seed + 1'000'000),
+      backfills_(seed + 2'000'000),
+      permits_(seed + 3'000'000) {
   desk_.after_each = [this](const Command& command, const Decision& decision) {
     heard(decision, std::holds_alternative<RetryRun>(command.request));
   };
@@ -116,6 +119,7 @@ std::string World::policies() {
   text += chance(40) ? R"(,"timeout":"30s")" : "";
   text += chance(40) ? R"(,"queue_timeout":"90s")" : "";
   text += chance(20) ? R"(,"total_timeout":"100s")" : "";
+  text += semaphores();
   text += chance(30) ? R"(,"priority":)" + std::to_string(below(3)) : "";
   text += chance(30) ? R"(,"tags":["eu"])" : "";
   const std::vector<std::string> strategies{R"("round_robin")",
@@ -265,6 +269,7 @@ void World::somebody_fills_in(Id trigger) {
 }
 
 void World::save_definition() {
+  save_semaphore();
   const auto kind = chance(50) ? DefinitionKind::job : DefinitionKind::workflow;
   const std::string name = (kind == DefinitionKind::job ? "j" : "w") + std::to_string(below(3));
   std::string spec = kind == DefinitionKind::job ? job_spec() : workflow_spec();
@@ -537,6 +542,7 @@ std::size_t World::calm_down() {
   for (const auto& [trigger, row] : std::map<Id, TriggerRow>(desk_.rows.triggers)) {
     submit(PauseTrigger{trigger, "calm"});
   }
+  keep_semaphores();
   std::set<Id> left = unfinished();
   while (!workers_.empty()) {
     lose(workers_.front());
@@ -624,6 +630,8 @@ void World::look_at_change(const Change& change, bool is_retry) {
       greatest_token_ = update->progress.token;
       look_at_start(row, update->progress);
     }
+  } else if (const auto* permit = std::get_if<SavePermit>(&change)) {
+    look_at_permit(permit->row);
   }
 }
 
@@ -664,10 +672,19 @@ void World::look_at_rows() {
     known += desk_.shard().held_by(incarnation).size();
   }
   expect(known == held, "who holds what is known");
+  look_at_permits();
 }
 
 // S3.5: as its job says now, whatever it began under. S6.1: it is one of the named workers.
 void World::look_at_start(const RunRow& run, const RunProgress& begun) {
+  const auto& own = desk_.rows.revisions.at({run.definition, run.revision});
+  const Definition began_as = decode_definition(own.kind, own.document).definition;
+  look_at_holds(run,
+                run.kind == RunKind::job
+                    ? began_as.job().task
+                    : began_as.workflow()
+                          .steps[static_cast<std::size_t>(began_as.workflow().step_index(run.step))]
+                          .task);
   const auto& row = desk_.rows.revisions.at({run.definition, desk_.rows.current[run.definition]});
   if (run.kind != RunKind::job || row.deleted) {
     return;

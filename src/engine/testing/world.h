@@ -27,6 +27,7 @@ class World {
   // what is due together.
   bool has_calendars = true;
   bool has_backfills = true;
+  bool has_semaphores = true;
 
   void live(int events);
   // No more faults: workers come, answer well, time passes. How many of the runs that were
@@ -62,6 +63,13 @@ class World {
   std::string workflow_spec();
   std::string policies();
   std::string concurrency();
+  std::string semaphores();
+  void save_semaphore();
+  void keep_semaphores();
+  void put_semaphore(const std::string& name, std::size_t permits);
+  void look_at_permit(const PermitRow& permit);
+  void look_at_permits();
+  void look_at_holds(const RunRow& run, const Task& task);
   void look_at_limits();
   std::string triggers(const std::string& owner);
   void somebody_stops_a_trigger();
@@ -88,7 +96,7 @@ class World {
 
   std::mt19937_64 random_;
   // Of their own: lives without them are what they were.
-  std::mt19937_64 calendars_, backfills_;
+  std::mt19937_64 calendars_, backfills_, permits_;
   Desk desk_;
   std::vector<Body> bodies_;
   std::vector<std::pair<Id, FinishedReport>> reports_;  // said once, perhaps said again

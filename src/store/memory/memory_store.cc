@@ -300,6 +300,32 @@ void read_letters(const Tables& tables, ShardNumber shard, ShardImage& image) {
        at != tables.follows.end() && at->first.first == shard; ++at) {
     image.follows.push_back(at->second);
   }
+  for (auto at = tables.permits.lower_bound({shard, Id{}});
+       at != tables.permits.end() && at->first.first == shard; ++at) {
+    image.permits.push_back(at->second);
+  }
+  for (auto at = tables.holds.lower_bound({shard, Id{}});
+       at != tables.holds.end() && at->first.first == shard; ++at) {
+    image.holds.push_back(at->second);
+  }
+}
+
+PermitUse permits_of(const Tables& tables, const PermitFilter& filter) {
+  PermitUse use;
+  for (auto at = tables.permits.lower_bound({filter.shard, Id{}});
+       at != tables.permits.end() && at->first.first == filter.shard; ++at) {
+    const PermitRow& row = at->second;
+    if (row.name_space == filter.name_space && row.semaphore == filter.semaphore) {
+      (row.granted.is_set() ? use.held : use.waiting) += 1;
+      use.rows.push_back(row);
+    }
+  }
+  std::ranges::stable_partition(use.rows,
+                                [](const PermitRow& row) { return row.granted.is_set(); });
+  if (use.rows.size() > static_cast<std::size_t>(filter.limit)) {
+    use.rows.resize(static_cast<std::size_t>(filter.limit));
+  }
+  return use;
 }
 
 ShardImage image_of(const Tables& tables, std::int64_t member, ShardNumber shard) {
@@ -582,6 +608,10 @@ class MemoryStore final : public Store {
                       Callback<Outcome<std::vector<BackfillRow>>> done) override {
     run<Outcome<std::vector<BackfillRow>>>(
         std::move(done), [=](Tables& tables) { return backfills_of(tables, filter); });
+  }
+  void list_permits(PermitFilter filter, Callback<Outcome<PermitUse>> done) override {
+    run<Outcome<PermitUse>>(std::move(done),
+                            [=](Tables& tables) { return permits_of(tables, filter); });
   }
   void read_journal(ShardNumber source,
                     std::int64_t from,

@@ -248,6 +248,24 @@ void Transaction::write_letters(const Change& change) {
   } else if (const auto* left = std::get_if<DeleteFollow>(&change)) {
     tables_.rows_written -= tables_.follows.contains({left->shard, left->trigger}) ? 0 : 1;
     drop(tables_.follows, {left->shard, left->trigger});
+  } else {
+    write_permits(change);
+  }
+}
+
+void Transaction::write_permits(const Change& change) {
+  if (const auto* permit = std::get_if<SavePermit>(&change)) {
+    expect(permit->row);
+    put(tables_.permits, {permit->row.shard, permit->row.ask}, permit->row);
+  } else if (const auto* back = std::get_if<DeletePermit>(&change)) {
+    tables_.rows_written -= tables_.permits.contains({back->shard, back->ask}) ? 0 : 1;
+    drop(tables_.permits, {back->shard, back->ask});
+  } else if (const auto* hold = std::get_if<SaveHold>(&change)) {
+    expect(hold->row);
+    put(tables_.holds, {hold->row.ask.shard(), hold->row.ask}, hold->row);
+  } else if (const auto* loose = std::get_if<DeleteHold>(&change)) {
+    tables_.rows_written -= tables_.holds.contains({loose->ask.shard(), loose->ask}) ? 0 : 1;
+    drop(tables_.holds, {loose->ask.shard(), loose->ask});
   }
 }
 

@@ -55,6 +55,8 @@ struct Tables {
   std::map<std::pair<ShardNumber, ShardNumber>, LetterMarkRow> marks;     // (to, from)
   std::map<ShardNumber, std::set<std::pair<Id, Id>>> watches;  // (run, watcher), by run's shard
   std::map<std::pair<ShardNumber, Id>, FollowRow> follows;     // by (shard, trigger)
+  std::map<std::pair<ShardNumber, Id>, PermitRow> permits;     // by (shard, ask)
+  std::map<std::pair<ShardNumber, Id>, HoldRow> holds;         // by (the ask's shard, ask)
   std::int64_t rows_written = 0;
   JournalVolume journal_volume;
 };
@@ -98,6 +100,7 @@ class Transaction {
   void drop_trigger(Id trigger);
   void drop_trigger_name(Id trigger);
   void write_letters(const Change& change);
+  void write_permits(const Change& change);
 
   Tables& tables_;
   std::vector<std::function<void()>> undo_;

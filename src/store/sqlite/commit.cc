@@ -52,6 +52,10 @@ Committer::Committer(Connection& connection)
       delete_watch_(connection, statement("delete_watch")),
       save_follow_(connection, statement("save_follow")),
       delete_follow_(connection, statement("delete_follow")),
+      save_permit_(connection, statement("save_permit")),
+      delete_permit_(connection, statement("delete_permit")),
+      save_hold_(connection, statement("save_hold")),
+      delete_hold_(connection, statement("delete_hold")),
       owner_of_shard_(connection, statement("owner_of_shard")),
       hand_over_(connection, statement("hand_over")),
       revoke_(connection, statement("revoke")),
@@ -246,6 +250,24 @@ void Committer::write_letters(const Change& change) {
                      static_cast<int>(row.kind), row.name_space, row.name);
   } else if (const auto* left = std::get_if<DeleteFollow>(&change)) {
     delete_follow_.run(left->shard, left->trigger.value);
+  } else {
+    write_permits(change);
+  }
+}
+
+void Committer::write_permits(const Change& change) {
+  if (const auto* permit = std::get_if<SavePermit>(&change)) {
+    const PermitRow& row = permit->row;
+    save_permit_.run(row.shard, row.ask.value, row.run.value, row.priority, row.since.ms,
+                     row.granted.ms, row.name_space, row.semaphore);
+  } else if (const auto* back = std::get_if<DeletePermit>(&change)) {
+    delete_permit_.run(back->shard, back->ask.value);
+  } else if (const auto* hold = std::get_if<SaveHold>(&change)) {
+    const HoldRow& row = hold->row;
+    save_hold_.run(row.ask.shard(), row.ask.value, row.run.value, row.granted ? 1 : 0,
+                   row.name_space, row.semaphore);
+  } else if (const auto* loose = std::get_if<DeleteHold>(&change)) {
+    delete_hold_.run(loose->ask.shard(), loose->ask.value);
   }
 }
 

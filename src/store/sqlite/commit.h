@@ -32,6 +32,7 @@ class Committer {
   void write_runs(const Batch& batch);
   bool write_journal(const Batch& batch, const ShardPart& part);
   bool owns(const Batch& batch, const ShardPart& part);
+  void write_permits(const Change& change);
   bool place(const Batch& batch, const Placement& placement);
 
   Connection& connection_;
@@ -43,6 +44,7 @@ class Committer {
   Statement save_skipped_, insert_key_, insert_command_;
   Statement insert_letter_, delete_letters_, mark_letter_, save_watch_, delete_watch_;
   Statement save_follow_, delete_follow_;
+  Statement save_permit_, delete_permit_, save_hold_, delete_hold_;
   Statement owner_of_shard_, hand_over_;
   Statement revoke_, move_shard_, set_member_state_, raise_generation_;
   Statement newest_journal_, insert_journal_, replace_journal_;

@@ -146,7 +146,11 @@ Reader::Reader(const std::string& path, int cache_kib, int shard_count)
       letters_of_shard_(connection_, statement("letters_of_shard")),
       marks_of_shard_(connection_, statement("marks_of_shard")),
       watches_of_shard_(connection_, statement("watches_of_shard")),
-      follows_of_shard_(connection_, statement("follows_of_shard")) {
+      follows_of_shard_(connection_, statement("follows_of_shard")),
+      permits_of_shard_(connection_, statement("permits_of_shard")),
+      holds_of_shard_(connection_, statement("holds_of_shard")),
+      permits_of_semaphore_(connection_, statement("permits_of_semaphore")),
+      permit_counts_(connection_, statement("permit_counts")) {
   set_reader_pragmas(connection_, cache_kib);
 }
 
@@ -222,6 +226,16 @@ ShardImage Reader::load_shard(std::int64_t member, ShardNumber shard) {
   std::ranges::sort(image.ended_steps, {}, &RunRow::id);
   read_revisions_of(image.live_runs, false, image.old_revisions);
   read_letters(image);
+  for (auto row = permits_of_shard_.with(image.shard); row.step();) {
+    image.permits.push_back(read_permit(image.shard, row));
+  }
+  for (auto row = holds_of_shard_.with(image.shard); row.step();) {
+    image.holds.push_back({.ask = {row.number(0)},
+                           .run = {row.number(1)},
+                           .name_space = row.text(3),
+                           .semaphore = row.text(4),
+                           .granted = row.number(2) != 0});
+  }
   return image;
 }
 
@@ -568,6 +582,25 @@ std::vector<BackfillRow> Reader::list_backfills(const BackfillFilter& filter) {
     take(backfills_.with(before, only, filter.going_on, filter.limit));
   }
   return backfills;
+}
+
+PermitUse Reader::list_permits(const PermitFilter& filter) {
+  const Snapshot snapshot(*this);
+  PermitUse use;
+  if (auto row = permit_counts_.with(filter.shard, filter.name_space, filter.semaphore);
+      row.step()) {
+    use.held = row.number(0);
+    use.waiting = row.number(1);
+  }
+  for (const int is_held : {1, 0}) {
+    for (auto row =
+             permits_of_semaphore_.with(filter.shard, filter.name_space, filter.semaphore, is_held,
+                                        filter.limit - static_cast<int>(use.rows.size()));
+         row.step();) {
+      use.rows.push_back(read_permit(filter.shard, row));
+    }
+  }
+  return use;
 }
 
 Outcome<std::vector<JournalPart>> Reader::read_journal(ShardNumber source,

@@ -26,6 +26,7 @@ class Reader {
   std::vector<TriggerRow> list_triggers(Id definition);
   Firings list_firings(const FiringFilter& filter);
   std::vector<BackfillRow> list_backfills(const BackfillFilter& filter);
+  PermitUse list_permits(const PermitFilter& filter);
   Outcome<std::vector<JournalPart>> read_journal(ShardNumber source, std::int64_t from, int rows);
   std::vector<TokenRow> list_tokens();
   std::vector<CalendarRow> list_calendars(const CalendarFilter& filter);
@@ -61,6 +62,7 @@ class Reader {
   Statement backfills_of_shard_, backfills_, backfills_of_trigger_;
   Statement journal_row_at_, journal_rows_, tokens_, last_calendar_, calendars_;
   Statement letters_of_shard_, marks_of_shard_, watches_of_shard_, follows_of_shard_;
+  Statement permits_of_shard_, holds_of_shard_, permits_of_semaphore_, permit_counts_;
 };
 
 }  // namespace jobflow::store::sqlite

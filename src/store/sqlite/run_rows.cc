@@ -141,6 +141,17 @@ int advance_backfill(Statement& statement, Id backfill, const BackfillProgress& 
                        at.succeeded, at.failed, at.ended.ms, at.note);
 }
 
+PermitRow read_permit(ShardNumber shard, const Statement::Use& row) {
+  return {.shard = shard,
+          .ask = {row.number(0)},
+          .run = {row.number(1)},
+          .name_space = row.text(5),
+          .semaphore = row.text(6),
+          .priority = static_cast<int>(row.number(2)),
+          .since = {row.number(3)},
+          .granted = {row.number(4)}};
+}
+
 BackfillRow read_backfill(const Statement::Use& row) {
   return BackfillRow{
       .id = {row.number(0)},

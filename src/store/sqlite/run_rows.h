@@ -26,5 +26,6 @@ TriggerRow read_trigger(const Statement::Use& row);
 int insert_backfill(Statement& statement, const BackfillRow& row);
 int advance_backfill(Statement& statement, Id backfill, const BackfillProgress& progress);
 BackfillRow read_backfill(const Statement::Use& row);
+PermitRow read_permit(ShardNumber shard, const Statement::Use& row);
 
 }  // namespace jobflow::store::sqlite

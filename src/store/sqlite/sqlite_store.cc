@@ -171,6 +171,10 @@ class SqliteStore final : public Store {
     read<std::vector<TokenRow>>(std::move(done),
                                 [](sqlite::Reader& reader) { return reader.list_tokens(); });
   }
+  void list_permits(PermitFilter filter, Callback<Outcome<PermitUse>> done) override {
+    read<PermitUse>(std::move(done),
+                    [=](sqlite::Reader& reader) { return reader.list_permits(filter); });
+  }
   void list_calendars(CalendarFilter filter,
                       Callback<Outcome<std::vector<CalendarRow>>> done) override {
     read<std::vector<CalendarRow>>(std::move(done),

@@ -218,6 +218,26 @@ SET follow = excluded.follow, states = excluded.states, kind = excluded.kind, na
 -- It follows no more.
 DELETE FROM follows WHERE shard = ?1 AND trigger_id = ?2;
 
+-- name: save_permit
+-- A run asks for a permit of a semaphore; anew, or it is granted.
+INSERT INTO permits (shard, ask, run, priority, since, granted, name_space, semaphore)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (shard, ask) DO UPDATE SET granted = excluded.granted;
+
+-- name: delete_permit
+-- It is returned, or no longer asked for.
+DELETE FROM permits WHERE shard = ?1 AND ask = ?2;
+
+-- name: save_hold
+-- The same at the run's home.
+INSERT INTO holds (shard, ask, run, granted, name_space, semaphore)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (shard, ask) DO UPDATE SET granted = excluded.granted;
+
+-- name: delete_hold
+-- Its run holds it, or waits for it, no more.
+DELETE FROM holds WHERE shard = ?1 AND ask = ?2;
+
 -- name: letters_of_shard
 -- What a shard must still tell others, each pair's in order.
 SELECT to_shard, number, after, body FROM letters WHERE from_shard = ?1
@@ -235,6 +255,27 @@ SELECT run, watcher FROM watches WHERE shard = ?1 ORDER BY run, watcher;
 -- Who follows its jobs and workflows.
 SELECT trigger_id, follow, states, kind, name_space, name FROM follows WHERE shard = ?1
 ORDER BY trigger_id;
+
+-- name: permits_of_shard
+-- Who holds, or waits for, permits of its semaphores.
+SELECT ask, run, priority, since, granted, name_space, semaphore FROM permits WHERE shard = ?1
+ORDER BY ask;
+
+-- name: holds_of_shard
+-- The permits that its runs hold or wait for.
+SELECT ask, run, granted, name_space, semaphore FROM holds WHERE shard = ?1 ORDER BY ask;
+
+-- name: permits_of_semaphore
+-- Those that hold one, or those that wait, by the time they asked.
+SELECT ask, run, priority, since, granted, name_space, semaphore FROM permits
+WHERE shard = ?1 AND name_space = ?2 AND semaphore = ?3
+  AND (granted <> 0) = ?4
+ORDER BY ask LIMIT ?5;
+
+-- name: permit_counts
+-- How many hold one, and how many wait.
+SELECT coalesce(sum(granted <> 0), 0), coalesce(sum(granted = 0), 0) FROM permits
+WHERE shard = ?1 AND name_space = ?2 AND semaphore = ?3;
 
 -- name: save_token
 -- Inserts a token or replaces it by id.

@@ -80,6 +80,67 @@ TEST_P(StoreConformance, WhichTriggersFollowAJobIsKnownAtItsHome) {
   EXPECT_EQ(desk.load_shard(1, 3).shard_count, subject->facts().shard_count);
 }
 
+TEST_P(StoreConformance, S35_PermitsAreKnownAtTheirSemaphoresHomeAndAtTheirRuns) {
+  Writer writer(*subject);
+  PermitRow held{.shard = 3,
+                 .ask = id_in(5, 1),
+                 .run = id_in(5, 7),
+                 .name_space = "a",
+                 .semaphore = "db",
+                 .priority = -2,
+                 .since = {10},
+                 .granted = {}};
+  PermitRow waiting = held;
+  waiting.ask = id_in(4, 9);
+  waiting.run = id_in(4, 8);
+  PermitRow other = waiting;
+  other.ask = id_in(6, 1);
+  other.semaphore = "disk";
+  PermitRow far = held;
+  far.shard = 5;
+  const HoldRow hold{.ask = id_in(5, 1),
+                     .run = id_in(5, 7),
+                     .name_space = "a",
+                     .semaphore = "db",
+                     .granted = false};
+  HoldRow elsewhere = hold;
+  elsewhere.ask = id_in(4, 9);
+  ASSERT_TRUE(landed(writer.commit({SavePermit{held}, SavePermit{waiting}, SavePermit{other},
+                                    SavePermit{far}, SaveHold{hold}, SaveHold{elsewhere}})));
+  EXPECT_THAT(desk.load_shard(1, 3).permits, ElementsAre(waiting, held, other));
+  EXPECT_THAT(desk.load_shard(1, 5).permits, ElementsAre(far));
+  EXPECT_THAT(desk.load_shard(1, 5).holds, ElementsAre(hold));
+  EXPECT_THAT(desk.load_shard(1, 4).holds, ElementsAre(elsewhere));
+
+  held.granted = {77};
+  HoldRow granted = hold;
+  granted.granted = true;
+  ASSERT_TRUE(landed(writer.commit({SavePermit{held}, SaveHold{granted}})));
+  EXPECT_THAT(desk.load_shard(1, 5).holds, ElementsAre(granted));
+  const auto use = [&](int limit) {
+    return desk.list_permits({.shard = 3, .name_space = "a", .semaphore = "db", .limit = limit});
+  };
+  EXPECT_THAT(use(9).rows, ElementsAre(held, waiting)) << "who holds one comes first";
+  EXPECT_THAT(use(1).rows, ElementsAre(held));
+  EXPECT_EQ(use(1).held, 1);
+  EXPECT_EQ(use(1).waiting, 1);
+  EXPECT_EQ(desk.list_permits({.shard = 3, .name_space = "b", .semaphore = "db"}).held, 0);
+
+  const auto rows = subject->rows_written();
+  ASSERT_TRUE(landed(writer.commit({DeletePermit{3, held.ask}, DeletePermit{3, held.ask},
+                                    DeleteHold{hold.ask}, DeleteHold{hold.ask}})));
+  EXPECT_EQ(subject->rows_written() - rows, 3) << "one of each, and the member's row";
+  EXPECT_THAT(desk.load_shard(1, 3).permits, ElementsAre(waiting, other));
+  EXPECT_THAT(desk.load_shard(1, 5).holds, IsEmpty());
+
+  PermitRow bad = held;
+  bad.semaphore.clear();
+  HoldRow runless = hold;
+  runless.run = {};
+  EXPECT_EQ(writer.commit({SavePermit{bad}}).result, CommitResult::refused);
+  EXPECT_EQ(writer.commit({SaveHold{runless}}).result, CommitResult::refused);
+}
+
 TEST_P(StoreConformance, WhoWaitsForARunIsKnownAtItsHome) {
   Writer writer(*subject);
   const WatchRow first{.run = id_in(3, 1), .watcher = id_in(5, 1)};

@@ -37,6 +37,10 @@ Id subject_of(const Change& change) {
     Id operator()(const DeleteWatch& change) { return change.row.run; }
     Id operator()(const SaveFollow& change) { return {change.row.shard << 12}; }
     Id operator()(const DeleteFollow& change) { return {change.shard << 12}; }
+    Id operator()(const SavePermit& change) { return {change.row.shard << 12}; }
+    Id operator()(const DeletePermit& change) { return {change.shard << 12}; }
+    Id operator()(const SaveHold& change) { return change.row.ask; }
+    Id operator()(const DeleteHold& change) { return change.ask; }
   };
   return std::visit(Subject{}, change);
 }
@@ -82,6 +86,9 @@ Outcome<Done> Desk::save_calendar(CalendarRow row) {
 std::vector<BackfillRow> Desk::list_backfills(BackfillFilter filter) {
   return value_of<std::vector<BackfillRow>>(
       [&](auto done) { store_.list_backfills(filter, done); });
+}
+PermitUse Desk::list_permits(PermitFilter filter) {
+  return value_of<PermitUse>([&](auto done) { store_.list_permits(filter, done); });
 }
 std::vector<CalendarRow> Desk::list_calendars(CalendarFilter filter) {
   return value_of<std::vector<CalendarRow>>(

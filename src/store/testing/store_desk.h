@@ -44,6 +44,7 @@ class Desk {
   std::vector<TriggerRow> list_triggers(Id definition);
   Firings list_firings(FiringFilter filter);
   std::vector<BackfillRow> list_backfills(BackfillFilter filter);
+  PermitUse list_permits(PermitFilter filter);
   std::vector<JournalPart> read_journal(ShardNumber source, std::int64_t from, int rows);
   std::vector<TokenRow> list_tokens();
 

@@ -31,6 +31,8 @@ const std::vector<CheckerKind>& checker_kinds() {
       {"overlap", "S3.4: no firing begins beside a live run where it must not",
        make_overlap_checker},
       {"limits", "S3.5, S6.1: no more of a job than may, and where it says", make_limits_checker},
+      {"permits", "S3.5: no more hold a permit of a semaphore than it has", make_permits_checker},
+      {"held", "S3.5, I5: no permit outlives its holder", make_permits_at_rest_checker, true},
       {"follows", "S4.1, I2, I10: an end that a trigger follows fires it once",
        make_follows_checker},
       {"backfills", "I2, house 3.8: what a backfill runs, in which order, and how many at a time",

@@ -60,6 +60,12 @@ class RemoteStore final : public store::Store {
       store.save_calendar(row, std::move(answer));
     });
   }
+  void list_permits(store::PermitFilter filter,
+                    store::Callback<Outcome<store::PermitUse>> done) override {
+    pass<Outcome<store::PermitUse>>(std::move(done), [=](store::Store& store, auto answer) {
+      store.list_permits(filter, std::move(answer));
+    });
+  }
   void list_calendars(store::CalendarFilter filter,
                       store::Callback<Outcome<std::vector<CalendarRow>>> done) override {
     pass<Outcome<std::vector<CalendarRow>>>(std::move(done), [=](store::Store& store, auto answer) {

@@ -25,13 +25,26 @@ std::string handler(Random& random) {
   return fmt::format(R"("handler":"h{}")", random.below(3));
 }
 
+// Who waits for a permit does so for a bound time: then its world comes to rest.
+std::string semaphores(Random& random, const DocumentWishes& wishes) {
+  std::string names;
+  for (const std::string& name : wishes.semaphores) {
+    if (random.chance(35)) {
+      names += fmt::format(R"({}"{}")", names.empty() ? "" : ",", name);
+    }
+  }
+  return names.empty() ? "" : fmt::format(R"(,"semaphores":[{}])", names);
+}
+
 // Every attempt has a bound of seconds, so that a world comes to rest soon (I5).
-std::string policies(Random& random) {
+std::string policies(Random& random, const DocumentWishes& wishes) {
   std::string text = fmt::format(
       R"("timeout":"{}ms","retry":{{"max_attempts":{},"initial":"{}ms","max":"2s","jitter":0.{}}})",
       random.between(800, 6000), random.chance(50) ? 1 : random.between(2, 4),
       random.between(1, 800), random.below(9));
-  if (random.chance(30)) {
+  const std::string permits = semaphores(random, wishes);
+  text += permits;
+  if (random.chance(30) || !permits.empty()) {
     text += fmt::format(R"(,"queue_timeout":"{}ms")", random.between(300, 15'000));
   }
   if (random.chance(20)) {
@@ -75,7 +88,7 @@ std::shared_ptr<const Definition> random_job(Random& random,
                                              const std::string& name,
                                              const DocumentWishes& wishes) {
   return read(DefinitionKind::job, name,
-              handler(random) + "," + policies(random) + concurrency(random) +
+              handler(random) + "," + policies(random, wishes) + concurrency(random) +
                   fmt::format(R"(,"params":{{"p":{}}})", random.below(100)) +
                   triggers(random, wishes) + enabled(random));
 }
@@ -98,7 +111,7 @@ std::shared_ptr<const Definition> random_workflow(Random& random,
       }
     }
     steps += fmt::format(R"({}{{"id":"s{}",{},{},"needs":[{}],"with":{{{}}}}})", i == 0 ? "" : ",",
-                         i, handler(random), policies(random), needs, with);
+                         i, handler(random), policies(random, wishes), needs, with);
   }
   return read(DefinitionKind::workflow, name,
               fmt::format(R"("inputs":{{"p":{{"default":1}}}},"steps":[{}])", steps) +
@@ -106,6 +119,10 @@ std::shared_ptr<const Definition> random_workflow(Random& random,
                        ? fmt::format(R"(,"total_timeout":"{}ms")", random.between(1'000, 20'000))
                        : "") +
                   triggers(random, wishes) + enabled(random));
+}
+
+std::shared_ptr<const Definition> semaphore_of(const std::string& name, std::int64_t permits) {
+  return read(DefinitionKind::semaphore, name, fmt::format(R"("permits":{})", permits));
 }
 
 std::shared_ptr<const Definition> disabled(const DefinitionRow& row) {

@@ -17,6 +17,7 @@ struct DocumentWishes {
   std::vector<TriggerText> triggers;
   bool poison = false;  // a trigger whose firing the store refuses
   int steps_max = 7;
+  std::vector<std::string> semaphores;  // of which it may name some
 };
 
 std::shared_ptr<const Definition> random_job(Random& random,
@@ -25,6 +26,7 @@ std::shared_ptr<const Definition> random_job(Random& random,
 std::shared_ptr<const Definition> random_workflow(Random& random,
                                                   const std::string& name,
                                                   const DocumentWishes& wishes);
+std::shared_ptr<const Definition> semaphore_of(const std::string& name, std::int64_t permits);
 // The same, disabled: nothing is due any more.
 std::shared_ptr<const Definition> disabled(const DefinitionRow& row);
 

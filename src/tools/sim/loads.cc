@@ -27,12 +27,14 @@ void remember(std::vector<std::string>& names, const std::string& name) {
 void save_job(World& world, const std::string& name, DocumentWishes wishes = {}) {
   remember(world.jobs, name);
   wishes.triggers = world.triggers[name];
+  wishes.semaphores = world.semaphores;
   world.any_client().ask(
       engine::SaveDefinition{.definition = random_job(world.random, name, wishes)});
 }
 void save_workflow(World& world, const std::string& name, DocumentWishes wishes = {}) {
   remember(world.workflows, name);
   wishes.triggers = world.triggers[name];
+  wishes.semaphores = world.semaphores;
   world.any_client().ask(
       engine::SaveDefinition{.definition = random_workflow(world.random, name, wishes)});
 }
@@ -160,6 +162,32 @@ void calendar_changes(World& world, Strength strength) {
     world.count(is_gone ? "calendar deleted" : "calendar changed");
     world.database.save_calendar("people", *newest);
     life->hall.refresh_calendars([](const Outcome<Done>&) {});
+  });
+}
+
+// One that stays as it is, and one whose permits become more and fewer, and which is deleted while
+// it is held and comes again; jobs and steps name either, both, or one that never was (S3.5).
+void semaphores(World& world, Strength strength) {
+  world.semaphores = {"fixed", "moving"};
+  if (world.random.chance(10)) {
+    world.semaphores.emplace_back("missing");
+  }
+  const auto save = [&world](const std::string& name, std::int64_t permits) {
+    world.any_client().ask(engine::SaveDefinition{.definition = semaphore_of(name, permits)});
+  };
+  save("fixed", world.random.between(1, 4));
+  save("moving", world.random.between(1, 4));
+  world.now_and_then(every(seconds(6), strength), [&world, save] {
+    if (world.random.chance(15)) {
+      world.count("semaphore deleted");
+      world.any_client().ask(engine::DeleteDefinition{.kind = DefinitionKind::semaphore,
+                                                      .name_space = "default",
+                                                      .name = "moving",
+                                                      .force = world.random.chance(70)});
+    } else {
+      world.count("permits changed");
+      save("moving", world.random.between(1, 4));
+    }
   });
 }
 
@@ -452,6 +480,7 @@ void waits(World& world, Strength strength) {
 const std::vector<Kind>& load_kinds() {
   static const std::vector<Kind> kinds = {
       {"calendar changes", 30, calendar_changes},
+      {"semaphores", 40, semaphores},
       {"jobs", 90, jobs},
       {"workflows", 60, workflows},
       {"crons", 60, crons},

@@ -88,6 +88,7 @@ class World {
   Subscriber second_subscriber{*this, "sub2", &subscriber};  // where there are several members
   // What the loads know of: names of definitions, and runs that were acknowledged.
   std::vector<std::string> jobs, workflows;
+  std::vector<std::string> semaphores;                       // that definitions may name
   std::string calendar;                                      // "" = there is none
   std::string moving;                                        // one that people change; "" = none
   std::map<std::string, std::vector<TriggerText>> triggers;  // by definition, as asked last

@@ -17,6 +17,8 @@ std::unique_ptr<Checker> make_attempts_checker();
 std::unique_ptr<Checker> make_firings_checker();
 std::unique_ptr<Checker> make_overlap_checker();
 std::unique_ptr<Checker> make_limits_checker();
+std::unique_ptr<Checker> make_permits_checker();
+std::unique_ptr<Checker> make_permits_at_rest_checker();
 std::unique_ptr<Checker> make_follows_checker();
 std::unique_ptr<Checker> make_backfills_checker();
 std::unique_ptr<Checker> make_ledger_checker();
