@@ -13,7 +13,7 @@ namespace jobflow::bench {
 namespace {
 
 int run(int argc, char** argv) {
-  CLI::App app{"Measures P1 and P3 to P8 on throw-away servers"};
+  CLI::App app{"Measures P1, P3 to P8 and P10 on throw-away servers"};
   ShapeOptions options;
   std::string program =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "jobflow").string();
@@ -26,7 +26,7 @@ int run(int argc, char** argv) {
   app.add_option("--slots", options.slots, "P1: slots of the worker")
       ->check(CLI::Range(1, 100'000));
   app.add_option("--connections", options.connections, "P1: connections")->check(CLI::Range(1, 64));
-  app.add_option("--only", only, "P1, P3, P4, P5, P6, P7, P8")->delimiter(',');
+  app.add_option("--only", only, "P1, P3, P4, P5, P6, P7, P8, P10")->delimiter(',');
   app.add_option("--json", json, "Also write the rows there");
   CLI11_PARSE(app, argc, argv);
   const auto wanted = [&](const std::string& name) {
@@ -55,6 +55,9 @@ int run(int argc, char** argv) {
   }
   if (wanted("P8")) {
     footprint(report, program, options);
+  }
+  if (wanted("P10")) {
+    log_lines(report, program, options);
   }
   if (!json.empty()) {
     report.write_json(json);

@@ -29,5 +29,7 @@ void lateness(Report& report, const std::string& program, const ShapeOptions& op
 void many_schedules(Report& report, const std::string& program, const ShapeOptions& options);
 // P8: an idle server's memory, time to ready and size.
 void footprint(Report& report, const std::string& program, const ShapeOptions& options);
+// P10: log lines taken in, durable, while one run is tailed.
+void log_lines(Report& report, const std::string& program, const ShapeOptions& options);
 
 }  // namespace jobflow::bench
