@@ -71,6 +71,7 @@ void with_definition(const ExchangePtr& exchange,
                      DefinitionText wanted,
                      std::function<void(const Document&)> next) {
   wanted.now = exchange->doors->clock.now();
+  wanted.forbidden = &exchange->doors->forbidden;
   with_calendars(exchange, [exchange, wanted, next = std::move(next)](const auto& calendars) {
     const auto definition = read_definition(exchange->request, wanted, *calendars);
     if (!definition) {
@@ -295,8 +296,11 @@ void apply(const ExchangePtr& exchange) {
     return exchange->refuse(dry_run ? name_space.problem() : dry_run.problem());
   }
   with_calendars(exchange, [exchange, is_dry = *dry_run, wanted = *name_space](const auto& known) {
-    auto documents = read_documents(
-        exchange->request, {.name_space = wanted, .now = exchange->doors->clock.now()}, *known);
+    auto documents = read_documents(exchange->request,
+                                    {.name_space = wanted,
+                                     .now = exchange->doors->clock.now(),
+                                     .forbidden = &exchange->doors->forbidden},
+                                    *known);
     if (!documents) {
       return exchange->refuse(documents.problem());
     }

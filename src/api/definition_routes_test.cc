@@ -95,6 +95,37 @@ TEST(DefinitionRoutes, S35_ASemaphoreThatIsNoneIsRefusedWithThePlaceAndTheFix) {
             "");
 }
 
+TEST(DefinitionRoutes, S76_ForbiddenHandlersAreRefusedWithPlaceAndRemedy) {
+  ApiStage stage;
+  stage.doors->forbidden = HandlerRules::parse({"prod/noop", "*/fail"}).value();
+  const auto apply = [&](const std::string& body, const std::string& method = "POST",
+                         const std::string& target = "/api/v1/definitions") {
+    return stage.call(
+        {.method = method, .target = target, .body = body, .content_type = "application/yaml"});
+  };
+  const std::string of_prod = "metadata: {name: report, namespace: prod}\n";
+  const Response job = apply("kind: Job\n" + of_prod + "spec: {noop: {}}\n");
+  EXPECT_EQ(job.status, 400);
+  EXPECT_EQ(must_hold(job.body, R"("pointer":"/spec/noop")"), "");
+  EXPECT_EQ(must_hold(job.body, R"("line":3)"), "");
+  EXPECT_EQ(must_hold(job.body, "the handler 'noop' is forbidden in the namespace 'prod'"), "");
+  EXPECT_EQ(must_hold(job.body, "forbid_handlers"), "");
+  const Response flow = apply("kind: Workflow\n" + of_prod +
+                              "spec:\n  steps:\n    - {id: a, sleep: {duration: 1s}}\n"
+                              "    - {id: b, handler: fail}\n    - {id: c, noop: {}}\n");
+  EXPECT_EQ(flow.status, 400);
+  EXPECT_EQ(must_hold(flow.body, R"("pointer":"/spec/steps/1/handler")"), "");
+  EXPECT_EQ(must_hold(flow.body, R"("pointer":"/spec/steps/2/noop")"), "");
+  EXPECT_NE(must_hold(flow.body, "/spec/steps/0"), "") << "sleep is not forbidden";
+  // By every way in.
+  const std::string fails = "kind: Job\nmetadata: {name: report}\nspec: {fail: {}}\n";
+  EXPECT_EQ(apply(fails, "POST", "/api/v1/jobs").status, 400);
+  EXPECT_EQ(apply(fails, "PUT", "/api/v1/jobs/report").status, 400);
+  EXPECT_EQ(apply(fails, "POST", "/api/v1/jobs/validate").status, 400);
+  EXPECT_TRUE(stage.hall->commands.empty());
+  EXPECT_EQ(apply(kJob, "POST", "/api/v1/jobs/validate").status, 200) << "another namespace";
+}
+
 TEST(DefinitionRoutes, CreatingSaysWhereItIs) {
   ApiStage stage;
   const Response response = stage.call({.method = "POST",

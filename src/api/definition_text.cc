@@ -1,6 +1,7 @@
 #include "api/definition_text.h"
 
 #include "api/calendar_text.h"
+#include "api/forbidden_handlers.h"
 #include "api/yaml_document.h"
 #include "model/json.h"
 #include "model/limits.h"
@@ -9,6 +10,8 @@
 
 #include <boost/json/object.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace jobflow::api {
@@ -124,6 +127,10 @@ std::vector<FieldProblem> read_one(TextDocument& document,
     } else {
       definition = std::move(read).value();
       check_name(definition->name, definition->name_space, wanted, found);
+      if (wanted.forbidden != nullptr) {
+        std::ranges::move(check_handlers(*definition, *wanted.forbidden),
+                          std::back_inserter(found));
+      }
     }
   }
   // What the text's own lines are counts, not those of the text it was turned into.

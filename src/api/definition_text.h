@@ -4,6 +4,7 @@
 
 #include "api/http.h"
 #include "model/definition.h"
+#include "model/handler_rules.h"
 #include "model/rows.h"
 #include "schedule/calendar_book.h"
 
@@ -16,10 +17,11 @@
 namespace jobflow::api {
 
 struct DefinitionText {
-  std::optional<DefinitionKind> kind;  // what it must be; unset: what each document says
-  std::string name_space;              // for documents that name none; "" leaves it to them
-  std::string name;                    // what it must be called; "" = anything
-  Instant now = {};                    // warnings speak of what comes after it
+  std::optional<DefinitionKind> kind;       // what it must be; unset: what each document says
+  std::string name_space;                   // for documents that name none; "" leaves it to them
+  std::string name;                         // what it must be called; "" = anything
+  Instant now = {};                         // warnings speak of what comes after it
+  const HandlerRules* forbidden = nullptr;  // handlers it may not name; outlives it
 };
 
 // One of a file: a definition, or without one a calendar.

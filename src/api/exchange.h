@@ -7,6 +7,7 @@
 #pragma once
 
 #include "api/http.h"
+#include "model/handler_rules.h"
 #include "model/outcome.h"
 #include "model/time.h"
 #include "runtime/command_door.h"
@@ -64,6 +65,7 @@ struct Doors {
   runtime::Clock& clock;
   NameBook& names;
   std::string version;
+  HandlerRules forbidden = {};               // what definitions may not name (S7.6)
   mutable std::atomic<bool> started{false};  // was ready once
 };
 

@@ -1,4 +1,5 @@
 // Runs: lists, one, its attempts and steps, cancel and retry.
+#include "api/forbidden_handlers.h"
 #include "api/json_fields.h"
 #include "api/json_text.h"
 #include "api/json_views.h"
@@ -206,9 +207,12 @@ void explain(const ExchangePtr& exchange) {
           reply ? Problem{ProblemCode::unavailable, "the run's server did not explain it"}
                 : reply.problem());
     }
-    Response response;
-    append_explanation(response.body, reply->id, *reply->explanation);
-    exchange->answer(std::move(response));
+    explain_rules(exchange, reply->id, *reply->explanation,
+                  [exchange, id = reply->id](const engine::Explanation& why) {
+                    Response response;
+                    append_explanation(response.body, id, why);
+                    exchange->answer(std::move(response));
+                  });
   };
   exchange->doors->hall.submit(std::move(submissions));
 }

@@ -135,6 +135,26 @@ TEST(RunRoutes, S56_ExplainAsksTheRunsShard) {
   EXPECT_EQ(stage.get("/api/v1/runs/x/explain").status, 400);
 }
 
+TEST(RunRoutes, S76_ItIsExplainedThatARuleForbidsItsHandler) {
+  ApiStage stage;
+  const DefinitionRow job = stage.add_job("report");
+  RunRow row = stage.add_run(job, {.state = RunState::queued});
+  const auto why = std::make_shared<engine::Explanation>();
+  why->reasons = {{"no_worker", "nobody"}};
+  stage.hall->says = [&](const engine::Command&) {
+    return engine::Reply{.id = row.id, .explanation = why};
+  };
+  const std::string path = "/api/v1/runs/" + to_string(row.id) + "/explain";
+  const std::string said = R"("reasons":[{"code":"forbidden","text":"the handler ')" + row.handler +
+                           R"(' is forbidden in the namespace 'default')";
+  EXPECT_NE(must_hold(stage.get(path).body, said), "");
+  stage.doors->forbidden = HandlerRules::parse({"default/" + row.handler}).value();
+  EXPECT_EQ(must_hold(stage.get(path).body, said), "");
+  EXPECT_EQ(must_hold(stage.get(path).body, R"({"code":"no_worker","text":"nobody"}])"), "");
+  why->state = RunState::running;
+  EXPECT_NE(must_hold(stage.get(path).body, said), "") << "it was given out before";
+}
+
 TEST(RunRoutes, CancelAndRetryAreCommands) {
   ApiStage stage;
   const Response cancelled = stage.call({.method = "POST", .target = "/api/v1/runs/41/cancel"});

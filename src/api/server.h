@@ -5,6 +5,7 @@
 // dropped. Made and stopped by one thread; the doors it is given must outlive stop().
 #pragma once
 
+#include "model/handler_rules.h"
 #include "model/limits.h"
 #include "model/outcome.h"
 #include "model/time.h"
@@ -44,6 +45,7 @@ struct ServerSettings {
   std::string listen = "127.0.0.1:7700";  // an address and a port; port 0 takes a free one
   int threads = 1;
   ServerLimits limits = {};
+  HandlerRules forbidden = {};  // handlers that definitions may not name (S7.6)
 };
 
 class Server {

@@ -32,7 +32,8 @@ const std::vector<ProgramFlag> kServerFlags = {{"data", "--data"},
                                                {"http.listen", "--http-listen"},
                                                {"grpc.listen", "--grpc-listen"},
                                                {"member.name", "--member-name"},
-                                               {"lease", "--lease"}};
+                                               {"lease", "--lease"},
+                                               {"forbid_handlers", "--forbid-handlers"}};
 const std::vector<ProgramFlag> kWorkerFlags = {{"worker.server", "--server"},
                                                {"worker.name", "--name"},
                                                {"worker.namespace", "--namespace"},

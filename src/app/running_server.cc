@@ -141,20 +141,26 @@ class RunningServer::Parts {
       return rows.problem();
     }
     access_ = std::make_shared<api::TokenAccess>(std::move(*rows), clock_);
+    const auto forbidden = HandlerRules::parse(settings.words("forbid_handlers"));
+    if (!forbidden.ok()) {
+      return forbidden.problem();
+    }
     const std::string& grpc = settings.text("grpc.listen");
     link_ = std::make_unique<link::WorkerServer>(
         link::WorkerServerSettings{.listen = grpc,
                                    .cluster = store_->facts().cluster_id,
                                    .server_version = JOBFLOW_VERSION,
-                                   .lease = settings.span("lease")},
+                                   .lease = settings.span("lease"),
+                                   .forbidden = *forbidden},
         *hall_, *access_);
     if (auto started = link_->start(); !started.ok()) {
       link_.reset();
       return for_flag(started.problem(), "--grpc-listen");
     }
     const std::string& http = settings.text("http.listen");
-    api_ = std::make_unique<api::Server>(api::ServerSettings{.listen = http}, *hall_, *store_,
-                                         *logs_, metrics_, clock_, access_);
+    api_ =
+        std::make_unique<api::Server>(api::ServerSettings{.listen = http, .forbidden = *forbidden},
+                                      *hall_, *store_, *logs_, metrics_, clock_, access_);
     if (auto started = api_->start(); !started.ok()) {
       api_.reset();
       return for_flag(started.problem(), "--http-listen");

@@ -1,5 +1,6 @@
 #include "app/settings.h"
 
+#include "model/handler_rules.h"
 #include "model/limits.h"
 #include "model/size.h"
 #include "model/spelling.h"
@@ -22,6 +23,8 @@ constexpr std::array kSpecs = std::to_array<SettingSpec>({
     {"member.name", SettingType::text, "solo", "This server's name in the store"},
     {"lease", SettingType::span, "10s", "A worker silent for that long is lost"},
     {"retention.logs", SettingType::span, "14d", "Log lines go after it; 0 = never"},
+    {"forbid_handlers", SettingType::words, "",
+     "NAMESPACE/HANDLER that no job may use and no worker gets, e.g. prod/shell,*/sql"},
     {"worker.server", SettingType::text, "", "host:port of the server's worker door"},
     {"worker.name", SettingType::text, "", "Unique among live workers; host and pid when empty"},
     {"worker.namespace", SettingType::text, "default", "Whose runs it takes"},
@@ -175,8 +178,13 @@ std::string wrong_value(const SettingSpec& spec, const std::string& text) {
       return spec.key != "lease" || *parse_span(text) >= seconds(2) ? "" : "takes 2s or more";
     case SettingType::folder:
       return text.empty() ? "must name a folder" : "";
-    case SettingType::text:
     case SettingType::words:
+      if (spec.key == "forbid_handlers") {
+        const auto rules = HandlerRules::parse(split(text));
+        return rules.ok() ? "" : "takes NAMESPACE/HANDLER: " + rules.problem().detail;
+      }
+      return "";
+    case SettingType::text:
       return "";
   }
   return "";

@@ -22,6 +22,17 @@ std::string refusal(const SettingSources& said) {
   return settings.ok() ? "taken" : settings.problem().detail;
 }
 
+TEST(Settings, S76_ForbiddenHandlersAreNamespaceAndHandler) {
+  SettingSources said = sources({{"c.yaml", "forbid_handlers: [prod/shell, '*/sql']\n"},
+                                 {"bad.yaml", "forbid_handlers: [shell]\n"}});
+  said.file = "c.yaml";
+  EXPECT_EQ(Settings::read(said)->words("forbid_handlers"),
+            (std::vector<std::string>{"prod/shell", "*/sql"}));
+  said.file = "bad.yaml";
+  EXPECT_NE(refusal(said).find("line 1"), std::string::npos) << refusal(said);
+  EXPECT_NE(refusal(said).find("'shell' is not NAMESPACE/HANDLER"), std::string::npos);
+}
+
 TEST(Settings, DefaultsThenFileThenEnvironmentThenFlags) {
   SettingSources said = sources({{"c.yaml",
                                   "data: /a\nhttp: {listen: '127.0.0.1:1'}\n"

@@ -5,6 +5,7 @@
 // desk and the access must outlive it. After stop() no call is under way and none comes.
 #pragma once
 
+#include "model/handler_rules.h"
 #include "model/limits.h"
 #include "model/outcome.h"
 #include "runtime/access.h"
@@ -25,6 +26,7 @@ struct WorkerServerSettings {
   Span register_within = seconds(10);  // a stream that does not register is ended
   Span stop_within = seconds(2);       // afterwards streams are cut
   int streams_max = 10'000;
+  HandlerRules forbidden = {};  // handlers that no worker of a namespace is known by (S7.6)
   std::size_t message_bytes_max = 16UL * 1024 * 1024;     // that a worker may send
   std::size_t queued_bytes_max = 64UL * 1024 * 1024;      // for a worker that does not read
   std::size_t queued_items_max = 250'000;                 // ... more than slots there may be

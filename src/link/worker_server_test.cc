@@ -120,6 +120,29 @@ TEST_F(WorkerServerTest, WelcomesAWorkerAndCarriesBothWays) {  // S7.1, S7.3
   stream->close({ProblemCode::unavailable, "late"});  // harmless
 }
 
+TEST_F(WorkerServerTest, S76_WhatIsForbiddenInItsNamespaceNoWorkerIsKnownBy) {
+  settings.forbidden = HandlerRules::parse({"prod/shell", "*/sql"}).value();
+  start();
+  const auto known_in = [&](const std::string& name_space) {
+    auto message = registration();
+    message.mutable_register_()->set_namespace_(name_space);
+    message.mutable_register_()->clear_handlers();
+    for (const char* name : {"shell", "sql", "noop"}) {
+      message.mutable_register_()->add_handlers()->set_name(name);
+    }
+    Client client(server->port());
+    EXPECT_TRUE(client.say(message));
+    EXPECT_TRUE(client.next().has_welcome()) << "it is welcome with the others";
+    std::vector<std::string> names;
+    for (const auto& handler : desk.hellos.back().handlers) {
+      names.push_back(handler.name);
+    }
+    return names;
+  };
+  EXPECT_EQ(known_in("prod"), (std::vector<std::string>{"noop"}));
+  EXPECT_EQ(known_in("default"), (std::vector<std::string>{"shell", "noop"}));
+}
+
 TEST_F(WorkerServerTest, AsksForATokenOfTheRightRole) {  // S13.5
   start();
   EXPECT_EQ(Client(server->port(), "").finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);

@@ -245,6 +245,10 @@ void Stream::register_worker() {
     refuse(hello.problem());
     return;
   }
+  // Nobody hears of them, so nothing is given out for them.
+  std::erase_if(hello->handlers, [&](const WorkerHello::Handler& handler) {
+    return settings_.forbidden.forbids(hello->name_space, handler.name);
+  });
   {
     const Lock lock(mutex_);
     if (phase_ == Phase::ended) {

@@ -76,6 +76,36 @@ class BadInput(Stage):
                 spec = f'{{handler: noop, triggers: [{{cron: "{cron}"}}]}}'
                 self.apply_fails(text("Job", "bad", spec), "cron", word)
 
+    def test_what_the_operator_forbids_is_refused_and_waits(self):  # S7.6
+        self.caller.apply(job("before"))
+        waits = self.caller.trigger("before")
+        self.assertEqual(0, self.running.stop())
+        self.running = self.server("--forbid-handlers", "default/noop,prod/sleep").ready()
+        self.caller = Caller(self.running)
+        err = self.apply_fails(text("Job", "after", "{noop: {}}"), "line 4", "/spec/noop",
+                               "forbidden in the namespace 'default'")
+        self.assertIn("forbid_handlers", err)
+        self.worker(self.running)
+        self.caller.apply(job("other", "sleep", {"duration": "1ms"}))
+        other = self.caller.trigger("other")
+        self.assertEqual("succeeded", self.caller.ended(other)["state"])
+        handlers = {one["name"] for one in self.caller.get("/api/v1/handlers").json["items"]}
+        self.assertIn("sleep", handlers)
+        self.assertNotIn("noop", handlers)
+        why = self.caller.get(f"/api/v1/runs/{waits}/explain").json
+        self.assertEqual(("queued", "forbidden"), (why["state"], why["reasons"][0]["code"]), why)
+        # The rule goes, and what waited runs.
+        self.assertEqual(0, self.running.stop())
+        self.running = self.server().ready()
+        self.caller = Caller(self.running)
+        self.worker(self.running, name="next")
+        self.assertEqual("succeeded", self.caller.ended(waits)["state"])
+
+    def test_a_forbidden_handler_that_is_no_rule_ends_the_start(self):  # S7.6
+        code, _, err = self.jobflow("server", "--data", self.data + "-2", "--forbid-handlers", "shell")
+        self.assertEqual(2, code, err)
+        self.assertIn("NAMESPACE/HANDLER", err)
+
     def test_one_bad_document_saves_none(self):
         good = text("Job", "also-good", "{handler: noop}")
         self.apply_fails(good + "---\n" + text("Job", "bad", "{}"), "handler")

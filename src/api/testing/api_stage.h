@@ -164,7 +164,7 @@ class ApiStage {
   std::shared_ptr<ManualLoop> loop = std::make_shared<ManualLoop>();
   std::unique_ptr<PlayedHall> hall;
   std::unique_ptr<NameBook> names;
-  std::shared_ptr<const Doors> doors;
+  std::shared_ptr<Doors> doors;
   std::unique_ptr<Router> router;
 
  private:
