@@ -46,6 +46,7 @@ class Load:
     rules: Job
     ms: tuple = (100, 100)  # how long a function's body lives, from and to
     beats: tuple = ()       # a process', in 0.15 s
+    again_ms: int = 0       # later attempts of it; 0 = as long
     keys: int = 0
     failures: int = 0
     manner: str = ""
@@ -59,6 +60,11 @@ LOADS = {
                         {"max_runs": 8, "key": "key", "max_runs_per_key": 1}},
                     dataclasses.replace(FAIR, max_runs=8, max_runs_per_key=1), ms=(100, 300),
                     keys=8),
+    # Bodies that outlive a lease: a worker that did not stop them in time would be found out.
+    "tenants-long": Load(0.6, {"retry": AGAIN,
+                               "concurrency": {"key": "key", "max_runs_per_key": 1}},
+                         dataclasses.replace(FAIR, max_runs_per_key=1), ms=(9000, 11000),
+                         again_ms=400, keys=16),
     "pairs": Load(2, {"strategy": "least_loaded", "retry": AGAIN,
                       "concurrency": {"key": "env.KEY", "max_runs_per_key": 2}},
                   dataclasses.replace(FAIR, max_runs_per_key=2), beats=(2, 6), keys=4),
@@ -83,10 +89,11 @@ ALONE = {
                           dataclasses.replace(FAIR, max_runs=1),
                           beats=(round(OUTLIVE_S / 0.15),) * 2, manner="shorter"),
     "alone-function": Load(0, {"concurrency": 1, "retry": AGAIN},
-                           dataclasses.replace(FAIR, max_runs=1), ms=(OUTLIVE_S * 1000,) * 2),
+                           dataclasses.replace(FAIR, max_runs=1), ms=(OUTLIVE_S * 1000,) * 2,
+                           again_ms=400),
     "alone-detached": Load(0, {"handler": "fleet.detached", "concurrency": 1, "retry": AGAIN},
                            dataclasses.replace(FAIR, max_runs=1, detached=True),
-                           ms=(OUTLIVE_S * 1000,) * 2),
+                           ms=(OUTLIVE_S * 1000,) * 2, again_ms=400),
 }
 
 
@@ -122,7 +129,7 @@ class FleetTest(Stage):
             argv = [BODY, self.ledger, str(self.random.randint(*load.beats)), str(load.failures)]
             return {"argv": argv + [load.manner] * bool(load.manner), "env": {"KEY": key}}
         return {"key": key, "ms": self.random.randint(*load.ms), "failures": load.failures,
-                **({} if load.rate else {"again_ms": 400})}
+                **({"again_ms": load.again_ms} if load.again_ms else {})}
 
     def trigger(self, items):
         """A run of each of these jobs."""
