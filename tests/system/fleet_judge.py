@@ -207,7 +207,9 @@ def fates_are_right(jobs, names, words, rows):
         if job.must_succeed and run.state != judge.SUCCEEDED:
             yield (f"S1.2: run {run.id} of {names[run.definition]} is {run.state}"
                    f" ({run.error_kind}: {run.error}) after {run.attempt} attempts")
-        if job.max_attempts > 1 and run.id not in started:
+        # All its attempts may have been lost on their way (S6.7); nothing else ends it unseen.
+        is_used_up = run.error_kind == "lost" and run.attempt == job.max_attempts
+        if run.id not in started and not is_used_up:
             yield f"S1.2: run {run.id} of {names[run.definition]} never had a body"
 
 

@@ -155,6 +155,12 @@ class FleetJudge(unittest.TestCase):
         self.blames("S1.2", self.without("20 22 2 single - w1.1 end"))
         self.blames("S1.2", self.without("10 11 1 single - w1.1 end"))
 
+    def test_a_run_that_ended_without_a_body(self):
+        lost = self.without("40 41 1 once - w4.1 start")
+        self.assertEqual([], verdict(lost).complaints)  # on the way to its worker, perhaps
+        self.blames("S1.2", lost, rows=good_rows(
+            runs={40: run(40, "once", state=judge.FAILED, error_kind="handler")}))
+
     def test_a_run_that_was_given_up_or_never_tried(self):
         self.blames("S1.2", rows=good_rows(runs={60: run(60, "tenants", state=judge.FAILED,
                                                          attempt=5, error_kind="lost")}))
